@@ -1,0 +1,29 @@
+# Every examples/NAME.cpp and every folder examples/NAME/ with sources is a program NAME: target example_NAME,
+# built as <build>/examples/NAME.
+function(ember_example name)
+  add_executable(example_${name} ${ARGN})
+  target_link_libraries(example_${name} PRIVATE ember::ember CLI11::CLI11 ember_warnings)
+  set_target_properties(example_${name} PROPERTIES
+    OUTPUT_NAME ${name}
+    CXX_EXTENSIONS OFF
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+  set_property(GLOBAL APPEND PROPERTY EMBER_EXAMPLES ${name})
+  set_property(GLOBAL PROPERTY EMBER_EXAMPLE_${name}_SOURCES ${ARGN})
+endfunction()
+
+file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp)
+foreach(file ${files})
+  get_filename_component(name ${file} NAME_WE)
+  ember_example(${name} ${file})
+endforeach()
+
+file(GLOB folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${PROJECT_SOURCE_DIR}/examples/*)
+foreach(folder ${folders})
+  if(IS_DIRECTORY ${folder})
+    file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+    get_filename_component(name ${folder} NAME)
+    if(sources)
+      ember_example(${name} ${sources})
+    endif()
+  endif()
+endforeach()
