@@ -1,0 +1,35 @@
+#include <ember/core/Error.h>
+
+#include <algorithm>
+
+#include <ember/core/Scope.h>
+
+namespace ember {
+namespace {
+
+std::string compose(std::string_view kind, std::string_view op, std::string_view what, const Error::Details& details,
+                    std::string_view help) {
+  std::string text;
+  text.append("[").append(op).append("] ").append(kind).append(": ").append(what);
+  std::size_t width = 8;
+  for (const auto& [label, value] : details) width = std::max(width, label.size() + 2);
+  const auto line = [&](std::string_view label, std::string_view value) {
+    text.append("\n    ").append(label).append(width - std::min(width, label.size()), ' ').append(value);
+  };
+  for (const auto& [label, value] : details) line(label, value);
+  if (const std::string module = core::currentModule(); !module.empty()) line("at", module);
+  if (!help.empty()) line("help", help);
+  return text;
+}
+
+}  // namespace
+
+Error::Error(std::string_view kind, std::string_view op, std::string_view what, const Details& details, std::string_view help)
+    : std::runtime_error(compose(kind, op, what, details, help)), op_(op) {}
+
+std::string Error::headline() const {
+  const std::string text = std::runtime_error::what();
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace ember

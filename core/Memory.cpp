@@ -1,0 +1,123 @@
+#include <ember/core/Memory.h>
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <ember/core/Error.h>
+
+// Buffers come in size classes, eight to each power of two, so that a training step finds last step's buffers again while
+// at most an eighth is wasted. A free buffer waits in its class; only an empty class asks the system.
+
+namespace ember::memory {
+namespace {
+
+constexpr std::size_t alignment = 64;
+constexpr std::size_t hugePage = std::size_t{2} << 20;
+
+struct SizeClass {
+  std::size_t index, bytes;
+};
+
+SizeClass sizeClass(std::size_t bytes) {
+  bytes = std::max<std::size_t>(bytes, 512);
+  const auto power = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // 2^power < bytes <= 2^(power+1)
+  const std::size_t step = (std::size_t{1} << power) / 8;
+  const std::size_t eighths = (bytes - (std::size_t{1} << power) + step - 1) / step;
+  return {power * 8 + eighths - 1, (std::size_t{1} << power) + eighths * step};
+}
+
+struct Pool {
+  std::mutex mutex;
+  std::array<std::vector<void*>, 64 * 8> free;
+  Stats stats;
+};
+
+// Never destroyed: arrays with static lifetime may outlive any other static object.
+Pool& pool() {
+  static Pool* instance = new Pool;
+  return *instance;
+}
+
+void* fromSystem(std::size_t bytes) {
+  void* pointer = std::aligned_alloc(bytes >= hugePage ? hugePage : alignment,
+                                     bytes >= hugePage ? (bytes + hugePage - 1) / hugePage * hugePage : bytes);
+  // First touch of fresh memory costs four times as much in small pages.
+  if (pointer && bytes >= hugePage) madvise(pointer, bytes, MADV_HUGEPAGE);
+  return pointer;
+}
+
+void releaseCachedLocked(Pool& p) {
+  for (auto& list : p.free) {
+    for (void* pointer : list) std::free(pointer);
+    list.clear();
+  }
+  p.stats.cachedBytes = 0;
+}
+
+}  // namespace
+
+Stats stats() {
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  return p.stats;
+}
+
+void resetPeak() {
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  p.stats.peakBytes = p.stats.nowBytes;
+}
+
+void releaseCached() {
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  releaseCachedLocked(p);
+}
+
+void* allocate(std::size_t bytes) {
+  if (bytes > (std::size_t{1} << 62)) throw OutOfMemory("allocate", std::to_string(bytes) + " bytes is more than any machine has");
+  const auto [index, size] = sizeClass(bytes);
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  void* pointer = nullptr;
+  if (auto& list = p.free[index]; !list.empty()) {
+    pointer = list.back();
+    list.pop_back();
+    p.stats.cachedBytes -= static_cast<i64>(size);
+  } else {
+    p.free[index].reserve(p.free[index].capacity() + 1);  // so that release() cannot fail
+    pointer = fromSystem(size);
+    if (!pointer && p.stats.cachedBytes > 0) {
+      releaseCachedLocked(p);
+      pointer = fromSystem(size);
+    }
+    if (!pointer) {
+      throw OutOfMemory("allocate", "the system refused " + std::to_string(bytes) + " bytes",
+                        {{"in use", std::to_string(p.stats.nowBytes) + " bytes"}},
+                        "use a smaller batch, or free tensors that are no longer needed");
+    }
+    ++p.stats.systemCalls;
+  }
+  p.stats.nowBytes += static_cast<i64>(size);
+  p.stats.peakBytes = std::max(p.stats.peakBytes, p.stats.nowBytes);
+  return pointer;
+}
+
+void release(void* pointer, std::size_t bytes) noexcept {
+  if (!pointer) return;
+  const auto [index, size] = sizeClass(bytes);
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  p.free[index].push_back(pointer);
+  p.stats.nowBytes -= static_cast<i64>(size);
+  p.stats.cachedBytes += static_cast<i64>(size);
+}
+
+}  // namespace ember::memory

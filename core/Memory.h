@@ -1,0 +1,25 @@
+#pragma once
+#include <cstddef>
+
+#include <ember/core/DType.h>
+
+namespace ember::memory {
+
+/// Bytes that arrays hold, and what the allocator keeps for reuse.
+struct Stats {
+  i64 nowBytes = 0;       ///< in use by living arrays and scratch
+  i64 peakBytes = 0;      ///< the highest nowBytes since the start or resetPeak()
+  i64 cachedBytes = 0;    ///< free, kept for reuse
+  i64 systemCalls = 0;    ///< how often memory was taken from the system
+};
+Stats stats();
+void resetPeak();
+/// Gives every cached buffer back to the system.
+void releaseCached();
+
+/// 64-byte aligned memory from the cache or the system; `bytes` may be 0. Throws OutOfMemory. Thread-safe.
+void* allocate(std::size_t bytes);
+/// Returns a buffer of allocate(bytes) to the cache. Thread-safe, never throws.
+void release(void* pointer, std::size_t bytes) noexcept;
+
+}  // namespace ember::memory

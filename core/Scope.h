@@ -1,0 +1,35 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include <ember/core/DType.h>
+
+namespace ember::core {
+
+/// One step on the way from a root module to the running one; lives on the C++ stack of the forward call.
+/// Errors, anomaly reports, traces and random streams read it. Cheap: three pointers, no allocation.
+class ModuleScope {
+ public:
+  /// `name` under its parent ("" for a root), `type` as printed ("Conv2D"), `calls` the module's random call counter.
+  ModuleScope(std::string_view name, std::string_view type, i64* calls) noexcept;
+  ~ModuleScope();
+  ModuleScope(const ModuleScope&) = delete;
+  ModuleScope& operator=(const ModuleScope&) = delete;
+
+  /// The innermost scope of this thread, or null.
+  static const ModuleScope* current() noexcept;
+  i64* calls() const noexcept { return calls_; }
+  std::string_view type() const noexcept { return type_; }
+  /// "features.0" (empty for the root itself).
+  std::string path() const;
+
+ private:
+  std::string_view name_, type_;
+  i64* calls_;
+  const ModuleScope* parent_;
+};
+
+/// "features.0 (Conv2D)" of the running module, empty outside any forward.
+std::string currentModule();
+
+}  // namespace ember::core

@@ -1,0 +1,51 @@
+#include <ember/core/Storage.h>
+
+#include <algorithm>
+
+#include <ember/core/Memory.h>
+#include <ember/core/Scope.h>
+
+namespace ember::core {
+
+Storage::Storage(std::size_t bytes) : data_(memory::allocate(bytes)), bytes_(bytes) {}
+
+Storage::Storage(void* data, std::size_t bytes, std::function<void(void*)> deleter)
+    : data_(data), bytes_(bytes), external_(true), deleter_(std::move(deleter)) {}
+
+Storage::~Storage() {
+  if (!external_) {
+    memory::release(data_, bytes_);
+  } else if (deleter_) {
+    deleter_(data_);
+  }
+}
+
+u64 Storage::written(const char* writer) {
+  const std::lock_guard lock(mutex_);
+  writer_ = writer;
+  if (const std::string module = currentModule(); !module.empty()) writer_.append(" at ").append(module);
+  return version_.fetch_add(1, std::memory_order_acq_rel) + 1;
+}
+
+std::string Storage::lastWriter() const {
+  const std::lock_guard lock(mutex_);
+  return writer_;
+}
+
+std::shared_ptr<Storage> Storage::derived(u64 key) const {
+  const u64 now = version();
+  const std::lock_guard lock(mutex_);
+  for (const Derived& d : derived_) {
+    if (d.key == key && d.version == now) return d.storage;
+  }
+  return nullptr;
+}
+
+void Storage::setDerived(u64 key, std::shared_ptr<Storage> storage) {
+  const u64 now = version();
+  const std::lock_guard lock(mutex_);
+  std::erase_if(derived_, [&](const Derived& d) { return d.key == key || d.version != now; });
+  derived_.push_back({key, now, std::move(storage)});
+}
+
+}  // namespace ember::core

@@ -1,0 +1,46 @@
+#pragma once
+#include <ember/core/NDArray.h>
+
+/// Elementwise kernels with NumPy broadcasting. Operands are of one dtype (checked: DtypeError). f32 and f64 everywhere; integers where
+/// noted. Results are dense; operands of equal dense strides run flat and keep their order, otherwise the result
+/// takes the order of the first operand that is channels last.
+namespace ember::core {
+
+enum class Unary : u8 {
+  Neg, Abs,              // also integers
+  Sign, Exp, Log, Log1p, Expm1, Sqrt, Rsqrt, Reciprocal, Square, Sin, Cos, Tanh, Sigmoid, Erf, Floor, Ceil, Round,
+  Relu, Gelu, GeluTanh, Silu, Softplus,
+};
+NDArray unary(Unary, const NDArray& x, const char* op);
+
+enum class Binary : u8 { Add, Sub, Mul, Div, Pow, Min, Max };  // also integers (Div truncates, by zero throws ValueError)
+NDArray binary(Binary, const NDArray& a, const NDArray& b, const char* op);
+
+enum class Compare : u8 { Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual };  // any dtype; result bool
+NDArray compare(Compare, const NDArray& a, const NDArray& b, const char* op);
+
+/// condition (bool) ? a : b, all three broadcast.
+NDArray where(const NDArray& condition, const NDArray& a, const NDArray& b, const char* op);
+
+/// min(max(x, low), high); NaN stays NaN.
+NDArray clamp(const NDArray& x, double low, double high);
+/// x > 0 ? x : slope·x.
+NDArray leakyRelu(const NDArray& x, double slope);
+
+/// Fused backwards of the hot activations: one pass, dense operands of one shape.
+NDArray reluBackward(const NDArray& dy, const NDArray& y);                    ///< dy where y > 0
+NDArray leakyReluBackward(const NDArray& dy, const NDArray& x, double slope);
+
+/// destination += source (same shape and dtype), in place; reports the write under `writer`.
+void addInPlace(NDArray& destination, const NDArray& source, const char* writer);
+/// destination *= factor, in place.
+void scaleInPlace(NDArray& destination, double factor, const char* writer);
+/// Copies (and converts) source into destination, any strides, shapes equal. A null `writer` reports no write (fresh memory).
+void copyInto(NDArray& destination, const NDArray& source, const char* writer);
+/// Sets every element; the array may be strided.
+void fill(NDArray& destination, double value, const char* writer);
+
+/// True if every element is finite (integers always are).
+bool allFinite(const NDArray&);
+
+}  // namespace ember::core

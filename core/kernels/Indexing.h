@@ -1,0 +1,27 @@
+#pragma once
+#include <vector>
+
+#include <ember/core/NDArray.h>
+
+/// Kernels that move elements: joins, pads, gathers.
+namespace ember::core {
+
+/// Joins along `axis`; other sizes and dtypes must agree (ShapeError, DtypeError).
+NDArray concat(const std::vector<NDArray>& parts, int axis);
+Shape concatShape(const std::vector<NDArray>& parts, int axis, const char* op);
+
+/// Constant padding: `before[i]`/`after[i]` elements of `value` on each axis (negative: ValueError).
+NDArray pad(const NDArray& x, const std::vector<i64>& before, const std::vector<i64>& after, double value);
+
+/// Adjoint of NDArray::slice: zeros of `shape` with x written into the slice.
+NDArray unslice(const NDArray& x, const Shape& shape, int axis, i64 start, i64 step);
+
+/// Rows x[index[i]] along axis 0, index i64 [n]; out of range throws ValueError with position and value.
+NDArray takeRows(const NDArray& x, const std::vector<i64>& index);
+
+/// y[..., j] = x[..., index[..., j]] along `axis`; shapes equal except on that axis.
+NDArray gather(const NDArray& x, int axis, const NDArray& index);
+/// Adjoint: zeros of `shape`, y[..., index[..., j]] += x[..., j].
+NDArray scatterAdd(const NDArray& x, int axis, const NDArray& index, const Shape& shape);
+
+}  // namespace ember::core

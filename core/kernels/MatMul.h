@@ -1,0 +1,14 @@
+#pragma once
+#include <ember/core/NDArray.h>
+
+namespace ember::core {
+
+/// a [..., M, K] · b [..., K, N] -> [..., M, N], batch axes broadcast; rank-1 operands as in NumPy. Any strides.
+/// f32 runs on oneDNN, f64 on OpenBLAS. Throws ShapeError "shapes cannot be multiplied (2x3 and 4x5)".
+NDArray matmul(const NDArray& a, const NDArray& b);
+/// The shape of the above, with its checks.
+Shape matmulShape(const Shape& a, const Shape& b, const char* op);
+/// x [N, in] · w^T [in, out] + bias [out] in one call (w [out, in]; bias may be undefined).
+NDArray linear(const NDArray& x, const NDArray& w, const NDArray& bias);
+
+}  // namespace ember::core

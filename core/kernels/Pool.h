@@ -1,0 +1,34 @@
+#pragma once
+#include <array>
+#include <utility>
+
+#include <ember/core/NDArray.h>
+
+namespace ember::core {
+
+struct PoolGeometry {
+  int spatial = 2;
+  std::array<i64, 3> kernel{2, 2, 2};
+  std::array<i64, 3> stride{2, 2, 2};
+  std::array<i64, 3> pad{0, 0, 0};
+  bool countIncludePad = true;  ///< average only: whether padding counts in the divisor
+};
+
+/// Shape of pooling x [N, C, ...], with every check.
+Shape poolShape(const Shape& x, const PoolGeometry&, const char* op);
+
+/// Maximum of each window. NaN wins. `indices` (i32, shape of y) is the position of the (first) winner in the flattened spatial input.
+struct MaxPoolResult {
+  NDArray y, indices;
+};
+MaxPoolResult maxPool(const NDArray& x, const PoolGeometry&);
+/// Adds dy at the winners: dx of shape `xShape`.
+NDArray maxPoolBackward(const NDArray& dy, const NDArray& indices, const Shape& xShape);
+/// Picks x at the winners: the adjoint of maxPoolBackward (second derivatives).
+NDArray maxPoolGather(const NDArray& x, const NDArray& indices);
+
+/// Mean of each window.
+NDArray avgPool(const NDArray& x, const PoolGeometry&);
+NDArray avgPoolBackward(const NDArray& dy, const Shape& xShape, const PoolGeometry&);
+
+}  // namespace ember::core
