@@ -1,10 +1,13 @@
 #pragma once
 #include <ember/core/NDArray.h>
 
-/// Batch normalisation over all axes but 1 of x [N, C, ...] (channels last in memory runs fastest; other orders are converted).
-/// Statistics and parameters of f32/bf16 data are f32, of f64 data f64; the statistics accumulate in f64 and the mean stays f64
-/// until it is subtracted. Formulas: reference/batch-norm section 1.4, m = elements per channel:
-///   mu = sum(x)/m,  var = sum((x-mu)^2)/m,  is = 1/sqrt(var+eps),  y = act(gamma·(x-mu)·is + beta)
+/// Batch normalisation over all axes but 1 of x [N, C, ...]; m = elements per channel.
+///
+///   mu = sum(x)/m,  var = sum((x-mu)^2)/m,  is = 1/sqrt(var+eps),  xh = (x-mu)·is,  y = act(gamma·xh + beta)
+///
+/// x is f32, f64 or bf16, read channels last (another order is converted first). gamma and beta are f32, for f64 data
+/// f64; statistics and sums are f64 [C], and the mean stays f64 until it is subtracted. Every sum runs over fixed blocks
+/// of rows and adds their results in order: the same bits for any number of threads.
 namespace ember::core {
 
 /// Activation fused behind a normalisation. LeakyRelu takes `slope`.
@@ -13,26 +16,37 @@ struct FusedAct {
   double slope = 0;
 };
 
-/// mean, var (biased) of the batch as f64 arrays [C]; invstd follows from var and epsilon.
+/// Mean and (biased) variance of each channel, f64 [C].
 struct BatchStatistics {
   NDArray mean, var;
 };
-/// Two-pass or Chan-merged, one pass over memory, never E[x^2]-E[x]^2.
+/// One pass over x: blocks centred about a mean of their own, merged by Chan's formula (Chan, Golub, LeVeque 1979);
+/// never E[x^2]-E[x]^2. Throws ValueError if x has no elements.
 BatchStatistics batchStatistics(const NDArray& x);
 
-/// y = act(gamma·(x-mean)·invstd + beta); mean, invstd f64 [C]; gamma, beta may be undefined (1, 0).
-/// `out` defined: written there (may be x itself), else a new array of x's order.
-NDArray normalize(const NDArray& x, const NDArray& mean, const NDArray& invstd, const NDArray& gamma, const NDArray& beta,
-                  const FusedAct& act, NDArray out = {});
+/// y = act(gamma·(x-mean)·invstd + beta). mean, invstd f64 [C]; gamma, beta may be undefined (1, 0).
+/// `out` defined: written there (it may be x itself; the caller reports the write), else a new array, channels last.
+NDArray normalize(const NDArray& x, const NDArray& mean, const NDArray& invstd, const NDArray& gamma,
+                  const NDArray& beta, const FusedAct& act, NDArray out = {});
 
-struct BatchNormGrads {
-  NDArray dx, dgamma, dbeta;
+/// What the forward leaves for the backward. `x` undefined: the forward overwrote it, and xh is rebuilt from `y`
+/// as (act^-1(y)-beta)/gamma; gamma must have no zero then, and act be None or LeakyRelu with slope > 0.
+struct BatchNormSaved {
+  NDArray x, y;
+  NDArray mean, invstd;  ///< f64 [C], as normalize used them
+  NDArray gamma, beta;
+  FusedAct act;
 };
-/// Gradient through batch statistics (useBatch) or fixed ones:
-///   g = dy·act'(y),  dbeta = sum(g),  dgamma = sum(g·xh),  xh = (x-mean)·invstd
-///   useBatch: dx = gamma·invstd·(g - dbeta/m - xh·dgamma/m);  else dx = gamma·invstd·g
-/// y is needed only with a fused activation. needDx false leaves dx undefined.
-BatchNormGrads batchNormBackward(const NDArray& dy, const NDArray& x, const NDArray& y, const NDArray& mean, const NDArray& invstd,
-                                 const NDArray& gamma, const FusedAct& act, bool useBatch, bool needDx);
+
+/// Sums over each channel, f64 [C], of g = dy·act'(y):  g = sum(g) (gradient of beta), gxh = sum(g·xh) (of gamma).
+struct BatchNormSums {
+  NDArray g, gxh;
+};
+BatchNormSums batchNormSums(const NDArray& dy, const BatchNormSaved& saved);
+
+/// Gradient of x through the batch statistics, whose `count` elements per channel gave `sums`:
+///   dx = gamma·is·(g - sums.g/count - xh·sums.gxh/count)
+/// With undefined sums the statistics were fixed: dx = gamma·is·g.
+NDArray batchNormInputGrad(const NDArray& dy, const BatchNormSaved& saved, const BatchNormSums& sums, i64 count);
 
 }  // namespace ember::core

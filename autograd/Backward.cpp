@@ -1,0 +1,235 @@
+#include <mutex>
+#include <optional>
+#include <queue>
+#include <string>
+#include <unordered_map>
+
+#include <ember/autograd/Graph.h>
+#include <ember/autograd/Op.h>
+#include <ember/autograd/ops/Arithmetic.h>
+#include <ember/core/Error.h>
+#include <ember/core/kernels/Elementwise.h>
+
+// The engine: nodes wait in a heap by creation number. A consumer is always made after its producers, so the node with the
+// highest number has all its gradients, and no dependency counting is needed. Nothing recurses.
+
+namespace ember {
+namespace autograd {
+namespace {
+
+std::mutex leafMutex;  // gradients of leaves may be added by several backwards at once
+
+// target += addend, in place only where nobody else can see the memory and no graph is being recorded.
+void accumulate(Tensor& target, const Tensor& addend, bool createGraph) {
+  if (!target.defined()) {
+    target = addend;
+  } else if (!createGraph && target.impl().use_count() == 1 && target.impl()->array.storage().use_count() == 1 &&
+             !target.impl()->array.storage()->external()) {
+    TensorImpl& impl = *target.impl();
+    core::addInPlace(impl.array, addend.array(), "gradient accumulation");
+    impl.version = impl.array.version();
+  } else {
+    target = target + addend;
+  }
+}
+
+Tensor runHook(const GradientHook& hook, const Tensor& gradient, const char* op) {
+  Tensor replaced = hook(gradient);
+  if (!replaced.defined()) return gradient;
+  if (replaced.shape() != gradient.shape() || replaced.dtype() != gradient.dtype()) {
+    throw ShapeError(op, "a gradient hook returned " + toString(replaced.shape()) + " for a gradient of " + toString(gradient.shape()));
+  }
+  return replaced;
+}
+
+struct Later {
+  bool operator()(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) const { return a->sequence < b->sequence; }
+};
+
+// Which gradients gradients() was asked for: of a leaf, or of one output of a node.
+struct Wanted {
+  const TensorImpl* leaf;
+  const Node* node;
+  u32 output;
+};
+
+class Engine {
+ public:
+  Engine(const BackwardOptions& options, std::vector<Wanted> wanted, bool capturing)
+      : options_(options), retain_(options.retainGraph || options.createGraph), wanted_(std::move(wanted)), capturing_(capturing),
+        captured_(wanted_.size()) {}
+
+  void start(const Tensor& output, Tensor gradient) {
+    const auto& impl = output.impl();
+    if (impl->node) {
+      deliver(Node::Edge{impl->node, impl->output, nullptr}, std::move(gradient));
+    } else {
+      deliver(Node::Edge{nullptr, 0, impl}, std::move(gradient));
+    }
+  }
+
+  void run() {
+    while (!ready_.empty()) {
+      const std::shared_ptr<Node> node = ready_.top();
+      ready_.pop();
+      const auto entry = pending_.find(node.get());
+      Tensors gradients = std::move(entry->second);
+      pending_.erase(entry);
+      step(*node, gradients);
+    }
+    finishLeaves();
+  }
+
+  Tensors takeCaptured() { return std::move(captured_); }
+
+ private:
+  void deliver(const Node::Edge& edge, Tensor gradient) {
+    if (edge.leaf) {
+      auto& slot = leaves_[edge.leaf.get()];
+      if (!slot.first) {
+        slot.first = edge.leaf;
+        leafOrder_.push_back(edge.leaf.get());
+      }
+      accumulate(slot.second, gradient, options_.createGraph);
+    } else if (edge.node) {
+      auto [entry, isNew] = pending_.try_emplace(edge.node.get());
+      if (isNew) {
+        entry->second.resize(edge.node->outputs.size());
+        ready_.push(edge.node);
+      }
+      accumulate(entry->second[edge.output], gradient, options_.createGraph);
+    }
+  }
+
+  void step(Node& node, Tensors& gradients) {
+    for (const auto& [output, hook] : node.hooks) {
+      if (gradients[output].defined()) gradients[output] = runHook(hook, gradients[output], node.op);
+    }
+    for (std::size_t i = 0; i < wanted_.size(); ++i) {
+      if (wanted_[i].node == &node) captured_[i] = gradients[wanted_[i].output];
+    }
+    if (!node.backward) {
+      throw StateError("backward", "the graph was already freed: " + std::string(node.op) + " has no saved values left", {},
+                       "pass {.retainGraph = true} to the first backward to walk the graph twice");
+    }
+    Tensors results = node.backward(BackwardContext(node, gradients));
+    gradients.clear();
+    if (!retain_) {
+      node.backward = nullptr;
+      node.savedOutputs.clear();
+    }
+    if (results.size() != node.inputs.size()) {
+      throw StateError(node.op, "its backward gave " + std::to_string(results.size()) + " gradients for " + std::to_string(node.inputs.size()) + " inputs");
+    }
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const Node::Edge& edge = node.inputs[i];
+      if (!edge.wanted() || !results[i].defined()) continue;
+      check(node, i, edge, results[i]);
+      deliver(edge, std::move(results[i]));
+    }
+  }
+
+  static void check(const Node& node, std::size_t input, const Node::Edge& edge, const Tensor& gradient) {
+    const Shape& shape = edge.leaf ? edge.leaf->array.shape() : edge.node->outputs[edge.output].shape;
+    const DType dtype = edge.leaf ? edge.leaf->array.dtype() : edge.node->outputs[edge.output].dtype;
+    if (gradient.shape() != shape || gradient.dtype() != dtype) {
+      throw ShapeError(node.op, "the gradient of input " + std::to_string(input) + " is " + toString(gradient.shape()) + " " +
+                                    std::string(name(gradient.dtype())) + ", expected " + toString(shape) + " " + std::string(name(dtype)),
+                       {}, "return gradients of the inputs' shapes and types from the backward function");
+    }
+    if (AnomalyMode::enabled() && gradient.array().hasStorage() && !core::allFinite(gradient.array())) {
+      throw NumericError(node.op, "the gradient of its input " + std::to_string(input) + " is the first with NaN or infinity",
+                         {{"gradient", toString(gradient.shape())}, {"forward at", node.module.empty() ? "(outside a module)" : node.module}});
+    }
+  }
+
+  void finishLeaves() {
+    for (TensorImpl* key : leafOrder_) {
+      auto& [leaf, gradient] = leaves_[key];
+      for (const GradientHook& hook : leaf->hooks) gradient = runHook(hook, gradient, "leaf");
+      for (std::size_t i = 0; i < wanted_.size(); ++i) {
+        if (wanted_[i].leaf == key) captured_[i] = gradient;
+      }
+      if (capturing_) continue;
+      const std::lock_guard lock(leafMutex);
+      if (leaf->grad.defined()) {
+        accumulate(leaf->grad, gradient, options_.createGraph);
+      } else {
+        leaf->grad = std::move(gradient);
+      }
+    }
+  }
+
+  const BackwardOptions& options_;
+  bool retain_;
+  std::vector<Wanted> wanted_;
+  bool capturing_;
+  Tensors captured_;
+  std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, Later> ready_;
+  std::unordered_map<Node*, Tensors> pending_;
+  std::unordered_map<TensorImpl*, std::pair<std::shared_ptr<TensorImpl>, Tensor>> leaves_;
+  std::vector<TensorImpl*> leafOrder_;
+};
+
+Tensor startGradient(const Tensor& output, const Tensor& given) {
+  if (!output.requiresGrad()) {
+    throw StateError("backward", "the tensor depends on nothing that requires a gradient", {{"tensor", toString(output.shape())}},
+                     "call setRequiresGrad() on the leaves, and record outside any NoGrad scope");
+  }
+  if (!given.defined()) {
+    if (output.numel() != 1) {
+      throw ShapeError("backward", "a gradient is implied for a scalar only, this tensor is " + toString(output.shape()), {},
+                       "reduce it with sum() or mean(), or pass {.gradient = ...}");
+    }
+    return Tensor::ones(output.shape(), output.dtype());
+  }
+  if (given.shape() != output.shape() || given.dtype() != output.dtype()) {
+    throw ShapeError("backward", "the given gradient is " + toString(given.shape()) + ", the tensor " + toString(output.shape()));
+  }
+  return given;
+}
+
+// Recording follows createGraph while the engine runs.
+class RecordingIf {
+ public:
+  explicit RecordingIf(bool on) {
+    if (!on) off_.emplace();
+  }
+
+ private:
+  std::optional<NoGrad> off_;
+};
+
+}  // namespace
+}  // namespace autograd
+
+void Tensor::backward() const { backward(BackwardOptions{}); }
+
+void Tensor::backward(const BackwardOptions& options) const {
+  if (!defined()) throw StateError("backward", "the tensor is undefined");
+  const autograd::RecordingIf recording(options.createGraph);
+  autograd::Engine engine(options, {}, false);
+  engine.start(*this, autograd::startGradient(*this, options.gradient));
+  engine.run();
+}
+
+Tensors gradients(const Tensors& outputs, const Tensors& inputs, const BackwardOptions& options, const Tensors& outputGradients) {
+  std::vector<autograd::Wanted> wanted;
+  for (const Tensor& input : inputs) {
+    if (!input.defined() || !input.requiresGrad()) throw StateError("gradients", "input " + std::to_string(wanted.size()) + " requires no gradient");
+    const auto& impl = input.impl();
+    wanted.push_back({impl->node ? nullptr : impl.get(), impl->node.get(), impl->output});
+  }
+  if (!outputGradients.empty() && outputGradients.size() != outputs.size()) {
+    throw ValueError("gradients", std::to_string(outputGradients.size()) + " gradients for " + std::to_string(outputs.size()) + " outputs");
+  }
+  const autograd::RecordingIf recording(options.createGraph);
+  autograd::Engine engine(options, std::move(wanted), true);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    engine.start(outputs[i], autograd::startGradient(outputs[i], outputGradients.empty() ? Tensor() : outputGradients[i]));
+  }
+  engine.run();
+  return engine.takeCaptured();
+}
+
+}  // namespace ember

@@ -1,0 +1,65 @@
+#include <ember/autograd/Graph.h>
+
+#include <atomic>
+
+#include <ember/core/Error.h>
+
+namespace ember::autograd {
+namespace {
+
+std::atomic<u64> nodesMade{0};
+
+// Nodes whose last owner has gone, waiting for the outermost destructor on this thread. A node's destructor hands its inputs
+// here instead of destroying them inside itself, so a chain of any length needs a constant stack.
+thread_local std::vector<std::shared_ptr<Node>>* waiting = nullptr;
+
+}  // namespace
+
+void releaseIteratively(std::shared_ptr<Node>&& node) noexcept {
+  if (!node) return;
+  if (waiting) {
+    waiting->push_back(std::move(node));
+    return;
+  }
+  std::vector<std::shared_ptr<Node>> list;
+  waiting = &list;
+  list.push_back(std::move(node));
+  while (!list.empty()) {
+    const std::shared_ptr<Node> last = std::move(list.back());
+    list.pop_back();
+  }
+  waiting = nullptr;
+}
+
+TensorImpl::~TensorImpl() { releaseIteratively(std::move(node)); }
+
+Node::Node(const char* opName) : op(opName), sequence(nodesMade.fetch_add(1, std::memory_order_relaxed)) {}
+
+Node::~Node() {
+  for (Edge& edge : inputs) releaseIteratively(std::move(edge.node));
+}
+
+Tensor BackwardContext::output(int index) const {
+  const auto& [array, version] = node_.savedOutputs[static_cast<std::size_t>(index)];
+  if (array.version() != version) {
+    throw StateError(node_.op, "the output that its gradient needs was overwritten by " + array.storage()->lastWriter(), {},
+                     "turn the in-place write off, or move it behind backward()");
+  }
+  auto impl = std::make_shared<TensorImpl>();
+  impl->array = array;
+  impl->version = version;
+  impl->requiresGrad = true;
+  impl->node = node_.shared_from_this();
+  impl->output = static_cast<u32>(index);
+  return Tensor(std::move(impl));
+}
+
+Tensor Saved::get(const BackwardContext& context) const {
+  if (tensor_.defined() && tensor_.impl()->array.version() != version_) {
+    throw StateError(context.op(), "an operand that its gradient needs was overwritten by " + tensor_.impl()->array.storage()->lastWriter(),
+                     {{"operand", toString(tensor_.shape())}}, "turn the in-place write off, or move it behind backward()");
+  }
+  return tensor_;
+}
+
+}  // namespace ember::autograd

@@ -1,0 +1,98 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ember/autograd/Tensor.h>
+
+/// The recorded graph. Only ops and the backward engine look in here.
+namespace ember::autograd {
+
+class BackwardContext;
+
+/// Computes the gradients of a node's inputs (one Tensor each, undefined where none is needed) from those of its outputs.
+using BackwardFn = std::function<Tensors(const BackwardContext&)>;
+
+/// What a Tensor handle points to.
+struct TensorImpl {
+  TensorImpl() = default;
+  ~TensorImpl();
+  TensorImpl(const TensorImpl&) = delete;
+  TensorImpl& operator=(const TensorImpl&) = delete;
+
+  core::NDArray array;
+  u64 version = 0;            ///< of the storage, when this value was made
+  bool requiresGrad = false;
+  Tensor grad;                ///< leaves only
+  std::vector<GradientHook> hooks;  ///< leaves only; a node keeps those of its outputs
+  std::shared_ptr<Node> node; ///< the operation that made it; null for a leaf
+  u32 output = 0;             ///< which output of the node
+};
+
+/// One recorded operation. Nodes own what backward needs and the nodes of their inputs, never their outputs, so there are no
+/// cycles; long chains are destroyed iteratively.
+class Node : public std::enable_shared_from_this<Node> {
+ public:
+  /// Where the gradient of one input goes: to the node that made it, or into a leaf. Both null: nowhere.
+  struct Edge {
+    std::shared_ptr<Node> node;
+    u32 output = 0;
+    std::shared_ptr<TensorImpl> leaf;
+    bool wanted() const noexcept { return node || leaf; }
+  };
+  struct OutputMeta {
+    Shape shape;
+    DType dtype;
+  };
+
+  explicit Node(const char* opName);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  const char* op;
+  u64 sequence;             ///< grows with creation: consumers have higher numbers than producers
+  std::string module;       ///< path of the module that ran, recorded in anomaly mode only
+  std::vector<Edge> inputs;
+  std::vector<OutputMeta> outputs;
+  std::vector<std::pair<u32, GradientHook>> hooks;
+  BackwardFn backward;      ///< empty once the graph was freed
+  std::vector<std::pair<core::NDArray, u64>> savedOutputs;  ///< with versions
+};
+
+/// What a backward function sees.
+class BackwardContext {
+ public:
+  BackwardContext(Node& node, const Tensors& gradients) : node_(node), gradients_(gradients) {}
+  /// Gradient of an output; undefined only for an output of a multi-output op that nothing used.
+  const Tensor& grad(int output = 0) const { return gradients_[static_cast<std::size_t>(output)]; }
+  /// Whether anyone wants the gradient of that input.
+  bool needs(int input) const { return node_.inputs[static_cast<std::size_t>(input)].wanted(); }
+  /// A saved output (recorded with SaveOutputs), connected to the graph. Throws StateError if it was overwritten.
+  Tensor output(int index = 0) const;
+  const char* op() const noexcept { return node_.op; }
+
+ private:
+  Node& node_;
+  const Tensors& gradients_;
+};
+
+/// A tensor kept for backward. get() throws StateError if its memory was overwritten since, naming writer and reader.
+class Saved {
+ public:
+  Saved() = default;
+  explicit Saved(const Tensor& t) : tensor_(t), version_(t.defined() ? t.impl()->array.version() : 0) {}
+  Tensor get(const BackwardContext&) const;
+  bool defined() const noexcept { return tensor_.defined(); }
+
+ private:
+  Tensor tensor_;
+  u64 version_ = 0;
+};
+
+/// Releases a node without recursion, however long the chain behind it.
+void releaseIteratively(std::shared_ptr<Node>&& node) noexcept;
+
+}  // namespace ember::autograd

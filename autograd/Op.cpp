@@ -1,0 +1,120 @@
+#include <ember/autograd/Op.h>
+
+#include <string>
+
+#include <ember/core/Error.h>
+#include <ember/core/Scope.h>
+#include <ember/core/kernels/Elementwise.h>
+
+namespace ember::autograd {
+namespace {
+
+void checkFinite(const char* op, const core::NDArray& result) {
+  if (isFloating(result.dtype()) && !core::allFinite(result)) {
+    throw NumericError(op, "the result is the first with NaN or infinity", {{"result", toString(result.shape())}},
+                       "look at the operands of this op: a too large learning rate, a division by zero, a logarithm of zero");
+  }
+}
+
+std::shared_ptr<TensorImpl> makeImpl(core::NDArray array) {
+  auto impl = std::make_shared<TensorImpl>();
+  impl->version = array.version();
+  impl->array = std::move(array);
+  return impl;
+}
+
+}  // namespace
+
+void checkOperands(const char* op, Operands operands) {
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (!operands[i]) continue;
+    if (!operands[i]->defined()) {
+      throw StateError(op, "operand " + std::to_string(i) + " is an undefined tensor", {}, "give it a value first");
+    }
+    const TensorImpl& impl = *operands[i]->impl();
+    if (impl.array.version() != impl.version) {
+      throw StateError(op, "operand " + std::to_string(i) + " was overwritten in place by " + impl.array.storage()->lastWriter(),
+                       {{"operand", toString(impl.array.shape())},
+                        {"reader", std::string(op)},
+                        {"writer", impl.array.storage()->lastWriter()}},
+                       "turn inplace off at the writer, or read the operand before it");
+    }
+  }
+}
+
+bool anyShapeOnly(Operands operands) {
+  for (const Tensor* operand : operands) {
+    if (operand && !operand->impl()->array.hasStorage()) return true;
+  }
+  return false;
+}
+
+bool needsRecording(Operands operands) {
+  if (!gradEnabled()) return false;
+  for (const Tensor* operand : operands) {
+    if (operand && operand->impl()->requiresGrad) return true;
+  }
+  return false;
+}
+
+void checkSameDtype(const char* op, const Tensor& a, const Tensor& b, const char* nameA, const char* nameB) {
+  if (!a.defined() || !b.defined() || a.dtype() == b.dtype()) return;
+  throw DtypeError(op, std::string(nameA) + " is " + std::string(name(a.dtype())) + " and " + nameB + " is " + std::string(name(b.dtype())),
+                   {{nameA, toString(a.shape())}, {nameB, toString(b.shape())}}, "convert one of them with to()");
+}
+
+void checkFloating(const char* op, const Tensor& x, const char* nameX) {
+  if (!x.defined() || x.dtype() == DType::F32 || x.dtype() == DType::F64) return;
+  throw DtypeError(op, std::string(nameX) + " is " + std::string(name(x.dtype())) + ", expected f32 or f64", {{nameX, toString(x.shape())}},
+                   "convert it with to(DType::F32)");
+}
+
+Tensors record(const char* op, Operands operands, std::vector<core::NDArray> results, BackwardFn backward, SaveOutputs save) {
+  auto node = std::make_shared<Node>(op);
+  node->inputs.reserve(operands.size());
+  for (const Tensor* operand : operands) {
+    Node::Edge edge;
+    if (operand && operand->impl()->requiresGrad) {
+      const auto& impl = operand->impl();
+      if (impl->node) {
+        edge.node = impl->node;
+        edge.output = impl->output;
+      } else {
+        edge.leaf = impl;
+      }
+    }
+    node->inputs.push_back(std::move(edge));
+  }
+  if (AnomalyMode::enabled()) {
+    node->module = core::currentModule();
+    for (const auto& result : results) checkFinite(op, result);
+  }
+  node->backward = std::move(backward);
+  Tensors tensors;
+  tensors.reserve(results.size());
+  for (auto& result : results) {
+    node->outputs.push_back({result.shape(), result.dtype()});
+    if (save == SaveOutputs::Yes) node->savedOutputs.emplace_back(result, result.version());
+    const bool differentiable = isFloating(result.dtype());
+    auto impl = makeImpl(std::move(result));
+    if (differentiable) {
+      impl->requiresGrad = true;
+      impl->node = node;
+      impl->output = static_cast<u32>(tensors.size());
+    }
+    tensors.emplace_back(std::move(impl));
+  }
+  return tensors;
+}
+
+Tensor wrap(const char* op, core::NDArray result) {
+  if (AnomalyMode::enabled()) checkFinite(op, result);
+  return Tensor(makeImpl(std::move(result)));
+}
+
+i64& multiplyAdds() noexcept {
+  thread_local i64 count = 0;
+  return count;
+}
+
+}  // namespace ember::autograd

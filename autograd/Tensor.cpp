@@ -1,0 +1,191 @@
+#include <ember/autograd/Tensor.h>
+
+#include <cmath>
+
+#include <ember/autograd/Graph.h>
+#include <ember/autograd/Op.h>
+#include <ember/autograd/ops/Reduction.h>
+#include <ember/autograd/ops/Shape.h>
+#include <ember/core/Error.h>
+#include <ember/core/Random.h>
+#include <ember/core/kernels/Elementwise.h>
+
+namespace ember {
+namespace {
+
+autograd::TensorImpl& checked(const std::shared_ptr<autograd::TensorImpl>& impl, const char* what) {
+  if (!impl) throw StateError(what, "the tensor is undefined", {}, "give it a value first");
+  return *impl;
+}
+
+// Fills from the stream of the running module; element i depends on the key and i alone.
+template <class Draw> Tensor drawn(const Shape& shape, DType dtype, Draw&& draw) {
+  if (dtype != DType::F32 && dtype != DType::F64) throw DtypeError("random", "random tensors are f32 or f64, not " + std::string(name(dtype)));
+  core::NDArray array = core::NDArray::empty(shape, dtype);
+  const random::Key key = random::nextCallKey();
+  dispatch(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_floating_point_v<T>) {
+      T* out = array.data<T>();
+      for (i64 i = 0; i < array.numel(); ++i) out[i] = static_cast<T>(draw(key, static_cast<u64>(i)));
+    }
+  });
+  return Tensor(std::move(array));
+}
+
+}  // namespace
+
+Tensor::Tensor(core::NDArray array, bool requiresGrad) : impl_(std::make_shared<autograd::TensorImpl>()) {
+  impl_->version = array.version();
+  impl_->array = std::move(array);
+  if (requiresGrad) setRequiresGrad();
+}
+
+// ---- making ----
+
+Tensor Tensor::empty(const Shape& shape, DType dtype) { return Tensor(core::NDArray::empty(shape, dtype)); }
+Tensor Tensor::zeros(const Shape& shape, DType dtype) { return Tensor(core::NDArray::zeros(shape, dtype)); }
+Tensor Tensor::ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor Tensor::full(const Shape& shape, double value, DType dtype) { return Tensor(core::NDArray::full(shape, value, dtype)); }
+Tensor Tensor::scalar(double value, DType dtype) { return Tensor(core::NDArray::scalar(value, dtype)); }
+Tensor Tensor::shapeOnly(const Shape& shape, DType dtype) { return Tensor(core::NDArray::shapeOnly(shape, dtype)); }
+
+Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
+  if (!(step != 0) || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step)) {
+    throw ValueError("arange", "start, stop and step must be finite and step not 0");
+  }
+  const i64 count = std::max<i64>(0, static_cast<i64>(std::ceil((stop - start) / step)));
+  std::vector<double> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = start + static_cast<double>(i) * step;
+  return of<double>(values).to(dtype);
+}
+
+Tensor Tensor::of(std::initializer_list<double> values, DType dtype) {
+  return Tensor(core::NDArray::from<double>(std::vector<double>(values), {static_cast<i64>(values.size())}).to(dtype));
+}
+
+Tensor Tensor::fromBlob(void* data, const Shape& shape, DType dtype, std::function<void(void*)> deleter) {
+  return Tensor(core::NDArray::fromBlob(data, shape, dtype, std::move(deleter)));
+}
+
+Tensor Tensor::uniform(const Shape& shape, double low, double high, DType dtype) {
+  return drawn(shape, dtype, [&](const random::Key& key, u64 i) { return low + (high - low) * random::uniform(key, i); });
+}
+
+Tensor Tensor::normal(const Shape& shape, double mean, double std, DType dtype) {
+  return drawn(shape, dtype, [&](const random::Key& key, u64 i) { return mean + std * random::normal(key, i); });
+}
+
+// ---- asking ----
+
+bool Tensor::isShapeOnly() const { return !checked(impl_, "isShapeOnly").array.hasStorage(); }
+const Shape& Tensor::shape() const { return checked(impl_, "shape").array.shape(); }
+i64 Tensor::size(int axis) const { return checked(impl_, "size").array.size(axis); }
+int Tensor::rank() const { return checked(impl_, "rank").array.rank(); }
+i64 Tensor::numel() const { return checked(impl_, "numel").array.numel(); }
+DType Tensor::dtype() const { return checked(impl_, "dtype").array.dtype(); }
+double Tensor::item() const { return array().item(); }
+
+const core::NDArray& Tensor::array() const {
+  autograd::checkOperands("array", {this});
+  return impl_->array;
+}
+
+// ---- gradients ----
+
+bool Tensor::requiresGrad() const { return checked(impl_, "requiresGrad").requiresGrad; }
+bool Tensor::isLeaf() const { return !checked(impl_, "isLeaf").node; }
+Tensor Tensor::grad() const { return checked(impl_, "grad").grad; }
+void Tensor::zeroGrad() { checked(impl_, "zeroGrad").grad = {}; }
+
+Tensor& Tensor::setRequiresGrad(bool value) {
+  autograd::TensorImpl& impl = checked(impl_, "setRequiresGrad");
+  if (impl.node) throw StateError("setRequiresGrad", "the tensor is the result of " + std::string(impl.node->op) + ", not a leaf", {}, "call detach() first");
+  if (value) autograd::checkFloating("setRequiresGrad", *this, "the tensor");
+  impl.requiresGrad = value;
+  return *this;
+}
+
+void Tensor::setGrad(const Tensor& gradient) {
+  autograd::TensorImpl& impl = checked(impl_, "setGrad");
+  if (gradient.defined() && (gradient.shape() != impl.array.shape() || gradient.dtype() != impl.array.dtype())) {
+    throw ShapeError("setGrad", "the gradient " + toString(gradient.shape()) + " does not fit the tensor " + toString(impl.array.shape()));
+  }
+  impl.grad = gradient;
+}
+
+void Tensor::registerHook(GradientHook hook) const {
+  autograd::TensorImpl& impl = checked(impl_, "registerHook");
+  if (!impl.requiresGrad) throw StateError("registerHook", "the tensor requires no gradient, so the hook would never run");
+  if (impl.node) {
+    impl.node->hooks.emplace_back(impl.output, std::move(hook));
+  } else {
+    impl.hooks.push_back(std::move(hook));
+  }
+}
+
+Tensor Tensor::detach() const {
+  auto impl = std::make_shared<autograd::TensorImpl>();
+  impl->array = checked(impl_, "detach").array;
+  impl->version = impl_->version;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::clone() const { return Tensor(isShapeOnly() ? impl_->array : array().copy()); }
+
+// ---- writing ----
+
+core::NDArray& Tensor::writable(const char* writer) {
+  autograd::TensorImpl& impl = checked(impl_, writer);
+  if (impl.node) {
+    throw StateError(writer, "the tensor is the result of " + std::string(impl.node->op) + "; only leaves and buffers are written in place", {},
+                     "write into detach() or clone() instead");
+  }
+  if (impl.requiresGrad && gradEnabled()) {
+    throw StateError(writer, "a leaf that requires a gradient is written in place while gradients are recorded", {}, "wrap the write in a NoGrad scope");
+  }
+  if (!impl.array.hasStorage()) throw StateError(writer, "the tensor " + toString(impl.array.shape()) + " has a shape but no storage");
+  impl.version = impl.array.storage()->written(writer);
+  return impl.array;
+}
+
+void Tensor::copy_(const Tensor& source, const char* writer) {
+  if (source.shape() != shape()) {
+    throw ShapeError(writer, "cannot copy " + toString(source.shape()) + " into " + toString(shape()));
+  }
+  const core::NDArray from = source.array();
+  core::copyInto(writable(writer), from, nullptr);
+}
+
+void Tensor::fill_(double value) { core::fill(writable("fill_"), value, nullptr); }
+
+void Tensor::add_(const Tensor& other) {
+  const core::NDArray source = other.array();
+  if (source.shape() != shape() || source.dtype() != dtype()) {
+    throw ShapeError("add_", "cannot add " + core::describe("", source) + " in place to " + core::describe("", impl_->array));
+  }
+  core::addInPlace(writable("add_"), source, nullptr);
+}
+
+void Tensor::mul_(double factor) { core::scaleInPlace(writable("mul_"), factor, nullptr); }
+
+void Tensor::setArray(core::NDArray array) {
+  autograd::TensorImpl& impl = checked(impl_, "setArray");
+  if (impl.node) throw StateError("setArray", "the tensor is the result of an operation, not a leaf");
+  impl.version = array.version();
+  impl.array = std::move(array);
+  impl.grad = {};
+}
+
+// ---- shorthands ----
+
+Tensor Tensor::sum(const std::vector<int>& axes, bool keepDims) const { return ember::sum(*this, axes, keepDims); }
+Tensor Tensor::mean(const std::vector<int>& axes, bool keepDims) const { return ember::mean(*this, axes, keepDims); }
+Tensor Tensor::reshape(const Shape& shape) const { return ember::reshape(*this, shape); }
+Tensor Tensor::permute(const std::vector<int>& axes) const { return ember::permute(*this, axes); }
+Tensor Tensor::transpose(int a, int b) const { return ember::transpose(*this, a, b); }
+Tensor Tensor::slice(int axis, i64 start, i64 stop, i64 step) const { return ember::slice(*this, axis, start, stop, step); }
+Tensor Tensor::select(int axis, i64 index) const { return ember::select(*this, axis, index); }
+Tensor Tensor::to(DType dtype) const { return ember::cast(*this, dtype); }
+
+}  // namespace ember

@@ -1,0 +1,62 @@
+#include <ember/autograd/ops/Arithmetic.h>
+
+#include <ember/autograd/Op.h>
+#include <ember/autograd/ops/Shape.h>
+#include <ember/core/kernels/Elementwise.h>
+#include <ember/core/kernels/Reduce.h>
+
+namespace ember {
+
+using namespace autograd;
+
+namespace {
+
+template <class Backward> Tensor binary(const char* op, core::Binary kind, const Tensor& a, const Tensor& b, Backward&& backward) {
+  checkOperands(op, {&a, &b});
+  checkSameDtype(op, a, b);
+  return apply(op, {&a, &b}, broadcastShapes(a.shape(), b.shape(), op), a.dtype(),
+               [&] { return core::binary(kind, a.array(), b.array(), op); }, std::forward<Backward>(backward));
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  return binary("add", core::Binary::Add, a, b, [sa = a.defined() ? a.shape() : Shape(), sb = b.defined() ? b.shape() : Shape()](const BackwardContext& c) {
+    return Tensors{c.needs(0) ? sumTo(c.grad(), sa) : Tensor(), c.needs(1) ? sumTo(c.grad(), sb) : Tensor()};
+  });
+}
+
+Tensor sub(const Tensor& a, const Tensor& b) {
+  return binary("sub", core::Binary::Sub, a, b, [sa = a.defined() ? a.shape() : Shape(), sb = b.defined() ? b.shape() : Shape()](const BackwardContext& c) {
+    return Tensors{c.needs(0) ? sumTo(c.grad(), sa) : Tensor(), c.needs(1) ? -sumTo(c.grad(), sb) : Tensor()};
+  });
+}
+
+Tensor mul(const Tensor& a, const Tensor& b) {
+  return binary("mul", core::Binary::Mul, a, b, [a = Saved(a), b = Saved(b)](const BackwardContext& c) {
+    const Tensor x = a.get(c), y = b.get(c);
+    return Tensors{c.needs(0) ? sumTo(c.grad() * y, x.shape()) : Tensor(), c.needs(1) ? sumTo(c.grad() * x, y.shape()) : Tensor()};
+  });
+}
+
+Tensor div(const Tensor& a, const Tensor& b) {
+  return binary("div", core::Binary::Div, a, b, [a = Saved(a), b = Saved(b)](const BackwardContext& c) {
+    const Tensor x = a.get(c), y = b.get(c);
+    return Tensors{c.needs(0) ? sumTo(c.grad() / y, x.shape()) : Tensor(),
+                   c.needs(1) ? sumTo(-c.grad() * x / (y * y), y.shape()) : Tensor()};
+  });
+}
+
+Tensor neg(const Tensor& x) {
+  checkOperands("neg", {&x});
+  return apply("neg", {&x}, x.shape(), x.dtype(), [&] { return core::unary(core::Unary::Neg, x.array(), "neg"); },
+               [](const BackwardContext& c) { return Tensors{-c.grad()}; });
+}
+
+Tensor sumTo(const Tensor& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  return apply("sumTo", {&x}, shape, x.dtype(), [&] { return core::sumTo(x.array(), shape); },
+               [whole = x.shape()](const BackwardContext& c) { return Tensors{expand(c.grad(), whole)}; });
+}
+
+}  // namespace ember
