@@ -2,7 +2,8 @@
 # built as <build>/examples/NAME.
 function(ember_example name)
   add_executable(example_${name} ${ARGN})
-  target_link_libraries(example_${name} PRIVATE ember::ember CLI11::CLI11 ember_warnings)
+  target_link_libraries(example_${name} PRIVATE ember::ember CLI11::CLI11)
+  target_compile_options(example_${name} PRIVATE ${ember_warnings})
   set_target_properties(example_${name} PROPERTIES
     OUTPUT_NAME ${name}
     CXX_EXTENSIONS OFF
