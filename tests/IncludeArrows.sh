@@ -28,7 +28,16 @@ if hits=$(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"\.\.?/' core 
   complain "relative includes:"$'\n'"$hits"
 fi
 
-# ---- 3. what ember.h reaches
+# ---- 3. oneDNN and BLAS are core's, OpenMP is core/Threads'
+if hits=$(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](oneapi|dnnl|cblas)' autograd nn optim examples 2>/dev/null); then
+  complain "only core/kernels calls oneDNN and BLAS:"$'\n'"$hits"
+fi
+if hits=$(grep -rnE '#[[:space:]]*pragma[[:space:]]+omp|<omp\.h>|\b(GOMP|omp)_[a-z_]+\(' core autograd nn optim 2>/dev/null |
+    grep -v '^core/Threads\.'); then
+  complain "OpenMP appears outside of core/Threads:"$'\n'"$hits"
+fi
+
+# ---- 4. what ember.h reaches
 declare -A seen=()
 queue=(optim/ember.h)
 while ((${#queue[@]})); do
