@@ -112,7 +112,7 @@ NDArray normalize(const NDArray& x, const NDArray& mean, const NDArray& invstd, 
     });
   }
   if (!out.defined() || direct) return y;
-  copyInto(out, y, "batchNorm");
+  copyInto(out, y, nullptr);
   return out;
 }
 
