@@ -1,0 +1,15 @@
+#!/usr/bin/env python3
+"""Writes the golden files beside it: what PyTorch computes for the cases that the tests compare ember with.
+
+Run by hand after a change to a generator; the tests read the JSON files and need no PyTorch:
+    apt-get install python3-torch && python3 tests/golden/generate.py
+"""
+import generate_layers
+import generate_losses
+import generate_ops
+import generate_optim
+import generate_spatial
+
+for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_optim):
+    for golden in module.files():
+        golden.write()

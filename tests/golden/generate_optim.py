@@ -1,0 +1,114 @@
+"""Golden trajectories of optimisers and curves of learning-rate schedules."""
+import warnings
+
+import torch
+from torch.optim import lr_scheduler
+
+from golden_file import Draw, GoldenFile, tensor_json
+
+STEPS = 10
+
+
+def optimisers():
+    """Two parameters under ten drawn gradients: their values after each step."""
+    g = GoldenFile("optimisers")
+
+    def one(kind, name, cls, options, **torch_options):
+        draw = Draw("optimiser")  # one start and one set of gradients for all
+        parameters = {"a": draw.uniform(2, 2), "b": draw.uniform(3)}
+        leaves = {k: t.clone().requires_grad_() for k, t in parameters.items()}
+        optimiser = cls(leaves.values(), **torch_options)
+        record = {"name": f"{kind}: {name}", "op": kind, "options": options,
+                  "parameters": {k: tensor_json(t) for k, t in parameters.items()}, "steps": []}
+        for _ in range(STEPS):
+            for leaf in leaves.values():
+                leaf.grad = draw.uniform(*leaf.shape, low=-1, high=1)
+            step = {"gradients": {k: leaf.grad.reshape(-1).tolist() for k, leaf in leaves.items()}}
+            optimiser.step()
+            step["after"] = {k: leaf.detach().reshape(-1).tolist() for k, leaf in leaves.items()}
+            record["steps"].append(step)
+        g.add(record)
+
+    sgd, adam, adamw, rms = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop
+    one("SGD", "plain", sgd, {"lr": 0.1}, lr=0.1)
+    one("SGD", "weight decay", sgd, {"lr": 0.1, "weightDecay": 0.05}, lr=0.1, weight_decay=0.05)
+    one("SGD", "momentum", sgd, {"lr": 0.1, "momentum": 0.9}, lr=0.1, momentum=0.9)
+    one("SGD", "momentum and dampening", sgd, {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}, lr=0.1, momentum=0.9, dampening=0.3)
+    one("SGD", "Nesterov", sgd, {"lr": 0.1, "momentum": 0.8, "nesterov": True}, lr=0.1, momentum=0.8, nesterov=True)
+    one("SGD", "Nesterov and weight decay", sgd, {"lr": 0.1, "momentum": 0.8, "nesterov": True, "weightDecay": 0.02},
+        lr=0.1, momentum=0.8, nesterov=True, weight_decay=0.02)
+    for kind, cls in {"Adam": adam, "AdamW": adamw}.items():
+        one(kind, "plain", cls, {"lr": 0.01, "weightDecay": 0.0}, lr=0.01, weight_decay=0.0)
+        one(kind, "weight decay", cls, {"lr": 0.02, "weightDecay": 0.1}, lr=0.02, weight_decay=0.1)
+        one(kind, "betas and epsilon", cls, {"lr": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3, "weightDecay": 0.0},
+            lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.0)
+        one(kind, "AMSGrad", cls, {"lr": 0.02, "amsgrad": True, "weightDecay": 0.0, "beta2": 0.5}, lr=0.02, amsgrad=True,
+            weight_decay=0.0, betas=(0.9, 0.5))
+    one("RMSProp", "plain", rms, {"lr": 0.01}, lr=0.01)
+    one("RMSProp", "weight decay", rms, {"lr": 0.01, "weightDecay": 0.1}, lr=0.01, weight_decay=0.1)
+    one("RMSProp", "momentum", rms, {"lr": 0.01, "momentum": 0.9, "alpha": 0.9}, lr=0.01, momentum=0.9, alpha=0.9)
+    one("RMSProp", "centred", rms, {"lr": 0.01, "centered": True, "epsilon": 1e-4}, lr=0.01, centered=True, eps=1e-4)
+    return g
+
+
+def schedules():
+    """The learning rate of every step, the first being step 0; `base` is the rate that the schedule starts from."""
+    g = GoldenFile("schedules")
+    warnings.simplefilter("ignore")  # the optimiser itself never steps here
+
+    def one(name, op, base, steps, options, make):
+        optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=base)
+        schedule = make(optimiser)
+        rates = []
+        for i in range(steps):
+            rates.append(optimiser.param_groups[0]["lr"])
+            if i + 1 < steps:
+                schedule.step()
+        g.add({"name": name, "op": op, "base": base, "options": options, "rates": rates})
+
+    one("constant", "constant", 0.1, 4, {}, lambda o: lr_scheduler.LambdaLR(o, lambda _: 1.0))
+    one("step", "step", 0.1, 12, {"every": 3, "factor": 0.5}, lambda o: lr_scheduler.StepLR(o, 3, 0.5))
+    one("multi-step", "multiStep", 0.1, 12, {"milestones": [2, 5, 6], "factor": 0.1},
+        lambda o: lr_scheduler.MultiStepLR(o, [2, 5, 6], 0.1))
+    one("exponential", "exponential", 0.1, 10, {"factor": 0.9}, lambda o: lr_scheduler.ExponentialLR(o, 0.9))
+    one("cosine", "cosine", 0.1, 11, {"total": 10, "minimum": 0.0}, lambda o: lr_scheduler.CosineAnnealingLR(o, 10))
+    one("cosine to a minimum", "cosine", 0.1, 9, {"total": 8, "minimum": 0.01}, lambda o: lr_scheduler.CosineAnnealingLR(o, 8, 0.01))
+    one("linear warm-up", "warmup", 0.1, 8, {"steps": 4, "start": 0.25}, lambda o: lr_scheduler.LinearLR(o, 0.25, 1.0, 4))
+    one("linear warm-up, then cosine", "warmupCosine", 0.1, 13, {"steps": 4, "start": 0.1, "total": 8},
+        lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.LinearLR(o, 0.1, 1.0, 4), lr_scheduler.CosineAnnealingLR(o, 8)], [4]))
+    for total, start, div, final, anneal in ((20, 0.3, 25.0, 1e4, "cos"), (20, 0.3, 25.0, 1e4, "linear"), (15, 0.25, 10.0, 100.0, "cos"),
+                                             (10, 0.5, 4.0, 50.0, "linear")):
+        one(f"one-cycle, {total} steps, {anneal}, {start:g} of them up", "oneCycle", 0.5, total,
+            {"max": 0.5, "total": total, "pctStart": start, "divFactor": div, "finalDivFactor": final, "anneal": anneal},
+            lambda o: lr_scheduler.OneCycleLR(o, 0.5, total_steps=total, pct_start=start, div_factor=div, final_div_factor=final,
+                                              anneal_strategy=anneal, cycle_momentum=False))
+    return g
+
+
+def clipping():
+    """clip_grad_norm_ and clip_grad_value_: gradients before and after, and the norm that was returned."""
+    g = GoldenFile("clipping")
+
+    def one(name, op, options, function, parameters):
+        for p in parameters.values():
+            p.grad = p.detach().clone()
+        before = {k: tensor_json(p.grad) for k, p in parameters.items()}
+        result = function(list(parameters.values()))
+        record = {"name": name, "op": op, "options": options, "before": before,
+                  "after": {k: tensor_json(p.grad) for k, p in parameters.items()}}
+        if result is not None:
+            record["norm"] = float(result)
+        g.add(record)
+
+    def leaves():
+        draw = Draw("clipping")
+        return {"a": draw.uniform(2, 2).requires_grad_(), "b": draw.uniform(3).requires_grad_()}
+
+    for limit in (1.0, 100.0):
+        one(f"by norm {limit:g}", "norm", {"max": limit}, lambda p, m=limit: torch.nn.utils.clip_grad_norm_(p, m), leaves())
+    one("by value", "value", {"max": 0.5}, lambda p: torch.nn.utils.clip_grad_value_(p, 0.5), leaves())
+    return g
+
+
+def files():
+    return [optimisers(), schedules(), clipping()]
