@@ -1,0 +1,79 @@
+#include <ember/core/kernels/onednn/Primitive.h>
+
+#include <memory>
+#include <utility>
+
+#include <ember/core/Error.h>
+
+namespace ember::core::onednn {
+
+/// Memory objects of one call and the list that the C interface wants: with it a call allocates nothing.
+struct Primitive::Call {
+  std::vector<dnnl::memory> memories;
+  std::vector<dnnl_exec_arg_t> list;
+
+  void add(int index, const dnnl::memory::desc& desc) {
+    memories.push_back(dnnl::memory(desc, engine(), DNNL_MEMORY_NONE));
+    list.push_back({index, memories.back().get()});
+  }
+};
+
+Primitive::Primitive(const char* what, const char* implementation, const dnnl::primitive& made, std::vector<Argument> arguments,
+                     const dnnl::memory::desc& scratchpad)
+    : made_(made), arguments_(std::move(arguments)), scratchBytes_(scratchpad.get_size()) {
+  name_ = std::string(what) + ": " + implementation;
+  if (scratchBytes_ > 0) arguments_.push_back({DNNL_ARG_SCRATCHPAD, scratchpad});
+}
+
+Primitive::~Primitive() { delete spare_.load(); }
+
+Primitive::Primitive(Primitive&& other) noexcept
+    : made_(std::move(other.made_)),
+      arguments_(std::move(other.arguments_)),
+      scratchBytes_(other.scratchBytes_),
+      name_(std::move(other.name_)),
+      spare_(other.spare_.exchange(nullptr)) {}
+
+Primitive& Primitive::operator=(Primitive&& other) noexcept {
+  made_ = std::move(other.made_);
+  arguments_ = std::move(other.arguments_);
+  scratchBytes_ = other.scratchBytes_;
+  name_ = std::move(other.name_);
+  delete spare_.exchange(other.spare_.exchange(nullptr));
+  return *this;
+}
+
+Primitive Primitive::reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+  const dnnl::reorder::primitive_desc description(engine(), from, engine(), to, userScratchpad());
+  return {"reorder", dnnl::reorder(description), description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}};
+}
+
+bool Primitive::isReference() const noexcept { return name_.find("ref") != std::string::npos; }
+
+void Primitive::run(std::initializer_list<const void*> data) const {
+  std::unique_ptr<Call> call(spare_.exchange(nullptr, std::memory_order_acquire));
+  if (!call) {
+    call = std::make_unique<Call>();
+    for (const auto& [index, desc] : arguments_) call->add(index, desc);
+  }
+  const Scratch scratch(scratchBytes_);
+  auto memory = call->memories.begin();
+  dnnl_status_t status = dnnl_success;
+  const auto bind = [&](const void* pointer) {
+    const dnnl_status_t result = dnnl_memory_set_data_handle((memory++)->get(), const_cast<void*>(pointer));
+    if (result != dnnl_success) status = result;
+  };
+  for (const void* pointer : data) bind(pointer);
+  if (scratchBytes_ > 0) bind(scratch.data());
+
+  if (status == dnnl_success) {
+    status = dnnl_primitive_execute(made_.get(), stream().get(), static_cast<int>(call->list.size()), call->list.data());
+  }
+  if (status == dnnl_success) status = dnnl_stream_wait(stream().get());
+  delete spare_.exchange(call.release(), std::memory_order_release);
+
+  if (status == dnnl_out_of_memory) throw OutOfMemory("oneDNN", name_ + " could not get its memory");
+  if (status != dnnl_success) throw NumericError("oneDNN", name_ + " failed with status " + std::to_string(status));
+}
+
+}  // namespace ember::core::onednn
