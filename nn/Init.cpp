@@ -1,0 +1,75 @@
+#include <ember/nn/Init.h>
+
+#include <cmath>
+
+#include <ember/core/Error.h>
+#include <ember/core/Random.h>
+
+namespace ember::nn::init {
+namespace {
+
+thread_local int skips = 0;
+
+template <class Draw> void fill(Tensor& t, Draw&& draw) {
+  const NoGrad guard;
+  if (skips > 0) return t.fill_(0);
+  const random::Key key = random::nextInitKey();
+  core::NDArray values = core::NDArray::empty(t.shape(), DType::F64);
+  double* out = values.data<double>();
+  for (i64 i = 0; i < values.numel(); ++i) out[i] = draw(key, static_cast<u64>(i));
+  t.copy_(Tensor(values), "initialiser");
+}
+
+double gainOf(double slope) { return std::sqrt(2.0 / (1.0 + slope * slope)); }
+
+double fanOf(const Tensor& t, Fan fan) {
+  const Fans fans = fansOf(t.shape());
+  return static_cast<double>(std::max<i64>(1, fan == Fan::In ? fans.in : fans.out));
+}
+
+}  // namespace
+
+Fans fansOf(const Shape& weight) {
+  if (weight.rank() < 2) {
+    throw ShapeError("init", "fan-in and fan-out need a weight of rank 2 or more, got " + toString(weight), {}, "use uniform_, normal_ or constant_");
+  }
+  i64 receptive = 1;
+  for (int i = 2; i < weight.rank(); ++i) receptive = checkedMul(receptive, weight[i]);
+  return {checkedMul(weight[1], receptive), checkedMul(weight[0], receptive)};
+}
+
+void constant_(Tensor& t, double value) {
+  const NoGrad guard;
+  t.fill_(value);
+}
+
+void uniform_(Tensor& t, double low, double high) {
+  fill(t, [=](const random::Key& key, u64 i) { return low + (high - low) * random::uniform(key, i); });
+}
+
+void normal_(Tensor& t, double mean, double std) {
+  fill(t, [=](const random::Key& key, u64 i) { return mean + std * random::normal(key, i); });
+}
+
+void kaimingUniform_(Tensor& t, double slope, Fan fan) {
+  const double bound = gainOf(slope) * std::sqrt(3.0 / fanOf(t, fan));
+  uniform_(t, -bound, bound);
+}
+
+void kaimingNormal_(Tensor& t, double slope, Fan fan) { normal_(t, 0, gainOf(slope) / std::sqrt(fanOf(t, fan))); }
+
+void xavierUniform_(Tensor& t, double gain) {
+  const Fans fans = fansOf(t.shape());
+  const double bound = gain * std::sqrt(6.0 / static_cast<double>(fans.in + fans.out));
+  uniform_(t, -bound, bound);
+}
+
+void xavierNormal_(Tensor& t, double gain) {
+  const Fans fans = fansOf(t.shape());
+  normal_(t, 0, gain * std::sqrt(2.0 / static_cast<double>(fans.in + fans.out)));
+}
+
+Skip::Skip() noexcept { ++skips; }
+Skip::~Skip() { --skips; }
+
+}  // namespace ember::nn::init

@@ -1,0 +1,304 @@
+#include <ember/nn/Module.h>
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <typeinfo>
+
+#include <ember/core/Error.h>
+#include <ember/core/Scope.h>
+#include <ember/nn/Init.h>
+#include <ember/nn/Pattern.h>
+#include <ember/nn/Registry.h>
+#include <ember/nn/SummaryRecorder.h>
+
+namespace ember::nn {
+namespace {
+
+std::string className(const std::type_info& type) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 && text ? text : type.name();
+  std::free(text);
+  if (const auto colon = name.rfind("::"); colon != std::string::npos) name.erase(0, colon + 2);
+  return name;
+}
+
+std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
+
+}  // namespace
+
+// ---- running ----
+
+Tensors Module::forward(const Tensors& inputs) {
+  if (inputs.size() != 1) {
+    throw StateError(typeName(), "forward takes one tensor, got " + std::to_string(inputs.size()), {}, "override forward(const Tensors&) for several");
+  }
+  return {forward(inputs[0])};
+}
+
+Tensor Module::forward(const Tensor&) {
+  throw StateError(typeName(), "the module has no forward", {}, "override forward(const Tensor&) or forward(const Tensors&)");
+}
+
+Tensors Module::operator()(const Tensors& inputs) {
+  const std::string type = typeName();
+  const core::ModuleScope scope(name_, type, &randomCalls_);
+  SummaryRecorder::Entry entry(*this);
+  Tensors outputs = forward(inputs);
+  entry.finish(outputs);
+  for (const ForwardHook& hook : hooks_) hook(*this, inputs, outputs);
+  return outputs;
+}
+
+Tensor Module::operator()(const Tensor& input) {
+  Tensors outputs = (*this)(Tensors{input});
+  if (outputs.size() != 1) throw StateError(typeName(), "forward gave " + std::to_string(outputs.size()) + " tensors where one was expected", {}, "call it with Tensors{...}");
+  return std::move(outputs[0]);
+}
+
+// ---- parts ----
+
+void Module::checkName(std::string_view name) const {
+  const auto refuse = [&](const std::string& why) { throw ValueError(typeName(), "the name \"" + std::string(name.substr(0, 64)) + "\" " + why, {}, "names are 1 to 1024 bytes of printable UTF-8 without a dot"); };
+  if (name.empty()) refuse("is empty");
+  if (name.size() > 1024) refuse("is longer than 1024 bytes");
+  for (const char c : name) {
+    if (c == '.') refuse("has a dot, which separates levels");
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) refuse("has a control character");
+  }
+  if (!isUtf8(name)) refuse("is not valid UTF-8");
+  const auto taken = [&](const auto& list) {
+    for (const auto& entry : list) {
+      if (entry->name == name) refuse("is already taken");
+    }
+  };
+  taken(parameters_);
+  taken(buffers_);
+  for (const auto& child : children_) {
+    if (child->name_ == name) refuse("is already taken");
+  }
+}
+
+Module& Module::addChild(std::string_view name, std::unique_ptr<Module> child) {
+  checkName(name);
+  if (!child) throw ValueError(typeName(), "the child \"" + std::string(name) + "\" is null");
+  child->name_ = name;
+  children_.push_back(std::move(child));
+  return *children_.back();
+}
+
+Tensor Module::addParameter(std::string_view name, Tensor value, ParameterSettings settings) {
+  checkName(name);
+  value.setRequiresGrad();
+  parameters_.push_back(std::make_unique<Parameter>(Parameter{std::string(name), value, settings}));
+  return value;
+}
+
+Tensor Module::addBuffer(std::string_view name, Tensor value, ParameterSettings settings) {
+  checkName(name);
+  buffers_.push_back(std::make_unique<Parameter>(Parameter{std::string(name), value, settings}));
+  return value;
+}
+
+std::string Module::typeName() const {
+  const std::type_info& type = typeid(*this);
+  std::string registered = registeredName(type);
+  return registered.empty() ? className(type) : registered;
+}
+
+template <class Visit> void Module::walk(const std::string& prefix, Visit&& visit) const {
+  visit(prefix, *this);
+  for (const auto& child : children_) std::as_const(*child).walk(join(prefix, child->name_), visit);
+}
+
+template <class Visit> void Module::walk(const std::string& prefix, Visit&& visit) {
+  visit(prefix, *this);
+  for (const auto& child : children_) child->walk(join(prefix, child->name_), visit);
+}
+
+Parameters Module::namedParameters() const {
+  Parameters list;
+  walk("", [&](const std::string& path, const Module& module) {
+    for (const auto& p : module.parameters_) list.push_back({join(path, p->name), p->tensor, p->settings});
+  });
+  return list;
+}
+
+Parameters Module::namedBuffers() const {
+  Parameters list;
+  walk("", [&](const std::string& path, const Module& module) {
+    for (const auto& b : module.buffers_) list.push_back({join(path, b->name), b->tensor, b->settings});
+  });
+  return list;
+}
+
+std::vector<std::pair<std::string, Module*>> Module::namedModules() const {
+  std::vector<std::pair<std::string, Module*>> list;
+  const_cast<Module*>(this)->walk("", [&](const std::string& path, Module& module) { list.emplace_back(path, &module); });
+  return list;
+}
+
+Module& Module::child(std::string_view path) const {
+  std::vector<std::string> known;
+  for (const auto& [name, module] : namedModules()) {
+    if (name == path && !name.empty()) return *module;
+    known.push_back(name);
+  }
+  throw ValueError(typeName(), "no child \"" + std::string(path) + "\"", {}, nearestHint(path, known));
+}
+
+ParameterSettings& Module::parameterSettings(std::string_view name) {
+  ParameterSettings* found = nullptr;
+  std::vector<std::string> known;
+  walk("", [&](const std::string& path, Module& module) {
+    for (const auto& p : module.parameters_) {
+      known.push_back(join(path, p->name));
+      if (known.back() == name) found = &p->settings;
+    }
+  });
+  if (!found) throw ValueError(typeName(), "no parameter \"" + std::string(name) + "\"", {}, nearestHint(name, known));
+  return *found;
+}
+
+i64 Module::parameterCount() const {
+  i64 count = 0;
+  for (const Parameter& p : namedParameters()) count += p.tensor.numel();
+  return count;
+}
+
+// ---- modes ----
+
+void Module::train(bool on) {
+  walk("", [&](const std::string&, Module& module) { module.training_ = on; });
+}
+
+namespace {
+
+int setTrainable(const Module& module, std::string_view pattern, bool on) {
+  int count = 0;
+  std::vector<std::string> known;
+  for (Parameter& p : module.namedParameters()) {
+    known.push_back(p.name);
+    if (!matches(pattern, p.name)) continue;
+    p.tensor.setRequiresGrad(on);
+    if (!on) p.tensor.zeroGrad();
+    ++count;
+  }
+  if (count == 0) throw ValueError(on ? "unfreeze" : "freeze", "no parameter matches \"" + std::string(pattern) + "\"", {}, nearestHint(pattern, known));
+  return count;
+}
+
+}  // namespace
+
+int Module::freeze(std::string_view pattern) { return setTrainable(*this, pattern, false); }
+int Module::unfreeze(std::string_view pattern) { return setTrainable(*this, pattern, true); }
+
+Module& Module::to(DType dtype) {
+  if (dtype != DType::F32 && dtype != DType::F64) throw DtypeError(typeName(), "parameters are f32 or f64, not " + std::string(ember::name(dtype)));
+  for (Parameter& p : namedParameters()) p.tensor.setArray(p.tensor.array().to(dtype));
+  for (Parameter& b : namedBuffers()) {
+    if (isFloating(b.tensor.dtype())) b.tensor.setArray(b.tensor.array().to(dtype));
+  }
+  return *this;
+}
+
+void Module::zeroGrad() {
+  for (Parameter& p : namedParameters()) p.tensor.zeroGrad();
+}
+
+// ---- rebuilding ----
+
+Value Module::architecture() const {
+  Value value = Value::object();
+  value.set("type", typeName());
+  if (!registeredName(typeid(*this)).empty()) {
+    value.set("args", args());
+  } else {
+    Value list = Value::array();
+    for (const auto& child : children_) {
+      Value entry = Value::object();
+      entry.set("name", child->name_);
+      entry.set("module", child->architecture());
+      list.push(std::move(entry));
+    }
+    value.set("children", std::move(list));
+  }
+  return value;
+}
+
+std::unique_ptr<Module> Module::clone() const {
+  std::unique_ptr<Module> copy;
+  {
+    const init::Skip skip;
+    copy = build(architecture());
+  }
+  const auto copyAll = [&](const Parameters& from, Parameters to) {
+    if (from.size() != to.size()) {
+      throw StateError("clone", typeName() + " has " + std::to_string(from.size()) + " tensors, its rebuilt copy " + std::to_string(to.size()), {}, "make args() and the registered factory agree");
+    }
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      if (from[i].name != to[i].name) throw StateError("clone", "the rebuilt copy has " + to[i].name + " where " + from[i].name + " was expected");
+      to[i].tensor.setArray(from[i].tensor.array().copy());
+      if (to[i].tensor.requiresGrad() != from[i].tensor.requiresGrad()) to[i].tensor.setRequiresGrad(from[i].tensor.requiresGrad());
+    }
+  };
+  copyAll(namedParameters(), copy->namedParameters());
+  copyAll(namedBuffers(), copy->namedBuffers());
+  for (const Parameter& p : namedParameters()) copy->parameterSettings(p.name) = p.settings;
+  const auto here = namedModules(), there = copy->namedModules();
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    there[i].second->training_ = here[i].second->training_;
+    there[i].second->randomCalls_ = here[i].second->randomCalls_;
+  }
+  copy->name_ = name_;
+  return copy;
+}
+
+std::vector<std::pair<std::string, i64>> Module::streams() const {
+  std::vector<std::pair<std::string, i64>> list;
+  walk("", [&](const std::string& path, const Module& module) {
+    if (module.randomCalls_ != 0) list.emplace_back(path, module.randomCalls_);
+  });
+  return list;
+}
+
+void Module::setStreams(const std::vector<std::pair<std::string, i64>>& streams) {
+  const auto modules = namedModules();
+  for (const auto& [path, calls] : streams) {
+    bool known = false;
+    for (const auto& entry : modules) known = known || entry.first == path;
+    if (!known) throw ValueError("setStreams", "no module \"" + path + "\" for the random stream of that name");
+  }
+  for (const auto& [path, module] : modules) {
+    module->randomCalls_ = 0;
+    for (const auto& [name, calls] : streams) {
+      if (name == path) module->randomCalls_ = calls;
+    }
+  }
+}
+
+// ---- showing ----
+
+std::string Module::toString() const {
+  std::string text;
+  const auto print = [&](const auto& self, const Module& module, int depth) -> void {
+    text += std::string(static_cast<std::size_t>(depth) * 2, ' ');
+    if (depth > 0) text += module.name_ + ": ";
+    text += module.typeName();
+    if (const std::string what = module.details(); !what.empty()) text += "(" + what + ")";
+    text += '\n';
+    for (const auto& child : module.children_) self(self, *child, depth + 1);
+  };
+  print(print, *this, 0);
+  return text;
+}
+
+Summary Module::summary(const Shape& input, DType dtype) {
+  const NoGrad guard;
+  SummaryRecorder recorder(input);
+  (*this)(Tensor::shapeOnly(input, dtype));
+  return recorder.finish(*this);
+}
+
+}  // namespace ember::nn

@@ -1,0 +1,80 @@
+#include <ember/nn/Registry.h>
+
+#include <map>
+#include <mutex>
+#include <typeindex>
+
+#include <ember/core/Error.h>
+#include <ember/nn/Pattern.h>
+#include <ember/nn/layers/Layers.h>
+
+namespace ember::nn {
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::map<std::string, std::pair<std::type_index, ModuleFactory>, std::less<>> byName;
+  std::map<std::type_index, std::string> names;
+};
+
+Registry& registry() {
+  static Registry* instance = [] {
+    auto* r = new Registry;
+    const auto put = [&](const char* name, const std::type_info& type, ModuleFactory factory) {
+      r->byName.emplace(name, std::pair(std::type_index(type), std::move(factory)));
+      r->names.emplace(type, name);
+    };
+#define EMBER_LAYER(Type) put(#Type, typeid(Type), [](const Args& args) -> std::unique_ptr<Module> { return std::make_unique<Type>(Type::fromArgs(args)); });
+#include <ember/nn/Layers.def>
+#undef EMBER_LAYER
+    return r;
+  }();
+  return *instance;
+}
+
+}  // namespace
+
+void registerModule(std::string_view name, const std::type_info& type, ModuleFactory factory) {
+  Registry& r = registry();
+  const std::lock_guard lock(r.mutex);
+  if (const auto entry = r.byName.find(name); entry != r.byName.end()) {
+    if (entry->second.first != std::type_index(type)) {
+      throw ValueError("registerModule", "the name \"" + std::string(name) + "\" belongs to another type", {}, "choose another name");
+    }
+    entry->second.second = std::move(factory);
+    return;
+  }
+  r.byName.emplace(std::string(name), std::pair(std::type_index(type), std::move(factory)));
+  r.names[type] = std::string(name);
+}
+
+std::string registeredName(const std::type_info& type) {
+  Registry& r = registry();
+  const std::lock_guard lock(r.mutex);
+  const auto entry = r.names.find(type);
+  return entry == r.names.end() ? std::string() : entry->second;
+}
+
+std::unique_ptr<Module> build(const Value& architecture) {
+  const auto type = architecture.get<std::string>("type");
+  ModuleFactory factory;
+  {
+    Registry& r = registry();
+    const std::lock_guard lock(r.mutex);
+    if (const auto entry = r.byName.find(type); entry != r.byName.end()) {
+      factory = entry->second.second;
+    } else {
+      std::vector<std::string> known;
+      for (const auto& [name, value] : r.byName) known.push_back(name);
+      throw ValueError("build", "unknown module type \"" + type + "\"", {{"nearest", nearestHint(type, known)}},
+                       "call nn::registerModule(\"" + type + "\", factory) first, or build the net in code and load() the file into it");
+    }
+  }
+  if (!architecture.has("args")) {
+    throw ValueError("build", "the module type \"" + type + "\" was not registered when it was saved, so its arguments are not known", {},
+                     "build the net in code and load() the file into it");
+  }
+  return factory(architecture.at("args"));
+}
+
+}  // namespace ember::nn

@@ -1,0 +1,96 @@
+#include <ember/nn/layers/ConvND.h>
+
+#include <cmath>
+
+#include <ember/autograd/ops/Conv.h>
+#include <ember/core/Error.h>
+#include <ember/nn/Init.h>
+
+namespace ember::nn {
+namespace {
+
+std::string typeOf(int spatial) { return "Conv" + std::to_string(spatial) + "D"; }
+
+std::string times(const std::array<i64, 3>& sizes, int spatial) {
+  std::string text = std::to_string(sizes[0]);
+  for (int i = 1; i < spatial; ++i) text += "x" + std::to_string(sizes[static_cast<std::size_t>(i)]);
+  return text;
+}
+
+}  // namespace
+
+ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options) : spatial_(spatial), in_(in), out_(out), options_(std::move(options)) {
+  const std::string type = typeOf(spatial);
+  const auto refuse = [&](const std::string& what, const char* help) { throw ValueError(type, what, {}, help); };
+  if (in < 1 || out < 1) refuse(std::to_string(in) + " input and " + std::to_string(out) + " output channels", "both must be 1 or more");
+  const i64 groups = options_.groups;
+  if (groups < 1) refuse("groups is " + std::to_string(groups), "use 1 or more");
+  if (in % groups != 0 || out % groups != 0) {
+    refuse("groups = " + std::to_string(groups) + " does not divide " + std::to_string(in) + " input and " + std::to_string(out) + " output channels",
+           "choose a common divisor of both");
+  }
+  const auto check = [&](const Sizes& sizes, const char* what, i64 least) {
+    for (int i = 0; i < spatial; ++i) {
+      if (const i64 size = sizes.at(i, spatial, type.c_str(), what); size < least) {
+        refuse(std::string(what) + " is " + std::to_string(size), least == 0 ? "use 0 or more" : "use 1 or more");
+      }
+    }
+  };
+  check(options_.kernel, "kernel", 1);
+  check(options_.stride, "stride", 1);
+  check(options_.padding, "padding", 0);
+  check(options_.dilation, "dilation", 1);
+  Shape shape{out, in / groups};
+  for (int i = 0; i < spatial; ++i) shape.push(options_.kernel.at(i, spatial, type.c_str(), "kernel"));
+  weight = addParameter("weight", Tensor::empty(shape));
+  const double bound = 1 / std::sqrt(static_cast<double>(init::fansOf(shape).in));
+  init::uniform_(weight, -bound, bound);
+  if (options_.bias) {
+    bias = addParameter("bias", Tensor::empty({out}));
+    init::uniform_(bias, -bound, bound);
+  }
+}
+
+Tensor ConvND::forward(const Tensor& x) {
+  return convND(spatial_, x, weight, bias,
+                {.stride = options_.stride, .padding = options_.padding, .dilation = options_.dilation, .groups = options_.groups});
+}
+
+Args ConvND::args() const {
+  return {{"in", in_},
+          {"out", out_},
+          {"kernel", options_.kernel.vector()},
+          {"stride", options_.stride.vector()},
+          {"padding", options_.padding.vector()},
+          {"dilation", options_.dilation.vector()},
+          {"groups", options_.groups},
+          {"bias", options_.bias}};
+}
+
+ConvOptions ConvND::optionsOf(const Args& a) {
+  return {.kernel = a.get<std::vector<i64>>("kernel"),
+          .stride = a.get<std::vector<i64>>("stride"),
+          .padding = a.get<std::vector<i64>>("padding"),
+          .dilation = a.get<std::vector<i64>>("dilation"),
+          .groups = a.get<i64>("groups"),
+          .bias = a.get<bool>("bias")};
+}
+
+std::string ConvND::details() const {
+  const auto over = [&](const Sizes& sizes) { return sizes.over(spatial_, "Conv", "size"); };
+  const auto is = [&](const Sizes& sizes, i64 value) {
+    for (int i = 0; i < spatial_; ++i) {
+      if (over(sizes)[static_cast<std::size_t>(i)] != value) return false;
+    }
+    return true;
+  };
+  std::string text = std::to_string(in_) + " -> " + std::to_string(out_) + ", " + times(over(options_.kernel), spatial_);
+  if (!is(options_.stride, 1)) text += ", stride " + times(over(options_.stride), spatial_);
+  if (!is(options_.padding, 0)) text += ", padding " + times(over(options_.padding), spatial_);
+  if (!is(options_.dilation, 1)) text += ", dilation " + times(over(options_.dilation), spatial_);
+  if (options_.groups != 1) text += ", groups " + std::to_string(options_.groups);
+  if (!options_.bias) text += ", no bias";
+  return text;
+}
+
+}  // namespace ember::nn

@@ -1,0 +1,34 @@
+#include <ember/nn/layers/Linear.h>
+
+#include <cmath>
+
+#include <ember/autograd/ops/MatMul.h>
+#include <ember/core/Error.h>
+#include <ember/nn/Init.h>
+
+namespace ember::nn {
+
+Linear::Linear(i64 in, i64 out, LinearOptions options) : in_(in), out_(out), options_(options) {
+  if (in < 1 || out < 1) {
+    throw ValueError("Linear", std::to_string(in) + " inputs and " + std::to_string(out) + " outputs", {}, "both must be 1 or more");
+  }
+  weight = addParameter("weight", Tensor::empty({out, in}));
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  init::uniform_(weight, -bound, bound);
+  if (options.bias) {
+    bias = addParameter("bias", Tensor::empty({out}));
+    init::uniform_(bias, -bound, bound);
+  }
+}
+
+Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
+
+Args Linear::args() const { return {{"in", in_}, {"out", out_}, {"bias", options_.bias}}; }
+
+Linear Linear::fromArgs(const Args& a) { return Linear(a.get<i64>("in"), a.get<i64>("out"), {.bias = a.get<bool>("bias")}); }
+
+std::string Linear::details() const {
+  return std::to_string(in_) + " -> " + std::to_string(out_) + (options_.bias ? "" : ", no bias");
+}
+
+}  // namespace ember::nn

@@ -1,0 +1,29 @@
+#pragma once
+#include <ember/nn/Module.h>
+
+namespace ember::nn {
+
+struct LinearOptions {
+  bool bias = true;
+};
+
+/// y = x·wᵀ + b over the last axis: x [..., in] -> [..., out].
+///
+/// weight [out, in] and bias [out] start uniform in ±1/sqrt(in) (as torch.nn.Linear). Throws ValueError unless in, out >= 1.
+class Linear : public Module {
+ public:
+  using Module::forward;
+  Linear(i64 in, i64 out, LinearOptions options = {});
+  Tensor forward(const Tensor& x) override;
+  Args args() const override;
+  static Linear fromArgs(const Args& a);
+  std::string details() const override;
+
+  Tensor weight, bias;  ///< bias undefined without
+
+ private:
+  i64 in_, out_;
+  LinearOptions options_;
+};
+
+}  // namespace ember::nn

@@ -1,0 +1,67 @@
+#include <ember/optim/Adam.h>
+
+#include <cmath>
+
+#include <ember/core/Simd.h>
+
+namespace ember::optim {
+namespace {
+
+template <class T> struct Rates {
+  T shrink, weightDecay, beta1, beta2, stepSize, rootCorrection, epsilon;
+};
+
+template <class T> inline void adam(T* p, const T* grad, T* m, T* v, i64 n, Rates<T> r) {
+  for (i64 i = 0; i < n; ++i) {
+    const T value = p[i] * r.shrink;
+    const T g = grad[i] + r.weightDecay * p[i];
+    m[i] = r.beta1 * m[i] + (T(1) - r.beta1) * g;
+    v[i] = r.beta2 * v[i] + (T(1) - r.beta2) * g * g;
+    p[i] = value - r.stepSize * m[i] / (std::sqrt(v[i]) * r.rootCorrection + r.epsilon);
+  }
+}
+
+EMBER_SIMD void adamF32(float* p, const float* g, float* m, float* v, i64 n, Rates<float> r) { adam(p, g, m, v, n, r); }
+EMBER_SIMD void adamF64(double* p, const double* g, double* m, double* v, i64 n, Rates<double> r) { adam(p, g, m, v, n, r); }
+
+}  // namespace
+
+Adam::Adam(nn::Parameters parameters, AdamOptions options, bool decoupled)
+    : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"exp_avg", "exp_avg_sq"}),
+      options_(std::move(options)), decoupled_(decoupled) {
+  require(options_.beta1 >= 0 && options_.beta1 < 1, "Adam", "beta1 must be in [0, 1)", options_.beta1);
+  require(options_.beta2 >= 0 && options_.beta2 < 1, "Adam", "beta2 must be in [0, 1)", options_.beta2);
+  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "Adam", "epsilon must be above 0", options_.epsilon);
+}
+
+namespace {
+
+// The bias corrections are worked out in f64 once a chunk.
+template <class T> Rates<T> ratesOf(const AdamOptions& o, bool decoupled, double lr, double weightDecay, i64 step) {
+  const double t = static_cast<double>(step);
+  const auto as = [](double x) { return static_cast<T>(x); };
+  return {decoupled ? as(1 - lr * weightDecay) : T(1), decoupled ? T(0) : as(weightDecay), as(o.beta1), as(o.beta2),
+          as(lr / (1 - std::pow(o.beta1, t))), as(1 / std::sqrt(1 - std::pow(o.beta2, t))), as(o.epsilon)};
+}
+
+}  // namespace
+
+void Adam::update(const Chunk& c, float) const {
+  adamF32(static_cast<float*>(c.value), static_cast<const float*>(c.gradient), static_cast<float*>(c.slots[0]), static_cast<float*>(c.slots[1]),
+          c.count, ratesOf<float>(options_, decoupled_, c.lr, c.weightDecay, c.step));
+}
+
+void Adam::update(const Chunk& c, double) const {
+  adamF64(static_cast<double*>(c.value), static_cast<const double*>(c.gradient), static_cast<double*>(c.slots[0]), static_cast<double*>(c.slots[1]),
+          c.count, ratesOf<double>(options_, decoupled_, c.lr, c.weightDecay, c.step));
+}
+
+Value Adam::options() const {
+  Value value = Value::object();
+  value.set("beta1", options_.beta1);
+  value.set("beta2", options_.beta2);
+  value.set("epsilon", options_.epsilon);
+  return value;
+}
+
+}  // namespace ember::optim

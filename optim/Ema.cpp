@@ -1,0 +1,53 @@
+#include <ember/optim/Ema.h>
+
+#include <algorithm>
+
+#include <ember/core/Error.h>
+#include <ember/core/Simd.h>
+#include <ember/core/Threads.h>
+
+namespace ember::optim {
+namespace {
+
+template <class T> inline void blend(T* average, const T* value, i64 n, T keep) {
+  for (i64 i = 0; i < n; ++i) average[i] = keep * average[i] + (T(1) - keep) * value[i];
+}
+EMBER_SIMD void blendF32(float* a, const float* v, i64 n, float keep) { blend(a, v, n, keep); }
+EMBER_SIMD void blendF64(double* a, const double* v, i64 n, double keep) { blend(a, v, n, keep); }
+
+}  // namespace
+
+Ema::Ema(const nn::Module& net, double decay) : decay_(decay) {
+  if (!(decay > 0 && decay < 1)) throw ValueError("Ema", "decay is " + std::to_string(decay) + ", expected between 0 and 1");
+  for (const nn::Parameter& p : net.namedParameters()) values_.push_back(p);
+  for (const nn::Parameter& b : net.namedBuffers()) values_.push_back(b);
+  std::erase_if(values_, [](const nn::Parameter& p) { return !p.settings.averaged || !isFloating(p.tensor.dtype()); });
+  for (const nn::Parameter& p : values_) averages_.push_back({p.name, Tensor(p.tensor.array().contiguous().copy()), p.settings});
+}
+
+void Ema::update() {
+  const NoGrad guard;
+  const double n = static_cast<double>(++updates_), keep = std::min(decay_, (1 + n) / (10 + n));
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const core::NDArray value = values_[i].tensor.array().contiguous();
+    core::NDArray& average = averages_[i].tensor.writable("Ema.update");
+    core::parallelFor(value.numel(), 1 << 15, [&](i64 begin, i64 end) {
+      if (value.dtype() == DType::F32) {
+        blendF32(average.data<float>() + begin, value.data<float>() + begin, end - begin, static_cast<float>(keep));
+      } else {
+        blendF64(average.data<double>() + begin, value.data<double>() + begin, end - begin, keep);
+      }
+    });
+  }
+}
+
+void Ema::swap() {
+  const NoGrad guard;
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const Tensor before = values_[i].tensor.clone();
+    values_[i].tensor.copy_(averages_[i].tensor, "Ema.swap");
+    averages_[i].tensor.copy_(before, "Ema.swap");
+  }
+}
+
+}  // namespace ember::optim

@@ -1,0 +1,45 @@
+#pragma once
+#include <ember/nn/Module.h>
+
+namespace ember::optim {
+
+/// Exponential moving average of a net's parameters and floating buffers (those whose settings say `averaged`), for evaluation.
+///
+///   a = d·a + (1 - d)·value,   d = min(decay, (1 + n)/(10 + n)) at the n-th update, so the start does not weigh for ever
+class Ema {
+ public:
+  /// decay in (0, 1). Starts as a copy of the net.
+  Ema(const nn::Module& net, double decay);
+  /// Takes in the net's present values; call after each optimiser step.
+  void update();
+  /// Exchanges the averages with the net's values; a second call exchanges them back.
+  void swap();
+  /// The averages by dotted name (state of a run), and how often update() ran.
+  const nn::Parameters& averages() const noexcept { return averages_; }
+  i64 updates() const noexcept { return updates_; }
+  void setUpdates(i64 count) noexcept { updates_ = count; }
+  double decay() const noexcept { return decay_; }
+
+ private:
+  nn::Parameters values_, averages_;
+  double decay_;
+  i64 updates_ = 0;
+};
+
+/// Holds the averages in the net while it lives.
+class EmaScope {
+ public:
+  explicit EmaScope(Ema* ema) : ema_(ema) {
+    if (ema_) ema_->swap();
+  }
+  ~EmaScope() {
+    if (ema_) ema_->swap();
+  }
+  EmaScope(const EmaScope&) = delete;
+  EmaScope& operator=(const EmaScope&) = delete;
+
+ private:
+  Ema* ema_;
+};
+
+}  // namespace ember::optim

@@ -1,0 +1,180 @@
+#include <ember/optim/Optimizer.h>
+
+#include <cmath>
+#include <set>
+
+#include <ember/core/Error.h>
+#include <ember/core/Threads.h>
+#include <ember/core/Warn.h>
+#include <ember/nn/Pattern.h>
+
+namespace ember::optim {
+namespace {
+
+constexpr i64 chunkSize = 16384;  // elements: small enough to balance two threads, large enough to hide the call
+
+void checkRate(const char* what, double value) {
+  if (!(value >= 0) || !std::isfinite(value)) {
+    throw ValueError("optimizer", std::string(what) + " is " + std::to_string(value), {}, "use a finite number, 0 or more");
+  }
+}
+
+}  // namespace
+
+void Optimizer::require(bool holds, const char* op, const char* what, double got) {
+  if (!holds) throw ValueError(op, std::string(what) + ", got " + std::to_string(got));
+}
+
+Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, std::vector<Group> groups, std::vector<std::string> slotNames)
+    : parameters_(std::move(parameters)), slotNames_(std::move(slotNames)), groups_(std::move(groups)), lr_(lr), weightDecay_(weightDecay) {
+  checkRate("the learning rate", lr);
+  checkRate("the weight decay", weightDecay);
+  if (parameters_.empty()) throw ValueError("optimizer", "the list of parameters is empty", {}, "pass net.namedParameters()");
+  std::set<const void*> tensors;
+  std::set<std::string> names;
+  for (const nn::Parameter& p : parameters_) {
+    if (!p.tensor.defined()) throw ValueError("optimizer", "the parameter \"" + p.name + "\" is undefined");
+    if (!tensors.insert(p.tensor.impl().get()).second || !names.insert(p.name).second) {
+      throw ValueError("optimizer", "the parameter \"" + p.name + "\" is given twice", {}, "it would be stepped twice; pass each parameter once");
+    }
+  }
+  std::vector<bool> used(groups_.size(), false);
+  for (const nn::Parameter& p : parameters_) {
+    State state{lr, weightDecay, 0, {}};
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      if (!nn::matches(groups_[g].pattern, p.name)) continue;
+      used[g] = true;
+      state.lr = groups_[g].lr.value_or(lr);
+      state.weightDecay = groups_[g].weightDecay.value_or(weightDecay);
+      checkRate("a group's learning rate", state.lr);
+      checkRate("a group's weight decay", state.weightDecay);
+      break;
+    }
+    state.lr *= p.settings.lrMultiplier;
+    state.weightDecay *= p.settings.weightDecayMultiplier;
+    for (std::size_t s = 0; s < slotNames_.size(); ++s) state.slots.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.dtype()));
+    states_.push_back(std::move(state));
+  }
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    if (used[g]) continue;
+    std::vector<std::string> known(names.begin(), names.end());
+    throw ValueError("optimizer", "no parameter falls to the group \"" + groups_[g].pattern + "\"", {}, nn::nearestHint(groups_[g].pattern, known));
+  }
+}
+
+void Optimizer::step() {
+  const NoGrad guard;
+  struct Work {
+    Chunk whole;
+    i64 firstChunk;
+    DType dtype;
+  };
+  std::vector<Work> work;
+  std::vector<core::NDArray> gradients;  // keeps row-major copies alive
+  i64 chunks = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    Tensor& parameter = parameters_[i].tensor;
+    State& state = states_[i];
+    if (!parameter.requiresGrad()) continue;
+    const Tensor gradient = parameter.grad();
+    if (!gradient.defined()) {
+      if (state.step == 0) {
+        warnOnce("the parameter \"" + parameters_[i].name + "\" had no gradient at the optimiser's step; is it part of the loss?");
+      }
+      continue;
+    }
+    if (gradient.dtype() != parameter.dtype() || state.slots.size() != slotNames_.size() ||
+        (!state.slots.empty() && state.slots[0].dtype() != parameter.dtype())) {
+      throw StateError(typeName() + ".step", "the parameter \"" + parameters_[i].name + "\" changed its type after the optimiser was made", {},
+                       "make the optimiser after net.to(...)");
+    }
+    gradients.push_back(gradient.array().contiguous());
+    Chunk chunk{parameter.writable("optimizer step").raw(), gradients.back().raw(), {}, parameter.numel(), state.lr * lrFactor_, state.weightDecay, ++state.step};
+    for (std::size_t s = 0; s < state.slots.size(); ++s) chunk.slots[s] = state.slots[s].writable("optimizer step").raw();
+    work.push_back({chunk, chunks, parameter.dtype()});
+    chunks += (parameter.numel() + chunkSize - 1) / chunkSize;
+  }
+  core::parallelFor(chunks, 1, [&](i64 begin, i64 end) {
+    std::size_t w = 0;
+    for (i64 c = begin; c < end; ++c) {
+      while (w + 1 < work.size() && work[w + 1].firstChunk <= c) ++w;
+      const i64 offset = (c - work[w].firstChunk) * chunkSize;
+      Chunk chunk = work[w].whole;
+      chunk.count = std::min(chunkSize, chunk.count - offset);
+      const i64 bytes = offset * static_cast<i64>(itemSize(work[w].dtype));
+      chunk.value = static_cast<std::byte*>(chunk.value) + bytes;
+      chunk.gradient = static_cast<const std::byte*>(chunk.gradient) + bytes;
+      for (std::size_t s = 0; s < slotNames_.size(); ++s) chunk.slots[s] = static_cast<std::byte*>(chunk.slots[s]) + bytes;
+      if (work[w].dtype == DType::F32) {
+        update(chunk, float{});
+      } else {
+        update(chunk, double{});
+      }
+    }
+  });
+  ++steps_;
+}
+
+void Optimizer::zeroGrad() {
+  for (nn::Parameter& p : parameters_) p.tensor.zeroGrad();
+}
+
+void Optimizer::setLrFactor(double factor) {
+  checkRate("the learning-rate factor", factor);
+  lrFactor_ = factor;
+}
+
+Value Optimizer::state() const {
+  Value value = Value::object();
+  value.set("type", typeName());
+  value.set("step", std::to_string(steps_));
+  value.set("lr", lr_);
+  value.set("lr_factor", lrFactor_);
+  value.set("options", options());
+  Value list = Value::array();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    Value entry = Value::object();
+    entry.set("name", parameters_[i].name);
+    entry.set("lr", states_[i].lr);
+    entry.set("weight_decay", states_[i].weightDecay);
+    entry.set("step", std::to_string(states_[i].step));
+    list.push(std::move(entry));
+  }
+  value.set("parameters", std::move(list));
+  return value;
+}
+
+nn::Parameters Optimizer::namedSlots() const {
+  nn::Parameters list;
+  for (std::size_t s = 0; s < slotNames_.size(); ++s) {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) list.push_back({slotNames_[s] + "/" + parameters_[i].name, states_[i].slots[s], {}});
+  }
+  return list;
+}
+
+void Optimizer::checkState(const Value& state) const {
+  const auto refuse = [&](const std::string& what) {
+    throw ValueError(typeName(), "the saved optimiser does not fit: " + what, {}, "make the optimiser as it was when the run was saved");
+  };
+  const std::string type = state.get<std::string>("type");
+  if (type != typeName()) refuse("it is " + type + ", this one is " + typeName());
+  if (!(state.at("options") == options())) refuse("its options are " + state.at("options").dump() + ", here " + options().dump());
+  const auto& list = state.at("parameters").elements();
+  if (list.size() != parameters_.size()) refuse("it has " + std::to_string(list.size()) + " parameters, here are " + std::to_string(parameters_.size()));
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string name = list[i].get<std::string>("name");
+    if (name != parameters_[i].name) refuse("its parameter " + std::to_string(i) + " is \"" + name + "\", here \"" + parameters_[i].name + "\"");
+    list[i].get<i64>("step");
+  }
+  state.get<i64>("step");
+  state.get<double>("lr_factor");
+}
+
+void Optimizer::restore(const Value& state) {
+  const auto& list = state.at("parameters").elements();
+  for (std::size_t i = 0; i < list.size(); ++i) states_[i].step = list[i].get<i64>("step");
+  steps_ = state.get<i64>("step");
+  lrFactor_ = state.get<double>("lr_factor");
+}
+
+}  // namespace ember::optim

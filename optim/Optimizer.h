@@ -1,0 +1,88 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ember/core/io/Value.h>
+#include <ember/nn/Module.h>
+
+namespace ember::optim {
+
+/// Parameters whose dotted name matches `pattern` get their own learning rate and weight decay; the first match wins.
+///   {.groups = {{.pattern = "*.bias", .weightDecay = 0}, {.pattern = "features.*", .lr = 0.01}}}
+struct Group {
+  std::string pattern = "*";
+  std::optional<double> lr = {};
+  std::optional<double> weightDecay = {};
+};
+
+/// Changes parameters against their gradients. Holds handles on the parameters and its slots (momentum, ...), keyed by
+/// parameter name. A parameter without a gradient, or frozen, is left alone. Not thread-safe.
+///
+/// The learning rate of a parameter at a step is  group's lr · schedule factor · the parameter's lrMultiplier.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// One step, in one parallel region over all parameters.
+  void step();
+  /// Marks all gradients absent.
+  void zeroGrad();
+
+  /// What a schedule multiplies every learning rate with; 1 at first.
+  void setLrFactor(double factor);
+  double lrFactor() const noexcept { return lrFactor_; }
+  double baseLr() const noexcept { return lr_; }
+  /// Steps taken.
+  i64 steps() const noexcept { return steps_; }
+  const nn::Parameters& parameters() const noexcept { return parameters_; }
+
+  /// "SGD": the row of Optim.def.
+  virtual std::string typeName() const = 0;
+  /// {"type", "step", "options", "groups", "steps"}: all but the slots.
+  Value state() const;
+  /// Slots as "momentum/conv1.weight".
+  nn::Parameters namedSlots() const;
+  /// Throws ValueError, before anything changes, unless `state` is of this type, options and parameter names.
+  void checkState(const Value& state) const;
+  /// Takes over step counts and learning-rate factor of a checked state; slots are written by their handles.
+  void restore(const Value& state);
+
+ protected:
+  /// Throws ValueError on an empty list, a parameter given twice, or numbers out of range.
+  Optimizer(nn::Parameters parameters, double lr, double weightDecay, std::vector<Group> groups, std::vector<std::string> slotNames);
+
+  /// One run of elements of one parameter, all arrays dense and of one type.
+  struct Chunk {
+    void* value;
+    const void* gradient;
+    void* slots[3];
+    i64 count;
+    double lr, weightDecay;
+    i64 step;  ///< of this parameter, 1 at its first update
+  };
+  virtual void update(const Chunk&, float) const = 0;
+  virtual void update(const Chunk&, double) const = 0;
+  /// Options that must agree between a checkpoint and this optimiser (momentum, betas ...; learning rates may differ).
+  virtual Value options() const = 0;
+
+  static void require(bool holds, const char* op, const char* what, double got);
+
+ private:
+  struct State {
+    double lr, weightDecay;
+    i64 step = 0;
+    std::vector<Tensor> slots;
+  };
+  nn::Parameters parameters_;
+  std::vector<State> states_;
+  std::vector<std::string> slotNames_;
+  std::vector<Group> groups_;
+  double lr_, weightDecay_, lrFactor_ = 1;
+  i64 steps_ = 0;
+};
+
+}  // namespace ember::optim

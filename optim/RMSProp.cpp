@@ -1,0 +1,64 @@
+#include <ember/optim/RMSProp.h>
+
+#include <cmath>
+
+namespace ember::optim {
+namespace {
+
+// Slots in order: square_avg, then momentum_buffer if there is momentum, then grad_avg if centered.
+template <class T> void rmsProp(T* p, const T* grad, T* square, T* buffer, T* average, i64 n, T lr, T weightDecay, const RMSPropOptions& o) {
+  const T alpha = static_cast<T>(o.alpha), epsilon = static_cast<T>(o.epsilon), momentum = static_cast<T>(o.momentum);
+  for (i64 i = 0; i < n; ++i) {
+    const T g = grad[i] + weightDecay * p[i];
+    square[i] = alpha * square[i] + (T(1) - alpha) * g * g;
+    T variance = square[i];
+    if (average) {
+      average[i] = alpha * average[i] + (T(1) - alpha) * g;
+      variance -= average[i] * average[i];
+    }
+    T d = g / (std::sqrt(variance) + epsilon);
+    if (buffer) d = buffer[i] = momentum * buffer[i] + d;
+    p[i] -= lr * d;
+  }
+}
+
+std::vector<std::string> slotNames(const RMSPropOptions& o) {
+  std::vector<std::string> names{"square_avg"};
+  if (o.momentum > 0) names.push_back("momentum_buffer");
+  if (o.centered) names.push_back("grad_avg");
+  return names;
+}
+
+}  // namespace
+
+RMSProp::RMSProp(nn::Parameters parameters, RMSPropOptions options)
+    : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, slotNames(options)), options_(std::move(options)) {
+  require(options_.alpha >= 0 && options_.alpha < 1, "RMSProp", "alpha must be in [0, 1)", options_.alpha);
+  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "RMSProp", "epsilon must be above 0", options_.epsilon);
+  require(options_.momentum >= 0 && options_.momentum < 1, "RMSProp", "momentum must be in [0, 1)", options_.momentum);
+}
+
+void RMSProp::update(const Chunk& c, float) const {
+  const auto slot = [&](bool used, std::size_t i) { return used ? static_cast<float*>(c.slots[i]) : nullptr; };
+  const bool hasMomentum = options_.momentum > 0;
+  rmsProp(static_cast<float*>(c.value), static_cast<const float*>(c.gradient), slot(true, 0), slot(hasMomentum, 1),
+          slot(options_.centered, hasMomentum ? 2 : 1), c.count, static_cast<float>(c.lr), static_cast<float>(c.weightDecay), options_);
+}
+
+void RMSProp::update(const Chunk& c, double) const {
+  const auto slot = [&](bool used, std::size_t i) { return used ? static_cast<double*>(c.slots[i]) : nullptr; };
+  const bool hasMomentum = options_.momentum > 0;
+  rmsProp(static_cast<double*>(c.value), static_cast<const double*>(c.gradient), slot(true, 0), slot(hasMomentum, 1),
+          slot(options_.centered, hasMomentum ? 2 : 1), c.count, c.lr, c.weightDecay, options_);
+}
+
+Value RMSProp::options() const {
+  Value value = Value::object();
+  value.set("alpha", options_.alpha);
+  value.set("epsilon", options_.epsilon);
+  value.set("momentum", options_.momentum);
+  value.set("centered", options_.centered);
+  return value;
+}
+
+}  // namespace ember::optim
