@@ -1,4 +1,6 @@
 """Golden values of layers with their state, of batch norm over several batches, of initialisers, and of nets that train."""
+from unittest import mock
+
 import torch
 from torch import nn
 
@@ -58,7 +60,7 @@ def layers():
     one("AvgPool2D", nn.AvgPool2d(3, stride=2, padding=1), 1, 2, 5, 5)
     one("AvgPool2D without padding in the mean", nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False), 1, 2, 5, 5)
     one("AvgPool3D", nn.AvgPool3d(2), 1, 1, 2, 4, 4)
-    one("GlobalAvgPool", nn.AdaptiveAvgPool2d(1), 2, 3, 3, 2)
+    one("GlobalAvgPool", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), 2, 3, 3, 2)
     one("ReLU", nn.ReLU(), 2, 3)
     one("LeakyReLU", nn.LeakyReLU(0.2), 2, 3)
     one("Sigmoid", nn.Sigmoid(), 2, 3)
@@ -66,8 +68,8 @@ def layers():
     one("GELU", nn.GELU(), 2, 3)
     one("GELU by tanh", nn.GELU(approximate="tanh"), 2, 3)
     one("SiLU", nn.SiLU(), 2, 3)
-    one("Softplus", nn.Softplus(), 2, 3)
     one("Softmax", nn.Softmax(1), 2, 3)
+    one("LogSoftmax", nn.LogSoftmax(1), 2, 3)
     one("Flatten", nn.Flatten(), 2, 3, 2, 2)
     one("Identity", nn.Identity(), 2, 3)
     one("Dropout of nothing", nn.Dropout(0.0), 2, 3)
@@ -107,31 +109,24 @@ def batch_norm_layers():
 def initialisers():
     """The arguments with which torch.nn.init draws: bound of the uniform, standard deviation of the normal distribution."""
     g = GoldenFile("initialisers")
-    caught = {}
-
-    class Catch(torch.Tensor):
-        def uniform_(self, low, high):
-            caught["bound"] = high
-            assert low == -high
-            return self
-
-        def normal_(self, mean, std):
-            caught["std"] = std
-            assert mean == 0
-            return self
 
     def catch(function, shape, **options):
-        caught.clear()
-        original = {name: getattr(torch.Tensor, name) for name in ("uniform_", "normal_")}
-        try:
-            for name in original:
-                setattr(torch.Tensor, name, getattr(Catch, name))
+        """Calls an initialiser with uniform_ and normal_ replaced by functions that note their arguments."""
+        caught = {}
+
+        def uniform(tensor, low, high):
+            assert low == -high
+            caught["bound"] = high
+            return tensor
+
+        def normal(tensor, mean, std):
+            assert mean == 0
+            caught["std"] = std
+            return tensor
+
+        with mock.patch.object(torch.Tensor, "uniform_", uniform), mock.patch.object(torch.Tensor, "normal_", normal):
             function(torch.empty(shape, dtype=torch.float64), **options)
-            # torch.nn.init calls torch.Tensor's methods on plain tensors; older versions go through tensor.uniform_.
-        finally:
-            for name, value in original.items():
-                setattr(torch.Tensor, name, value)
-        return dict(caught)
+        return caught
 
     for shape in ((4, 3), (8, 4, 3, 3), (6, 2, 5), (4, 1, 2, 3, 2)):
         for mode in ("fan_in", "fan_out"):

@@ -42,8 +42,6 @@ def optimisers():
         one(kind, "weight decay", cls, {"lr": 0.02, "weightDecay": 0.1}, lr=0.02, weight_decay=0.1)
         one(kind, "betas and epsilon", cls, {"lr": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3, "weightDecay": 0.0},
             lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.0)
-        one(kind, "AMSGrad", cls, {"lr": 0.02, "amsgrad": True, "weightDecay": 0.0, "beta2": 0.5}, lr=0.02, amsgrad=True,
-            weight_decay=0.0, betas=(0.9, 0.5))
     one("RMSProp", "plain", rms, {"lr": 0.01}, lr=0.01)
     one("RMSProp", "weight decay", rms, {"lr": 0.01, "weightDecay": 0.1}, lr=0.01, weight_decay=0.1)
     one("RMSProp", "momentum", rms, {"lr": 0.01, "momentum": 0.9, "alpha": 0.9}, lr=0.01, momentum=0.9, alpha=0.9)
@@ -67,21 +65,20 @@ def schedules():
         g.add({"name": name, "op": op, "base": base, "options": options, "rates": rates})
 
     one("constant", "constant", 0.1, 4, {}, lambda o: lr_scheduler.LambdaLR(o, lambda _: 1.0))
-    one("step", "step", 0.1, 12, {"every": 3, "factor": 0.5}, lambda o: lr_scheduler.StepLR(o, 3, 0.5))
-    one("multi-step", "multiStep", 0.1, 12, {"milestones": [2, 5, 6], "factor": 0.1},
+    one("step", "step", 0.1, 12, {"every": 3, "gamma": 0.5}, lambda o: lr_scheduler.StepLR(o, 3, 0.5))
+    one("multi-step", "multiStep", 0.1, 12, {"milestones": [2, 5, 6], "gamma": 0.1},
         lambda o: lr_scheduler.MultiStepLR(o, [2, 5, 6], 0.1))
-    one("exponential", "exponential", 0.1, 10, {"factor": 0.9}, lambda o: lr_scheduler.ExponentialLR(o, 0.9))
-    one("cosine", "cosine", 0.1, 11, {"total": 10, "minimum": 0.0}, lambda o: lr_scheduler.CosineAnnealingLR(o, 10))
-    one("cosine to a minimum", "cosine", 0.1, 9, {"total": 8, "minimum": 0.01}, lambda o: lr_scheduler.CosineAnnealingLR(o, 8, 0.01))
-    one("linear warm-up", "warmup", 0.1, 8, {"steps": 4, "start": 0.25}, lambda o: lr_scheduler.LinearLR(o, 0.25, 1.0, 4))
-    one("linear warm-up, then cosine", "warmupCosine", 0.1, 13, {"steps": 4, "start": 0.1, "total": 8},
+    one("exponential", "exponential", 0.1, 10, {"gamma": 0.9}, lambda o: lr_scheduler.ExponentialLR(o, 0.9))
+    one("cosine", "cosine", 0.1, 11, {"steps": 10, "floor": 0.0}, lambda o: lr_scheduler.CosineAnnealingLR(o, 10))
+    one("cosine to a minimum", "cosine", 0.1, 9, {"steps": 8, "floor": 0.1}, lambda o: lr_scheduler.CosineAnnealingLR(o, 8, 0.01))
+    one("linear warm-up", "warmUp", 0.1, 8, {"steps": 4, "start": 0.25}, lambda o: lr_scheduler.LinearLR(o, 0.25, 1.0, 4))
+    one("linear warm-up, then cosine", "warmUpCosine", 0.1, 13, {"steps": 4, "start": 0.1, "cosineSteps": 8},
         lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.LinearLR(o, 0.1, 1.0, 4), lr_scheduler.CosineAnnealingLR(o, 8)], [4]))
-    for total, start, div, final, anneal in ((20, 0.3, 25.0, 1e4, "cos"), (20, 0.3, 25.0, 1e4, "linear"), (15, 0.25, 10.0, 100.0, "cos"),
-                                             (10, 0.5, 4.0, 50.0, "linear")):
-        one(f"one-cycle, {total} steps, {anneal}, {start:g} of them up", "oneCycle", 0.5, total,
-            {"max": 0.5, "total": total, "pctStart": start, "divFactor": div, "finalDivFactor": final, "anneal": anneal},
+    for total, start, div, final in ((20, 0.3, 25.0, 1e4), (15, 0.25, 10.0, 100.0), (10, 0.5, 4.0, 50.0)):
+        one(f"one-cycle, {total} steps, {start:g} of them up", "oneCycle", 0.5, total,
+            {"steps": total, "warmUp": start, "startDivisor": div, "finalDivisor": final},
             lambda o: lr_scheduler.OneCycleLR(o, 0.5, total_steps=total, pct_start=start, div_factor=div, final_div_factor=final,
-                                              anneal_strategy=anneal, cycle_momentum=False))
+                                              cycle_momentum=False))
     return g
 
 
