@@ -78,6 +78,8 @@ class Value {
   }
   /// Replaces or appends a member; null becomes an object first. Returns *this.
   Value& set(std::string_view key, Value value);
+  /// Appends a member that an object is known not to have yet. Returns *this.
+  Value& append(std::string key, Value value);
   /// Members in order. Throws ValueError if this is no object.
   const Members& members() const;
 
