@@ -1,0 +1,34 @@
+#include <ember/core/kernels/MatrixView.h>
+
+namespace ember::core {
+namespace {
+
+/// Strides that fit, given that axes of size 1 may take any; empty if there are none.
+Strides fittingStrides(const Shape& shape, Strides strides) {
+  const int row = shape.rank() - 2, column = shape.rank() - 1;
+  for (int i = 0; i < row; ++i) {
+    if (shape[i] > 1 && strides[i] <= 0) return {};
+    if (shape[i] == 1) strides[i] = 0;
+  }
+  const i64 rows = shape[row], columns = shape[column];
+  if (columns == 1 || strides[column] == 1) {
+    strides[column] = 1;
+    if (rows == 1) strides[row] = columns;
+    if (strides[row] >= columns) return strides;
+  }
+  if (rows == 1 || strides[row] == 1) {
+    strides[row] = 1;
+    if (strides[column] >= rows) return strides;
+  }
+  return {};
+}
+
+}  // namespace
+
+MatrixView::MatrixView(const NDArray& x) : array(x), shape(x.shape()), strides(fittingStrides(x.shape(), x.strides())) {
+  if (!strides.empty()) return;
+  array = x.contiguous();
+  strides = fittingStrides(shape, array.strides());
+}
+
+}  // namespace ember::core
