@@ -1,6 +1,6 @@
 #pragma once
 #include <ember/autograd/Tensor.h>
-#include <ember/autograd/ops/Sizes.h>
+#include <ember/core/Sizes.h>
 #include <ember/core/kernels/Conv.h>
 
 namespace ember {

@@ -30,12 +30,13 @@ const PoolNames& namesOf(const PoolNames (&table)[3], int spatial) {
   return table[spatial - 1];
 }
 
-core::PoolGeometry poolGeometry(int spatial, const Sizes& kernel, const Sizes& stride, const Sizes& padding, const char* op) {
+core::PoolGeometry poolGeometry(int spatial, const PoolOptions& options, const char* op) {
   core::PoolGeometry g;
   g.spatial = spatial;
-  g.kernel = kernel.over(spatial, op, "kernel");
-  g.stride = stride.empty() ? g.kernel : stride.over(spatial, op, "stride");
-  g.pad = padding.over(spatial, op, "padding");
+  g.kernel = options.kernel.over(spatial, op, "kernel");
+  g.stride = options.stride.set() ? options.stride.over(spatial, op, "stride") : g.kernel;
+  g.pad = options.padding.over(spatial, op, "padding");
+  g.countIncludePad = options.countIncludePad;
   return g;
 }
 
@@ -73,11 +74,11 @@ Tensor avgPool(const Tensor& x, const core::PoolGeometry& g, const PoolNames& na
 
 }  // namespace
 
-Tensor maxPoolND(int spatial, const Tensor& x, const MaxPoolOptions& options) {
+Tensor maxPoolND(int spatial, const Tensor& x, const PoolOptions& options) {
   const PoolNames& names = namesOf(maxNames, spatial);
   checkOperands(names.forward, {&x});
   checkFloating(names.forward, x);
-  const core::PoolGeometry g = poolGeometry(spatial, options.kernel, options.stride, options.padding, names.forward);
+  const core::PoolGeometry g = poolGeometry(spatial, options, names.forward);
   const Shape shape = core::poolShape(x.shape(), g, names.forward);
   const auto indices = std::make_shared<core::NDArray>();
   return apply(names.forward, {&x}, shape, x.dtype(),
@@ -91,19 +92,17 @@ Tensor maxPoolND(int spatial, const Tensor& x, const MaxPoolOptions& options) {
                });
 }
 
-Tensor avgPoolND(int spatial, const Tensor& x, const AvgPoolOptions& options) {
+Tensor avgPoolND(int spatial, const Tensor& x, const PoolOptions& options) {
   const PoolNames& names = namesOf(avgNames, spatial);
-  core::PoolGeometry g = poolGeometry(spatial, options.kernel, options.stride, options.padding, names.forward);
-  g.countIncludePad = options.countIncludePad;
-  return avgPool(x, g, names);
+  return avgPool(x, poolGeometry(spatial, options, names.forward), names);
 }
 
-Tensor maxPool1d(const Tensor& x, const MaxPoolOptions& options) { return maxPoolND(1, x, options); }
-Tensor maxPool2d(const Tensor& x, const MaxPoolOptions& options) { return maxPoolND(2, x, options); }
-Tensor maxPool3d(const Tensor& x, const MaxPoolOptions& options) { return maxPoolND(3, x, options); }
-Tensor avgPool1d(const Tensor& x, const AvgPoolOptions& options) { return avgPoolND(1, x, options); }
-Tensor avgPool2d(const Tensor& x, const AvgPoolOptions& options) { return avgPoolND(2, x, options); }
-Tensor avgPool3d(const Tensor& x, const AvgPoolOptions& options) { return avgPoolND(3, x, options); }
+Tensor maxPool1d(const Tensor& x, const PoolOptions& options) { return maxPoolND(1, x, options); }
+Tensor maxPool2d(const Tensor& x, const PoolOptions& options) { return maxPoolND(2, x, options); }
+Tensor maxPool3d(const Tensor& x, const PoolOptions& options) { return maxPoolND(3, x, options); }
+Tensor avgPool1d(const Tensor& x, const PoolOptions& options) { return avgPoolND(1, x, options); }
+Tensor avgPool2d(const Tensor& x, const PoolOptions& options) { return avgPoolND(2, x, options); }
+Tensor avgPool3d(const Tensor& x, const PoolOptions& options) { return avgPoolND(3, x, options); }
 
 Tensor globalAvgPool(const Tensor& x, bool keepDims) {
   checkOperands("globalAvgPool", {&x});

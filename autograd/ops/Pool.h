@@ -1,20 +1,15 @@
 #pragma once
 #include <ember/autograd/Tensor.h>
-#include <ember/autograd/ops/Sizes.h>
+#include <ember/core/Sizes.h>
 
 namespace ember {
 
 /// Options of pooling: numbers per spatial axis, or one for all.
-struct MaxPoolOptions {
+struct PoolOptions {
   Sizes kernel = 2;
-  Sizes stride = {};   ///< empty: the kernel, so windows do not overlap
-  Sizes padding = 0;   ///< at most half the kernel; padding never wins
-};
-struct AvgPoolOptions {
-  Sizes kernel = 2;
-  Sizes stride = {};            ///< empty: the kernel
-  Sizes padding = 0;            ///< at most half the kernel; zeros
-  bool countIncludePad = true;  ///< whether padding counts in the divisor
+  Sizes stride = {};            ///< unset: the kernel, so windows do not overlap
+  Sizes padding = 0;            ///< at most half the kernel; never the maximum, zeros for the mean
+  bool countIncludePad = true;  ///< mean only: whether padding counts in the divisor
 };
 
 /// Largest element of each window.
@@ -26,16 +21,16 @@ struct AvgPoolOptions {
 ///
 /// NaN wins; of equal elements the first takes the gradient. Differentiable any number of times.
 /// Throws ShapeError if x has another rank or a result would be empty, ValueError on options out of range.
-Tensor maxPool1d(const Tensor& x, const MaxPoolOptions& = {});
-Tensor maxPool2d(const Tensor& x, const MaxPoolOptions& = {});
-Tensor maxPool3d(const Tensor& x, const MaxPoolOptions& = {});
-Tensor maxPoolND(int spatial, const Tensor& x, const MaxPoolOptions& = {});
+Tensor maxPool1d(const Tensor& x, const PoolOptions& = {});
+Tensor maxPool2d(const Tensor& x, const PoolOptions& = {});
+Tensor maxPool3d(const Tensor& x, const PoolOptions& = {});
+Tensor maxPoolND(int spatial, const Tensor& x, const PoolOptions& = {});
 
 /// Mean of each window; shapes, derivatives and errors as above.
-Tensor avgPool1d(const Tensor& x, const AvgPoolOptions& = {});
-Tensor avgPool2d(const Tensor& x, const AvgPoolOptions& = {});
-Tensor avgPool3d(const Tensor& x, const AvgPoolOptions& = {});
-Tensor avgPoolND(int spatial, const Tensor& x, const AvgPoolOptions& = {});
+Tensor avgPool1d(const Tensor& x, const PoolOptions& = {});
+Tensor avgPool2d(const Tensor& x, const PoolOptions& = {});
+Tensor avgPool3d(const Tensor& x, const PoolOptions& = {});
+Tensor avgPoolND(int spatial, const Tensor& x, const PoolOptions& = {});
 
 /// Mean over all spatial axes: [N, C, ...] -> [N, C], with keepDims [N, C, 1, ...]. Differentiable any number of times.
 /// Throws ShapeError below rank 3.
