@@ -1,0 +1,58 @@
+#pragma once
+#include <ember/core/Simd.h>
+
+/// EMBER_SIMD for templates: clang has no target_clones on them, so a loop in the form of a lambda is compiled into one
+/// function per instruction set, and a test of the CPU picks one.
+///
+///   simd::run([=]() EMBER_SIMD_BODY { for (i64 i = 0; i < n; ++i) out[i] = f(a[i]); });
+///
+/// Everything that the body calls must be EMBER_INLINE, or it is compiled for the baseline.
+#define EMBER_INLINE inline __attribute__((always_inline))
+#define EMBER_SIMD_BODY __attribute__((always_inline))
+
+/// Before a loop whose iterations do not depend on each other: its pointers are equal or do not overlap.
+#if defined(__clang__)
+#define EMBER_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define EMBER_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+namespace ember::core::simd {
+namespace {
+
+#if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
+
+enum class Level : unsigned char { Baseline, Avx2, Avx512 };
+
+inline Level level() {
+  static const Level best = [] {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl")) {
+      return Level::Avx512;
+    }
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? Level::Avx2 : Level::Baseline;
+  }();
+  return best;
+}
+
+template <class Body> __attribute__((noinline, target("avx2,fma"))) void runAvx2(const Body& body) { body(); }
+template <class Body> __attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void runAvx512(const Body& body) {
+  body();
+}
+
+template <class Body> void run(const Body& body) {
+  switch (level()) {
+    case Level::Avx512: return runAvx512(body);
+    case Level::Avx2: return runAvx2(body);
+    case Level::Baseline: return body();
+  }
+}
+
+#else
+
+template <class Body> void run(const Body& body) { body(); }
+
+#endif
+
+}  // namespace
+}  // namespace ember::core::simd
