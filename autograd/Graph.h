@@ -25,6 +25,7 @@ struct TensorImpl {
   core::NDArray array;
   u64 version = 0;            ///< of the storage, when this value was made
   bool requiresGrad = false;
+  bool opResult = false;      ///< made by an op, recorded or not: what `inplace` may overwrite
   Tensor grad;                ///< leaves only
   std::vector<GradientHook> hooks;  ///< leaves only; a node keeps those of its outputs
   std::shared_ptr<Node> node; ///< the operation that made it; null for a leaf

@@ -20,6 +20,7 @@ std::shared_ptr<TensorImpl> makeImpl(core::NDArray array) {
   auto impl = std::make_shared<TensorImpl>();
   impl->version = array.version();
   impl->array = std::move(array);
+  impl->opResult = true;
   return impl;
 }
 
