@@ -19,6 +19,8 @@ class ByteSource {
   virtual std::size_t read(void* to, std::size_t count) = 0;
   /// Reads until `count` bytes or the end; returns how many.
   std::size_t readFully(void* to, std::size_t count);
+  /// No more bytes than this can come, whatever a header claims.
+  virtual u64 atMost() const noexcept { return ~u64{0}; }
   /// Path of the file, for messages.
   const std::string& name() const noexcept { return name_; }
 
@@ -31,6 +33,7 @@ class RewindableSource : public ByteSource {
  public:
   using ByteSource::ByteSource;
   virtual u64 size() const noexcept = 0;
+  u64 atMost() const noexcept override { return size(); }
   virtual void rewind() = 0;
   /// Throws IoError if the bytes were replaced or changed in length since the source was opened.
   virtual void checkUnchanged() const = 0;

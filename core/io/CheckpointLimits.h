@@ -1,0 +1,20 @@
+#pragma once
+#include <string_view>
+
+#include <ember/core/DType.h>
+
+/// What reader and writer of checkpoints agree on.
+namespace ember::io {
+
+inline constexpr const char* formatName = "ember-checkpoint";
+inline constexpr const char* formatVersion = "1.0";
+inline constexpr int formatMajor = 1;
+
+inline constexpr std::size_t maxTensors = 1'000'000;
+inline constexpr u64 maxHeaderBytes = u64{64} << 20;  ///< everything outside "data"
+inline constexpr i64 maxHeaderValues = 1'000'000;     ///< JSON values outside "tensors" and "data"
+
+/// Whether a header member has a meaning of its own ("model", "tensors", ...).
+bool isKnownMember(std::string_view key) noexcept;
+
+}  // namespace ember::io

@@ -1,0 +1,141 @@
+#include <set>
+
+#include <ember/core/Error.h>
+#include <ember/core/io/AtomicFile.h>
+#include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/CheckpointLimits.h>
+#include <ember/core/io/CheckpointPayload.h>
+#include <ember/core/io/Text.h>
+
+namespace ember::io {
+namespace {
+
+constexpr const char* op = "save";
+
+/// Passes bytes on and counts them.
+class CountingSink final : public ByteSink {
+ public:
+  explicit CountingSink(ByteSink& target) : target_(target) {}
+  void write(std::string_view bytes) override {
+    count += bytes.size();
+    target_.write(bytes);
+  }
+  u64 count = 0;
+
+ private:
+  ByteSink& target_;
+};
+
+void checkTensors(const Checkpoint& checkpoint) {
+  if (checkpoint.tensors.size() > maxTensors) {
+    throw ValueError(op, std::to_string(checkpoint.tensors.size()) + " tensors, a checkpoint holds at most 1,000,000");
+  }
+  std::set<std::string_view> names;
+  for (const CheckpointTensor& tensor : checkpoint.tensors) {
+    checkName(tensor.name, op, "the tensor name");
+    checkName(tensor.role, op, "the role of a tensor");
+    if (!names.insert(tensor.name).second) throw ValueError(op, "two tensors are named " + inQuotes(tensor.name));
+    if (!tensor.array.defined() || !tensor.array.hasStorage()) {
+      throw ValueError(op, "tensor " + inQuotes(tensor.name) + " has no data", {}, "it is undefined or shape-only");
+    }
+  }
+}
+
+void checkHeader(const Checkpoint& checkpoint) {
+  const auto objectOrNull = [](const Value& value, const char* name) {
+    if (!value.isNull() && !value.isObject()) {
+      throw ValueError(op, "\"" + std::string(name) + "\" is " + std::string(value.kindName()) + ", expected an object");
+    }
+  };
+  objectOrNull(checkpoint.model, "model");
+  objectOrNull(checkpoint.train, "train");
+  objectOrNull(checkpoint.optimizer, "optimizer");
+  objectOrNull(checkpoint.scheduler, "scheduler");
+  objectOrNull(checkpoint.extra, "extra");
+  if (checkpoint.extra.isNull()) return;
+  for (const auto& [key, value] : checkpoint.extra.members()) {
+    if (isKnownMember(key)) throw ValueError(op, "the extra header member " + inQuotes(key) + " has the name of a fixed one");
+  }
+}
+
+Encoding encodingOf(const core::NDArray& dense, const CheckpointOptions& options) {
+  const bool decimal = options.readable && dense.numel() <= options.decimalLimit && fitsDecimal(dense);
+  return decimal ? Encoding::Decimal : Encoding::Base64;
+}
+
+}  // namespace
+
+bool isKnownMember(std::string_view key) noexcept {
+  for (const char* known : {"format", "format_version", "required_features", "writer", "model", "train", "optimizer", "scheduler", "tensors",
+                            "data", "end"}) {
+    if (key == known) return true;
+  }
+  return false;
+}
+
+const CheckpointTensor* Checkpoint::find(std::string_view name) const noexcept {
+  for (const CheckpointTensor& tensor : tensors) {
+    if (tensor.name == name) return &tensor;
+  }
+  return nullptr;
+}
+
+void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const CheckpointOptions& options) {
+  checkTensors(checkpoint);
+  checkHeader(checkpoint);
+  CountingSink sink(target);
+  JsonWriter writer(sink);
+  writer.beginObject();
+  writer.member("format", formatName);
+  writer.member("format_version", formatVersion);
+  writer.member("required_features", Value(checkpoint.requiredFeatures));
+  writer.member("writer", checkpoint.writer.isNull() ? writerInfo() : checkpoint.writer);
+  if (!checkpoint.model.isNull()) writer.member("model", checkpoint.model);
+  if (!checkpoint.train.isNull()) writer.member("train", checkpoint.train);
+  if (!checkpoint.optimizer.isNull()) writer.member("optimizer", checkpoint.optimizer);
+  if (!checkpoint.scheduler.isNull()) writer.member("scheduler", checkpoint.scheduler);
+
+  // First pass: the list with the check sums. A tensor that is not dense row-major is copied in each pass rather than kept.
+  writer.key("tensors");
+  writer.beginArray();
+  u64 bytes = 0;
+  std::vector<Encoding> encodings;
+  for (const CheckpointTensor& tensor : checkpoint.tensors) {
+    const core::NDArray dense = tensor.array.contiguous();
+    encodings.push_back(encodingOf(dense, options));
+    Value entry{{"name", tensor.name},
+                {"role", tensor.role},
+                {"dtype", name(dense.dtype())},
+                {"shape", dense.shape().vector()},
+                {"bytes", dense.bytes()},
+                {"crc32", crcText(payloadCrc(dense))}};
+    if (encodings.back() == Encoding::Decimal) entry.set("encoding", "decimal");
+    writer.value(entry, 100'000);  // one line each
+    bytes += static_cast<u64>(dense.bytes());
+  }
+  writer.endArray();
+  if (!checkpoint.extra.isNull()) {
+    for (const auto& [key, value] : checkpoint.extra.members()) writer.member(key, value);
+  }
+  if (sink.count > maxHeaderBytes - 1024) {
+    throw ValueError(op, "the header of the checkpoint has " + bytesText(sink.count) + ", at most " + bytesText(maxHeaderBytes) + " are allowed");
+  }
+
+  writer.key("data");
+  writer.beginObject();
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+    writer.key(checkpoint.tensors[i].name);
+    writePayload(writer, checkpoint.tensors[i].array.contiguous(), encodings[i]);
+  }
+  writer.endObject();
+  writer.member("end", {{"tensors", checkpoint.tensors.size()}, {"bytes", Value::counter(bytes)}});
+  writer.endObject();
+}
+
+void writeCheckpoint(const std::string& path, const Checkpoint& checkpoint, const CheckpointOptions& options) {
+  AtomicFile file(path, op, options.keepPrevious);
+  writeCheckpoint(file, checkpoint, options);
+  file.commit();
+}
+
+}  // namespace ember::io
