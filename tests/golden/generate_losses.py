@@ -51,10 +51,15 @@ def losses():
     for reduction in ("mean", "sum", "none"):
         g.case(f"mse: {reduction}", "mse", lambda x, target, r=reduction: F.mse_loss(x, target, reduction=r), {"x": x, "target": y},
                {"reduction": reduction})
-        g.case(f"bceWithLogits: {reduction}", "bceWithLogits",
+        g.case(f"binaryCrossEntropyWithLogits: {reduction}", "binaryCrossEntropyWithLogits",
                lambda x, target, r=reduction: F.binary_cross_entropy_with_logits(x, target, reduction=r),
                {"x": x, "target": probabilities}, {"reduction": reduction})
-    g.case("bceWithLogits: large logits", "bceWithLogits", lambda x, target: F.binary_cross_entropy_with_logits(x, target),
+    op = "binaryCrossEntropyWithLogits"
+    g.case(f"{op}: weight of the positive class", op,
+           lambda x, target, posWeight: F.binary_cross_entropy_with_logits(x, target, pos_weight=posWeight),
+           {"x": x, "target": probabilities, "posWeight": torch.tensor([0.5, 1, 3], dtype=torch.float64)}, {"reduction": "mean"},
+           only=("x", "target"))
+    g.case(f"{op}: large logits", op, lambda x, target: F.binary_cross_entropy_with_logits(x, target),
            {"x": torch.tensor([500.0, -500, 500, -500], dtype=torch.float64), "target": torch.tensor([1.0, 0, 0, 1], dtype=torch.float64)},
            {"reduction": "mean"}, only=("x",))
     return g
