@@ -69,6 +69,7 @@ class BackwardContext {
   BackwardContext(Node& node, const Tensors& gradients) : node_(node), gradients_(gradients) {}
   /// Gradient of an output; undefined only for an output of a multi-output op that nothing used.
   const Tensor& grad(int output = 0) const { return gradients_[static_cast<std::size_t>(output)]; }
+  int outputs() const noexcept { return static_cast<int>(gradients_.size()); }
   /// Whether anyone wants the gradient of that input.
   bool needs(int input) const { return node_.inputs[static_cast<std::size_t>(input)].wanted(); }
   /// A saved output (recorded with SaveOutputs), connected to the graph. Throws StateError if it was overwritten.

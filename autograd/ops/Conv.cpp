@@ -7,8 +7,8 @@
 #include <ember/core/Error.h>
 
 // <dy, conv(x, w)> is linear in dy, x and w. Its gradients in them are conv(x, w), convBackwardData(dy, w) and
-// convBackwardWeights(dy, x): three ops, and the gradients of each are the other two, so nothing else is needed however often one
-// differentiates.
+// convBackwardWeights(dy, x): three ops, and the gradients of each are the other two, so nothing else is needed however
+// often one differentiates.
 
 namespace ember {
 namespace autograd {
@@ -20,7 +20,9 @@ void checkBias(const char* op, const Tensor& b, const Tensor& x, const Tensor& w
   if (!b.defined()) return;
   checkSameDtype(op, x, b, "x", "b");
   if (b.shape() == Shape{w.size(0)}) return;
-  throw ShapeError(op, "bias is " + toString(b.shape()) + ", " + std::to_string(w.size(0)) + " filters need [" + std::to_string(w.size(0)) + "]",
+  throw ShapeError(op,
+                   "bias is " + toString(b.shape()) + ", " + std::to_string(w.size(0)) + " filters need [" +
+                       std::to_string(w.size(0)) + "]",
                    {{"filters", "w " + toString(w.shape())}}, "give one bias a filter, or none");
 }
 
@@ -54,55 +56,66 @@ Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvG
   const Shape y = core::convShape(x.shape(), w.shape(), g, op);
   checkBias(op, b, x, w);
   if (anyShapeOnly(std::initializer_list<const Tensor*>{&x, &w, bias})) countMultiplyAdds(y, w.shape());
-  return apply(op, {&x, &w, bias}, y, x.dtype(),
-               [&] { return core::conv(x.array(), w.array(), b.defined() ? b.array() : core::NDArray(), g); },
-               [sx = savedFor(w, x), sw = savedFor(x, w), xShape = x.shape(), wShape = w.shape(), g](const BackwardContext& c) {
-                 return Tensors{c.needs(0) ? convBackwardData(c.grad(), sw.get(c), xShape, g) : Tensor(),
-                                c.needs(1) ? convBackwardWeights(c.grad(), sx.get(c), wShape, g) : Tensor(),
-                                c.needs(2) ? convBackwardBias(c.grad()) : Tensor()};
-               });
+  return apply(
+      op, {&x, &w, bias}, y, x.dtype(),
+      [&] { return core::conv(x.array(), w.array(), b.defined() ? b.array() : core::NDArray(), g); },
+      [sx = savedFor(w, x), sw = savedFor(x, w), xShape = x.shape(), wShape = w.shape(), g](const BackwardContext& c) {
+        return Tensors{c.needs(0) ? convBackwardData(c.grad(), sw.get(c), xShape, g) : Tensor(),
+                       c.needs(1) ? convBackwardWeights(c.grad(), sx.get(c), wShape, g) : Tensor(),
+                       c.needs(2) ? convBackwardBias(c.grad()) : Tensor()};
+      });
 }
 
 Tensor convBackwardData(const Tensor& dy, const Tensor& w, const Shape& xShape, const core::ConvGeometry& g) {
   constexpr const char* op = "convBackwardData";
   checkOperands(op, {&dy, &w});
-  return apply(op, {&dy, &w}, xShape, dy.dtype(), [&] { return core::convBackwardData(dy.array(), w.array(), xShape, g); },
-               [sdy = savedFor(w, dy), sw = savedFor(dy, w), wShape = w.shape(), g](const BackwardContext& c) {
-                 return Tensors{c.needs(0) ? conv(c.grad(), sw.get(c), {}, g) : Tensor(),
-                                c.needs(1) ? convBackwardWeights(sdy.get(c), c.grad(), wShape, g) : Tensor()};
-               });
+  return apply(
+      op, {&dy, &w}, xShape, dy.dtype(), [&] { return core::convBackwardData(dy.array(), w.array(), xShape, g); },
+      [sdy = savedFor(w, dy), sw = savedFor(dy, w), wShape = w.shape(), g](const BackwardContext& c) {
+        return Tensors{c.needs(0) ? conv(c.grad(), sw.get(c), {}, g) : Tensor(),
+                       c.needs(1) ? convBackwardWeights(sdy.get(c), c.grad(), wShape, g) : Tensor()};
+      });
 }
 
 Tensor convBackwardWeights(const Tensor& dy, const Tensor& x, const Shape& wShape, const core::ConvGeometry& g) {
   constexpr const char* op = "convBackwardWeights";
   checkOperands(op, {&dy, &x});
-  return apply(op, {&dy, &x}, wShape, dy.dtype(), [&] { return core::convBackwardWeights(dy.array(), x.array(), wShape, g); },
-               [sdy = savedFor(x, dy), sx = savedFor(dy, x), xShape = x.shape(), g](const BackwardContext& c) {
-                 return Tensors{c.needs(0) ? conv(sx.get(c), c.grad(), {}, g) : Tensor(),
-                                c.needs(1) ? convBackwardData(sdy.get(c), c.grad(), xShape, g) : Tensor()};
-               });
+  return apply(
+      op, {&dy, &x}, wShape, dy.dtype(), [&] { return core::convBackwardWeights(dy.array(), x.array(), wShape, g); },
+      [sdy = savedFor(x, dy), sx = savedFor(dy, x), xShape = x.shape(), g](const BackwardContext& c) {
+        return Tensors{c.needs(0) ? conv(sx.get(c), c.grad(), {}, g) : Tensor(),
+                       c.needs(1) ? convBackwardData(sdy.get(c), c.grad(), xShape, g) : Tensor()};
+      });
 }
 
 Tensor convBackwardBias(const Tensor& dy) {
   constexpr const char* op = "convBackwardBias";
   checkOperands(op, {&dy});
-  return apply(op, {&dy}, Shape{dy.size(1)}, dy.dtype(), [&] { return core::convBackwardBias(dy.array()); },
-               [whole = dy.shape()](const BackwardContext& c) {
-                 Shape perChannel = Shape::filled(whole.rank(), 1);
-                 perChannel[1] = whole[1];
-                 return Tensors{expand(reshape(c.grad(), perChannel), whole)};
-               });
+  return apply(
+      op, {&dy}, Shape{dy.size(1)}, dy.dtype(), [&] { return core::convBackwardBias(dy.array()); },
+      [whole = dy.shape()](const BackwardContext& c) {
+        Shape perChannel = Shape::filled(whole.rank(), 1);
+        perChannel[1] = whole[1];
+        return Tensors{expand(reshape(c.grad(), perChannel), whole)};
+      });
 }
 
 }  // namespace autograd
 
 Tensor convND(int spatial, const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) {
-  if (spatial < 1 || spatial > 3) throw ValueError("convND", "spatial is " + std::to_string(spatial) + ", must be 1, 2 or 3");
+  if (spatial < 1 || spatial > 3)
+    throw ValueError("convND", "spatial is " + std::to_string(spatial) + ", must be 1, 2 or 3");
   return autograd::conv(x, w, b, autograd::convGeometry(spatial, options, autograd::convName(spatial)));
 }
 
-Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) { return convND(1, x, w, b, options); }
-Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) { return convND(2, x, w, b, options); }
-Tensor conv3d(const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) { return convND(3, x, w, b, options); }
+Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) {
+  return convND(1, x, w, b, options);
+}
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) {
+  return convND(2, x, w, b, options);
+}
+Tensor conv3d(const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) {
+  return convND(3, x, w, b, options);
+}
 
 }  // namespace ember

@@ -23,9 +23,9 @@ struct ConvOptions {
 /// -> [N, K, P]           P = floor((L + 2·padding - dilation·(R-1) - 1) / stride) + 1
 ///
 /// Differentiable any number of times in x, w and b; the gradient of an x that requires none is never computed.
-/// Throws ShapeError on ranks and channels that do not fit and on a kernel larger than the padded input, ValueError on options
-/// out of range and groups that do not divide, DtypeError on mixed types.
-/// Source: Dumoulin & Visin 2016, arXiv:1603.07285; semantics as torch.nn.functional.conv1d.
+/// Throws ShapeError on ranks and channels that do not fit and on a kernel larger than the padded input, ValueError on
+/// options out of range and groups that do not divide, DtypeError on mixed types. Source: Dumoulin & Visin 2016,
+/// arXiv:1603.07285; semantics as torch.nn.functional.conv1d.
 Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const ConvOptions& = {});
 /// The same over [N, C, H, W], filters [K, C/groups, R, S].
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const ConvOptions& = {});
@@ -36,8 +36,8 @@ Tensor convND(int spatial, const Tensor& x, const Tensor& w, const Tensor& b = {
 
 namespace autograd {
 
-/// The three maps that make up a convolution's derivatives. With y = conv(x, w) bilinear and <dy, y> a scalar, each of them is the
-/// gradient of that scalar in one argument; the gradients of each are the other two.
+/// The three maps that make up a convolution's derivatives. With y = conv(x, w) bilinear and <dy, y> a scalar, each of
+/// them is the gradient of that scalar in one argument; the gradients of each are the other two.
 core::ConvGeometry convGeometry(int spatial, const ConvOptions&, const char* op);
 Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvGeometry&);
 /// dx of shape `xShape`: also the transposed convolution.

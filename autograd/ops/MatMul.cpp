@@ -15,7 +15,9 @@ using namespace autograd;
 
 namespace {
 
-void count(const Shape& result, i64 perElement) { multiplyAdds() = checkedAdd(multiplyAdds(), checkedMul(numel(result), perElement)); }
+void count(const Shape& result, i64 perElement) {
+  multiplyAdds() = checkedAdd(multiplyAdds(), checkedMul(numel(result), perElement));
+}
 
 Tensor swapped(const Tensor& x) { return transpose(x, -2, -1); }
 
@@ -34,29 +36,35 @@ void checkLinear(const Tensor& x, const Tensor& w, const Tensor& b) {
   checkSameDtype(op, x, w, "x", "w");
   if (b.defined()) checkSameDtype(op, x, b, "x", "b");
   const Error::Details details{{"input", "x " + toString(x.shape())}, {"weights", "w " + toString(w.shape())}};
-  if (w.rank() != 2) throw ShapeError(op, "weights have rank " + std::to_string(w.rank()) + ", expected [out, in]", details);
+  if (w.rank() != 2)
+    throw ShapeError(op, "weights have rank " + std::to_string(w.rank()) + ", expected [out, in]", details);
   if (x.rank() < 1) throw ShapeError(op, "input is a scalar, expected [..., in]", details);
   if (x.shape().back() != w.size(1)) {
     const std::string features = std::to_string(x.shape().back());
     throw ShapeError(op, "input has " + features + " features, weights expect " + std::to_string(w.size(1)), details,
-                     x.rank() > 2 ? "flatten the input to [N, features] first, or build the layer with " + features + " input features"
+                     x.rank() > 2 ? "flatten the input to [N, features] first, or build the layer with " + features +
+                                        " input features"
                                   : "build the layer with " + features + " input features");
   }
   if (b.defined() && b.shape() != Shape{w.size(0)}) {
-    throw ShapeError(op, "bias is " + toString(b.shape()) + ", " + std::to_string(w.size(0)) + " outputs need [" + std::to_string(w.size(0)) + "]",
+    throw ShapeError(op,
+                     "bias is " + toString(b.shape()) + ", " + std::to_string(w.size(0)) + " outputs need [" +
+                         std::to_string(w.size(0)) + "]",
                      details);
   }
 }
 
 Tensor linearRows(const Tensor& x, const Tensor& w, const Tensor& b) {
   const Tensor* bias = b.defined() ? &b : nullptr;
-  return apply("linear", {&x, &w, bias}, {x.size(0), w.size(0)}, x.dtype(),
-               [&] { return core::linear(x.array(), w.array(), b.defined() ? b.array() : core::NDArray()); },
-               [sx = Saved(w.requiresGrad() ? x : Tensor()), sw = Saved(x.requiresGrad() ? w : Tensor())](const BackwardContext& c) {
-                 return Tensors{c.needs(0) ? matmul(c.grad(), sw.get(c)) : Tensor(),
-                                c.needs(1) ? matmul(swapped(c.grad()), sx.get(c)) : Tensor(),
-                                c.needs(2) ? sum(c.grad(), {0}) : Tensor()};
-               });
+  return apply(
+      "linear", {&x, &w, bias}, {x.size(0), w.size(0)}, x.dtype(),
+      [&] { return core::linear(x.array(), w.array(), b.defined() ? b.array() : core::NDArray()); },
+      [sx = Saved(w.requiresGrad() ? x : Tensor()),
+       sw = Saved(x.requiresGrad() ? w : Tensor())](const BackwardContext& c) {
+        return Tensors{c.needs(0) ? matmul(c.grad(), sw.get(c)) : Tensor(),
+                       c.needs(1) ? matmul(swapped(c.grad()), sx.get(c)) : Tensor(),
+                       c.needs(2) ? sum(c.grad(), {0}) : Tensor()};
+      });
 }
 
 }  // namespace
@@ -68,34 +76,35 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   checkSameDtype(op, a, b);
   const Shape shape = core::matmulShape(a.shape(), b.shape(), op);
   if (anyShapeOnly(std::initializer_list<const Tensor*>{&a, &b})) count(shape, a.shape().back());
-  return apply(op, {&a, &b}, shape, a.dtype(), [&] { return core::matmul(a.array(), b.array()); },
-               [sa = Saved(b.requiresGrad() ? a : Tensor()), sb = Saved(a.requiresGrad() ? b : Tensor()), aShape = a.shape(),
-                bShape = b.shape()](const BackwardContext& c) {
-                 const bool needsA = c.needs(0), needsB = c.needs(1);
-                 Tensor x = sa.get(c), y = sb.get(c), dy = c.grad();
-                 // Puts the axes of operands of rank 1 back: first that of b (the last), then that of a (the one before it).
-                 Shape whole = dy.shape();
-                 if (bShape.rank() == 1) whole.push(1);
-                 if (aShape.rank() == 1) whole.insert(whole.rank() - 1, 1);
-                 dy = reshape(dy, whole);
-                 const Shape row{1, aShape.back()}, column{bShape[0], 1};
-                 if (x.defined() && aShape.rank() == 1) x = reshape(x, row);
-                 if (y.defined() && bShape.rank() == 1) y = reshape(y, column);
-                 Tensors result(2);
-                 if (needsA) {
-                   const Tensor da = matmul(dy, swapped(y));
-                   result[0] = aShape.rank() == 1 ? reshape(sumTo(da, row), aShape) : sumTo(da, aShape);
-                 }
-                 if (needsB) {
-                   if (bShape.rank() > 2) {
-                     result[1] = sumTo(matmul(swapped(x), dy), bShape);
-                   } else {
-                     // One b for the whole batch: a single product over all rows instead of one a batch and their sum.
-                     result[1] = reshape(matmul(swapped(asRows(x)), asRows(dy)), bShape);
-                   }
-                 }
-                 return result;
-               });
+  return apply(
+      op, {&a, &b}, shape, a.dtype(), [&] { return core::matmul(a.array(), b.array()); },
+      [sa = Saved(b.requiresGrad() ? a : Tensor()), sb = Saved(a.requiresGrad() ? b : Tensor()), aShape = a.shape(),
+       bShape = b.shape()](const BackwardContext& c) {
+        const bool needsA = c.needs(0), needsB = c.needs(1);
+        Tensor x = sa.get(c), y = sb.get(c), dy = c.grad();
+        // Puts the axes of operands of rank 1 back: first that of b (the last), then that of a (the one before it).
+        Shape whole = dy.shape();
+        if (bShape.rank() == 1) whole.push(1);
+        if (aShape.rank() == 1) whole.insert(whole.rank() - 1, 1);
+        dy = reshape(dy, whole);
+        const Shape row{1, aShape.back()}, column{bShape[0], 1};
+        if (x.defined() && aShape.rank() == 1) x = reshape(x, row);
+        if (y.defined() && bShape.rank() == 1) y = reshape(y, column);
+        Tensors result(2);
+        if (needsA) {
+          const Tensor da = matmul(dy, swapped(y));
+          result[0] = aShape.rank() == 1 ? reshape(sumTo(da, row), aShape) : sumTo(da, aShape);
+        }
+        if (needsB) {
+          if (bShape.rank() > 2) {
+            result[1] = sumTo(matmul(swapped(x), dy), bShape);
+          } else {
+            // One b for the whole batch: a single product over all rows instead of one a batch and their sum.
+            result[1] = reshape(matmul(swapped(asRows(x)), asRows(dy)), bShape);
+          }
+        }
+        return result;
+      });
 }
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {

@@ -3,8 +3,8 @@
 
 namespace ember {
 
-/// Matrix product over the last two axes; the axes before them broadcast. Operands of rank 1 are a row (a) or a column (b)
-/// whose axis disappears from the result, as in NumPy.
+/// Matrix product over the last two axes; the axes before them broadcast. Operands of rank 1 are a row (a) or a column
+/// (b) whose axis disappears from the result, as in NumPy.
 ///
 ///   y[..., m, n] = sum_k a[..., m, k] · b[..., k, n]
 ///
@@ -21,7 +21,8 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 /// b  [out] or undefined   bias
 /// -> [..., out]
 ///
-/// Differentiable any number of times in x, w and b. Throws ShapeError where sizes do not fit, DtypeError on mixed types.
+/// Differentiable any number of times in x, w and b. Throws ShapeError where sizes do not fit, DtypeError on mixed
+/// types.
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b = {});
 
 }  // namespace ember

@@ -26,7 +26,8 @@ constexpr PoolNames avgNames[3] = {{"avgPool1d", "avgPool1dBackward", ""},
                                    {"avgPool3d", "avgPool3dBackward", ""}};
 
 const PoolNames& namesOf(const PoolNames (&table)[3], int spatial) {
-  if (spatial < 1 || spatial > 3) throw ValueError("pool", "spatial is " + std::to_string(spatial) + ", must be 1, 2 or 3");
+  if (spatial < 1 || spatial > 3)
+    throw ValueError("pool", "spatial is " + std::to_string(spatial) + ", must be 1, 2 or 3");
   return table[spatial - 1];
 }
 
@@ -40,36 +41,42 @@ core::PoolGeometry poolGeometry(int spatial, const PoolOptions& options, const c
   return g;
 }
 
-// Max pooling picks elements of x; which ones is fixed once the forward has run, so its backward is linear: scatter to the
-// winners, and the backward of that gathers from them again.
+// Max pooling picks elements of x; which ones is fixed once the forward has run, so its backward is linear: scatter to
+// the winners, and the backward of that gathers from them again.
 Tensor maxPoolGather(const Tensor& x, const core::NDArray& indices, const PoolNames& names);
 
 Tensor maxPoolScatter(const Tensor& dy, const core::NDArray& indices, const Shape& xShape, const PoolNames& names) {
-  return apply(names.backward, {&dy}, xShape, dy.dtype(), [&] { return core::maxPoolBackward(dy.array(), indices, xShape); },
-               [indices, &names](const BackwardContext& c) { return Tensors{maxPoolGather(c.grad(), indices, names)}; });
+  return apply(
+      names.backward, {&dy}, xShape, dy.dtype(), [&] { return core::maxPoolBackward(dy.array(), indices, xShape); },
+      [indices, &names](const BackwardContext& c) { return Tensors{maxPoolGather(c.grad(), indices, names)}; });
 }
 
 Tensor maxPoolGather(const Tensor& x, const core::NDArray& indices, const PoolNames& names) {
-  return apply(names.gather, {&x}, indices.shape(), x.dtype(), [&] { return core::maxPoolGather(x.array(), indices); },
-               [indices, xShape = x.shape(), &names](const BackwardContext& c) {
-                 return Tensors{maxPoolScatter(c.grad(), indices, xShape, names)};
-               });
+  return apply(
+      names.gather, {&x}, indices.shape(), x.dtype(), [&] { return core::maxPoolGather(x.array(), indices); },
+      [indices, xShape = x.shape(), &names](const BackwardContext& c) {
+        return Tensors{maxPoolScatter(c.grad(), indices, xShape, names)};
+      });
 }
 
 // Average pooling is linear itself, and its backward's backward is the forward.
 Tensor avgPool(const Tensor& x, const core::PoolGeometry& g, const PoolNames& names);
 
 Tensor avgPoolSpread(const Tensor& dy, const Shape& xShape, const core::PoolGeometry& g, const PoolNames& names) {
-  return apply(names.backward, {&dy}, xShape, dy.dtype(), [&] { return core::avgPoolBackward(dy.array(), xShape, g); },
-               [g, &names](const BackwardContext& c) { return Tensors{avgPool(c.grad(), g, names)}; });
+  return apply(
+      names.backward, {&dy}, xShape, dy.dtype(), [&] { return core::avgPoolBackward(dy.array(), xShape, g); },
+      [g, &names](const BackwardContext& c) { return Tensors{avgPool(c.grad(), g, names)}; });
 }
 
 Tensor avgPool(const Tensor& x, const core::PoolGeometry& g, const PoolNames& names) {
   checkOperands(names.forward, {&x});
   checkFloating(names.forward, x);
   const Shape shape = core::poolShape(x.shape(), g, names.forward);
-  return apply(names.forward, {&x}, shape, x.dtype(), [&] { return core::avgPool(x.array(), g); },
-               [g, xShape = x.shape(), &names](const BackwardContext& c) { return Tensors{avgPoolSpread(c.grad(), xShape, g, names)}; });
+  return apply(
+      names.forward, {&x}, shape, x.dtype(), [&] { return core::avgPool(x.array(), g); },
+      [g, xShape = x.shape(), &names](const BackwardContext& c) {
+        return Tensors{avgPoolSpread(c.grad(), xShape, g, names)};
+      });
 }
 
 }  // namespace
@@ -81,15 +88,16 @@ Tensor maxPoolND(int spatial, const Tensor& x, const PoolOptions& options) {
   const core::PoolGeometry g = poolGeometry(spatial, options, names.forward);
   const Shape shape = core::poolShape(x.shape(), g, names.forward);
   const auto indices = std::make_shared<core::NDArray>();
-  return apply(names.forward, {&x}, shape, x.dtype(),
-               [&] {
-                 core::MaxPoolResult result = core::maxPool(x.array(), g);
-                 *indices = std::move(result.indices);
-                 return std::move(result.y);
-               },
-               [indices, xShape = x.shape(), &names](const BackwardContext& c) {
-                 return Tensors{maxPoolScatter(c.grad(), *indices, xShape, names)};
-               });
+  return apply(
+      names.forward, {&x}, shape, x.dtype(),
+      [&] {
+        core::MaxPoolResult result = core::maxPool(x.array(), g);
+        *indices = std::move(result.indices);
+        return std::move(result.y);
+      },
+      [indices, xShape = x.shape(), &names](const BackwardContext& c) {
+        return Tensors{maxPoolScatter(c.grad(), *indices, xShape, names)};
+      });
 }
 
 Tensor avgPoolND(int spatial, const Tensor& x, const PoolOptions& options) {
@@ -108,8 +116,8 @@ Tensor globalAvgPool(const Tensor& x, bool keepDims) {
   checkOperands("globalAvgPool", {&x});
   checkFloating("globalAvgPool", x);
   if (x.rank() < 3) {
-    throw ShapeError("globalAvgPool", "input has rank " + std::to_string(x.rank()) + ", expected at least 3", {{"input", toString(x.shape())}},
-                     "give it [N, C, L], [N, C, H, W] or [N, C, D, H, W]");
+    throw ShapeError("globalAvgPool", "input has rank " + std::to_string(x.rank()) + ", expected at least 3",
+                     {{"input", toString(x.shape())}}, "give it [N, C, L], [N, C, H, W] or [N, C, D, H, W]");
   }
   std::vector<int> spatial;
   for (int axis = 2; axis < x.rank(); ++axis) spatial.push_back(axis);

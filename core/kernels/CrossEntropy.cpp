@@ -9,8 +9,8 @@
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
 
-// Channels last, [N, C, ...] is a plain matrix of one row a sample and one column a class, and the rows come in the order of the
-// row-major labels.
+// Channels last, [N, C, ...] is a plain matrix of one row a sample and one column a class, and the rows come in the
+// order of the row-major labels.
 
 namespace ember::core {
 namespace {
@@ -27,9 +27,14 @@ Shape withoutClasses(const Shape& x) {
 class Distribution {
  public:
   Distribution(const ClassTargets& targets, i64 classes)
-      : labels_(targets.labels.contiguous()), label_(labels_.data<i64>()), ignore_(targets.ignoreIndex), classes_(classes),
-        weights_(targets.weights.defined() ? targets.weights.toVector<double>() : std::vector<double>(static_cast<std::size_t>(classes), 1.0)),
-        smoothing_(targets.smoothing), share_(targets.smoothing / static_cast<double>(classes)) {
+      : labels_(targets.labels.contiguous()),
+        label_(labels_.data<i64>()),
+        ignore_(targets.ignoreIndex),
+        classes_(classes),
+        weights_(targets.weights.defined() ? targets.weights.toVector<double>()
+                                           : std::vector<double>(static_cast<std::size_t>(classes), 1.0)),
+        smoothing_(targets.smoothing),
+        share_(targets.smoothing / static_cast<double>(classes)) {
     for (const double w : weights_) weightSum_ += w;
     for (i64 row = 0; row < labels_.numel(); ++row) {
       if (!ignored(row) && (label_[row] < 0 || label_[row] >= classes)) throwLabel(row);
@@ -57,8 +62,11 @@ class Distribution {
       }
       place = toString(index);
     }
-    throw ValueError(opName, "label " + std::to_string(label_[row]) + " of sample " + place + " is outside [0, " + std::to_string(classes_) + ")",
-                     {{"labels", toString(labels_.shape())}}, "labels count from 0; ignoreIndex marks samples to leave out");
+    throw ValueError(opName,
+                     "label " + std::to_string(label_[row]) + " of sample " + place + " is outside [0, " +
+                         std::to_string(classes_) + ")",
+                     {{"labels", toString(labels_.shape())}},
+                     "labels count from 0; ignoreIndex marks samples to leave out");
   }
 
   NDArray labels_;
@@ -68,7 +76,8 @@ class Distribution {
   double smoothing_, share_, weightSum_ = 0;
 };
 
-template <class T> double logSumExpOf(const T* row, i64 classes) {
+template <class T>
+double logSumExpOf(const T* row, i64 classes) {
   T largest = -std::numeric_limits<T>::infinity();
   for (i64 c = 0; c < classes; ++c) largest = std::max(largest, row[c]);
   double sum = 0;
@@ -78,28 +87,37 @@ template <class T> double logSumExpOf(const T* row, i64 classes) {
 
 i64 grainOf(i64 classes) { return std::max<i64>(1, 4096 / std::max<i64>(1, classes)); }
 
-template <class F> void forFloating(const NDArray& x, F&& f) { x.dtype() == DType::F64 ? f(double{}) : f(float{}); }
+template <class F>
+void forFloating(const NDArray& x, F&& f) {
+  x.dtype() == DType::F64 ? f(double{}) : f(float{});
+}
 
 }  // namespace
 
 void checkCrossEntropy(const Shape& x, const ClassTargets& targets, const char* op) {
   const Error::Details details{{"logits", toString(x)}, {"labels", describe("", targets.labels)}};
   if (targets.labels.dtype() != DType::I64) {
-    throw DtypeError(op, "labels are " + std::string(name(targets.labels.dtype())) + ", expected i64", details, "give class indices, as i64");
+    throw DtypeError(op, "labels are " + std::string(name(targets.labels.dtype())) + ", expected i64", details,
+                     "give class indices, as i64");
   }
-  if (x.rank() < 2) throw ShapeError(op, "logits have rank " + std::to_string(x.rank()) + ", expected [N, C] or [N, C, ...]", details);
+  if (x.rank() < 2)
+    throw ShapeError(op, "logits have rank " + std::to_string(x.rank()) + ", expected [N, C] or [N, C, ...]", details);
   if (x[1] < 1) throw ShapeError(op, "logits have 0 classes", details);
   const Shape expected = withoutClasses(x);
   if (targets.labels.shape() != expected) {
-    throw ShapeError(op, "labels are " + toString(targets.labels.shape()) + ", logits " + toString(x) + " need labels " + toString(expected), details,
-                     "give one label a sample");
+    throw ShapeError(op,
+                     "labels are " + toString(targets.labels.shape()) + ", logits " + toString(x) + " need labels " +
+                         toString(expected),
+                     details, "give one label a sample");
   }
   if (!(targets.smoothing >= 0 && targets.smoothing <= 1)) {
     throw ValueError(op, "labelSmoothing is " + std::to_string(targets.smoothing) + ", must be in [0, 1]");
   }
   if (targets.weights.defined() && targets.weights.shape() != Shape{x[1]}) {
-    throw ShapeError(op, "class weights are " + toString(targets.weights.shape()) + ", " + std::to_string(x[1]) + " classes need [" +
-                             std::to_string(x[1]) + "]", details);
+    throw ShapeError(op,
+                     "class weights are " + toString(targets.weights.shape()) + ", " + std::to_string(x[1]) +
+                         " classes need [" + std::to_string(x[1]) + "]",
+                     details);
   }
 }
 
@@ -109,7 +127,8 @@ CrossEntropyResult crossEntropy(const NDArray& x, const ClassTargets& targets) {
   const i64 classes = x.size(1);
   const Distribution q(targets, classes);
   const NDArray logits = x.contiguous(MemoryOrder::ChannelsLast);
-  CrossEntropyResult result{NDArray::empty(targets.labels.shape(), DType::F64), NDArray::empty(targets.labels.shape(), DType::F64)};
+  CrossEntropyResult result{NDArray::empty(targets.labels.shape(), DType::F64),
+                            NDArray::empty(targets.labels.shape(), DType::F64)};
   double *losses = result.losses.data<double>(), *logSums = result.logSumExp.data<double>();
   forFloating(x, [&](auto zero) {
     using T = decltype(zero);
@@ -137,7 +156,8 @@ CrossEntropyResult crossEntropy(const NDArray& x, const ClassTargets& targets) {
   return result;
 }
 
-NDArray crossEntropyBackward(const NDArray& x, const ClassTargets& targets, const NDArray& logSumExp, const NDArray& g, double factor) {
+NDArray crossEntropyBackward(const NDArray& x, const ClassTargets& targets, const NDArray& logSumExp, const NDArray& g,
+                             double factor) {
   const ComputeScope scope;
   const i64 classes = x.size(1);
   const Distribution q(targets, classes);
