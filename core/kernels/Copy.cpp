@@ -130,8 +130,9 @@ template <class To, class From> void copyConverted(To* out, const From* in, cons
 void copyInto(NDArray& destination, const NDArray& source, const char* writer) {
   const char* op = writer ? writer : "copy";
   if (destination.shape() != source.shape()) {
-    throw ShapeError(op, "the source " + toString(source.shape()) + " does not fit the destination " + toString(destination.shape()),
-                     {{"destination", describe("", destination)}, {"source", describe("", source)}}, "expand the source first");
+    const std::string from = toString(source.shape()), to = toString(destination.shape());
+    throw ShapeError(op, "the source " + from + " does not fit the destination " + to, {},
+                     "expand or reshape the source first");
   }
   NDArray from = source;
   // Two different views of one storage may overlap: the source is read in full before the first write.

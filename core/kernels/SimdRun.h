@@ -36,7 +36,8 @@ inline Level level() {
 }
 
 template <class Body> __attribute__((noinline, target("avx2,fma"))) void runAvx2(const Body& body) { body(); }
-template <class Body> __attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void runAvx512(const Body& body) {
+template <class Body>
+__attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void runAvx512(const Body& body) {
   body();
 }
 

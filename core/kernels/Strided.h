@@ -134,8 +134,8 @@ inline MemoryOrder resultOrder(std::initializer_list<const NDArray*> operands, i
 
 /// x itself, or x copied into `order` where it is whole but lies in the other order: transposing in blocks beats striding.
 inline NDArray alignedOperand(const NDArray& x, const Shape& shape, MemoryOrder order) {
-  const bool other = x.shape() == shape && !x.isDense(order) && (x.isDense(MemoryOrder::RowMajor) || x.isDense(MemoryOrder::ChannelsLast));
-  return other ? x.contiguous(order) : x;
+  const MemoryOrder other = order == MemoryOrder::RowMajor ? MemoryOrder::ChannelsLast : MemoryOrder::RowMajor;
+  return x.shape() == shape && x.isDense(other) ? x.contiguous(order) : x;
 }
 
 }  // namespace ember::core

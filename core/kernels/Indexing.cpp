@@ -1,0 +1,168 @@
+#include <ember/core/kernels/Indexing.h>
+
+#include <cstring>
+#include <string>
+#include <type_traits>
+
+#include <ember/core/Error.h>
+#include <ember/core/kernels/Elementwise.h>
+#include <ember/core/kernels/LoopNest.h>
+
+namespace ember::core {
+
+Shape concatShape(const std::vector<NDArray>& parts, int axis, const char* op) {
+  if (parts.empty()) throw ValueError(op, "nothing to join", {}, "give at least one tensor");
+  Shape shape = parts[0].shape();
+  axis = normalizeAxis(axis, shape.rank(), op);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const Shape& other = parts[i].shape();
+    bool fits = other.rank() == shape.rank();
+    for (int k = 0; fits && k < shape.rank(); ++k) fits = k == axis || other[k] == shape[k];
+    if (!fits) {
+      throw ShapeError(op, "part " + std::to_string(i) + " is " + toString(other) + ", part 0 " + toString(parts[0].shape()) + ": they differ beside axis " +
+                               std::to_string(axis));
+    }
+    if (parts[i].dtype() != parts[0].dtype()) {
+      throw DtypeError(op, "part " + std::to_string(i) + " is " + std::string(name(parts[i].dtype())) + ", part 0 " + std::string(name(parts[0].dtype())), {},
+                       "convert one of them with to()");
+    }
+    shape[axis] = checkedAdd(shape[axis], other[axis]);
+  }
+  return shape;
+}
+
+NDArray concat(const std::vector<NDArray>& parts, int axis) {
+  const Shape shape = concatShape(parts, axis, "concat");
+  axis = normalizeAxis(axis, shape.rank(), "concat");
+  NDArray result = NDArray::empty(shape, parts[0].dtype(), parts[0].order());
+  i64 start = 0;
+  for (const NDArray& part : parts) {
+    NDArray place = result.slice(axis, start, start + part.size(axis));
+    copyInto(place, part, nullptr);
+    start += part.size(axis);
+  }
+  return result;
+}
+
+NDArray pad(const NDArray& x, const std::vector<i64>& before, const std::vector<i64>& after, double value) {
+  if (static_cast<int>(before.size()) != x.rank() || static_cast<int>(after.size()) != x.rank()) {
+    throw ShapeError("pad", std::to_string(before.size()) + " and " + std::to_string(after.size()) + " sizes for rank " + std::to_string(x.rank()));
+  }
+  Shape shape = x.shape();
+  for (int i = 0; i < x.rank(); ++i) {
+    const i64 low = before[static_cast<std::size_t>(i)], high = after[static_cast<std::size_t>(i)];
+    if (low < 0 || high < 0) throw ValueError("pad", "negative padding on axis " + std::to_string(i), {}, "use slice() to cut");
+    shape[i] = checkedAdd(shape[i], checkedAdd(low, high));
+  }
+  NDArray result = NDArray::full(shape, value, x.dtype(), x.order());
+  NDArray place = result;
+  for (int i = 0; i < x.rank(); ++i) {
+    const i64 low = before[static_cast<std::size_t>(i)];
+    place = place.slice(i, low, low + x.shape()[i]);
+  }
+  copyInto(place, x, nullptr);
+  return result;
+}
+
+NDArray unslice(const NDArray& x, const Shape& shape, int axis, i64 start, i64 step) {
+  NDArray result = NDArray::zeros(shape, x.dtype(), x.order());
+  const i64 size = x.size(axis);
+  if (size > 0) {
+    NDArray place = result.slice(axis, start, start + (size - 1) * step + 1, step);
+    copyInto(place, x, nullptr);
+  }
+  return result;
+}
+
+NDArray takeRows(const NDArray& x, const std::vector<i64>& index) {
+  if (x.rank() == 0) throw ShapeError("takeRows", "a scalar has no rows");
+  Shape shape = x.shape();
+  const i64 rows = shape[0];
+  shape[0] = static_cast<i64>(index.size());
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    if (index[i] < 0 || index[i] >= rows) {
+      throw ValueError("takeRows", "index " + std::to_string(i) + " is " + std::to_string(index[i]) + ", outside the " + std::to_string(rows) + " rows");
+    }
+  }
+  NDArray result = NDArray::empty(shape, x.dtype(), x.order());
+  const NDArray source = x.isDense(x.order()) ? x : x.contiguous();
+  const auto rowBytes = static_cast<std::size_t>(rows > 0 ? x.bytes() / rows : 0);
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    std::memcpy(static_cast<std::byte*>(result.raw()) + i * rowBytes, static_cast<const std::byte*>(source.raw()) + static_cast<std::size_t>(index[i]) * rowBytes,
+                rowBytes);
+  }
+  return result;
+}
+
+namespace {
+
+// Calls visit(position of index and y, position of x) for each element; `x` here is the side addressed by the index.
+template <class Visit> void eachIndexed(const Shape& indexShape, const NDArray& indexed, const NDArray& index, const NDArray& direct, int axis, const char* op,
+                                        Visit&& visit) {
+  if (index.dtype() != DType::I64) throw DtypeError(op, "the index is " + std::string(name(index.dtype())) + ", expected i64");
+  const i64 limit = indexed.size(axis), step = indexed.strides()[axis];
+  Strides along = indexed.strides();
+  along[axis] = 0;
+  const i64* position = index.data<i64>();
+  // One thread: several elements may add into one place.
+  Dims at = Dims::filled(indexShape.rank(), 0);
+  const i64 count = ember::numel(indexShape);
+  for (i64 k = 0; k < count; ++k) {
+    i64 offsetIndex = 0, offsetDirect = 0, offsetIndexed = 0;
+    for (int i = 0; i < indexShape.rank(); ++i) {
+      offsetIndex += at[i] * index.strides()[i];
+      offsetDirect += at[i] * direct.strides()[i];
+      offsetIndexed += at[i] * along[i];
+    }
+    const i64 where = position[offsetIndex];
+    if (where < 0 || where >= limit) {
+      throw ValueError(op, "index " + std::to_string(where) + " at " + toString(at) + " is outside size " + std::to_string(limit) + " of axis " + std::to_string(axis));
+    }
+    visit(offsetDirect, offsetIndexed + where * step);
+    for (int i = indexShape.rank() - 1; i >= 0; --i) {
+      if (++at[i] < indexShape[i]) break;
+      at[i] = 0;
+    }
+  }
+}
+
+void checkIndexShape(const Shape& whole, const Shape& index, int axis, const char* op) {
+  bool fits = whole.rank() == index.rank();
+  for (int i = 0; fits && i < whole.rank(); ++i) fits = i == axis || whole[i] == index[i];
+  if (!fits) throw ShapeError(op, "the index " + toString(index) + " must equal " + toString(whole) + " beside axis " + std::to_string(axis));
+}
+
+}  // namespace
+
+NDArray gather(const NDArray& x, int axis, const NDArray& index) {
+  axis = normalizeAxis(axis, x.rank(), "gather");
+  checkIndexShape(x.shape(), index.shape(), axis, "gather");
+  NDArray y = NDArray::empty(index.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* out = y.data<T>();
+    const T* in = x.data<T>();
+    eachIndexed(index.shape(), x, index, y, axis, "gather", [&](i64 to, i64 from) { out[to] = in[from]; });
+  });
+  return y;
+}
+
+NDArray scatterAdd(const NDArray& x, int axis, const NDArray& index, const Shape& shape) {
+  axis = normalizeAxis(axis, shape.rank(), "scatterAdd");
+  checkIndexShape(shape, index.shape(), axis, "scatterAdd");
+  if (x.shape() != index.shape()) throw ShapeError("scatterAdd", "x is " + toString(x.shape()) + ", the index " + toString(index.shape()));
+  NDArray y = NDArray::zeros(shape, x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+      T* out = y.data<T>();
+      const T* in = x.data<T>();
+      eachIndexed(index.shape(), y, index, x, axis, "scatterAdd", [&](i64 from, i64 to) { out[to] = static_cast<T>(out[to] + in[from]); });
+    } else {
+      throw DtypeError("scatterAdd", "x is " + std::string(name(x.dtype())) + ", which has no arithmetic");
+    }
+  });
+  return y;
+}
+
+}  // namespace ember::core
