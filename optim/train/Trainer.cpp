@@ -1,0 +1,136 @@
+#include <ember/optim/train/Trainer.h>
+
+#include <cmath>
+
+#include <ember/autograd/ops/Loss.h>
+#include <ember/core/Error.h>
+#include <ember/core/Random.h>
+#include <ember/core/Warn.h>
+#include <ember/optim/Clip.h>
+
+namespace ember::optim {
+
+// The open epoch: a loader that starts at the present batch, and where we are in it.
+struct Trainer::Cursor {
+  explicit Cursor(const data::Loader& loader) : next(loader.begin()), end(loader.end()) {}
+  decltype(std::declval<const data::Loader&>().begin()) next;
+  decltype(std::declval<const data::Loader&>().end()) end;
+};
+
+Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& train, TrainerOptions options)
+    : net_(net), optimizer_(optimizer), train_(train), options_(std::move(options)) {
+  if (options_.epochs < 1) throw ValueError("Trainer", "epochs is " + std::to_string(options_.epochs), {}, "use 1 or more");
+  if (options_.clipNorm < 0) throw ValueError("Trainer", "clipNorm is " + std::to_string(options_.clipNorm), {}, "use 0 (off) or more");
+  if (options_.seed) ember::seed(*options_.seed);
+  options_.seed = currentSeed();
+  if (options_.emaDecay != 0) ema_ = std::make_unique<Ema>(net, options_.emaDecay);
+  batches_ = data::Loader(train, {.batchSize = options_.batchSize, .dropLast = options_.dropLast, .prefetch = false}).size();
+  if (train.size() % options_.batchSize == 1 && !options_.dropLast) {
+    warnOnce("the last batch of an epoch holds 1 sample (" + std::to_string(train.size()) + " mod " + std::to_string(options_.batchSize) +
+             "); batch norm over one value a channel is an error: set .dropLast = true or another batch size");
+  }
+}
+
+Trainer::~Trainer() = default;
+
+void Trainer::openEpoch() {
+  if (batch_ == 0) {
+    for (const auto& hook : beforeEpoch_) hook(epoch_);
+  }
+  loader_ = std::make_unique<data::Loader>(train_, data::LoaderOptions{.batchSize = options_.batchSize,
+                                                                       .shuffle = options_.shuffle,
+                                                                       .seed = options_.seed,
+                                                                       .epoch = epoch_,
+                                                                       .dropLast = options_.dropLast,
+                                                                       .prefetch = options_.prefetch,
+                                                                       .startBatch = batch_,
+                                                                       .transforms = options_.transforms});
+  cursor_ = std::make_unique<Cursor>(*loader_);
+}
+
+StepInfo Trainer::step() {
+  if (finished()) {
+    throw StateError("Trainer.step", "all " + std::to_string(options_.epochs) + " epochs are done", {}, "raise .epochs to train on");
+  }
+  if (batch_ == batches_) closeEpoch();  // a run saved by a hook behind the last step of an epoch
+  if (finished()) return {};
+  if (!cursor_) openEpoch();
+  for (const auto& hook : beforeStep_) hook();
+
+  const std::string where = "epoch " + std::to_string(epoch_) + ", batch " + std::to_string(batch_);
+  const data::Batch batch = *cursor_->next;
+  net_.train();
+  const Tensor output = net_(batch.images);
+  const Tensor loss = options_.loss ? options_.loss(output, batch.labels)
+                                    : crossEntropy(output, batch.labels, {.labelSmoothing = options_.labelSmoothing});
+  const double lossValue = loss.item();
+  if (!std::isfinite(lossValue)) {
+    throw NumericError("Trainer.step", "the loss is " + std::to_string(lossValue) + " at " + where, {{"tensor", "loss"}},
+                       "lower the learning rate, or find the first op with AnomalyMode");
+  }
+  optimizer_.zeroGrad();
+  loss.backward();
+  try {
+    if (options_.clipNorm > 0) {
+      clipGradNorm(optimizer_.parameters(), options_.clipNorm);
+    } else {
+      checkGradsFinite(optimizer_.parameters(), "Trainer.step");
+    }
+  } catch (const NumericError& error) {
+    throw NumericError("Trainer.step", "a gradient is not finite at " + where, {{"because", error.headline()}},
+                       "lower the learning rate, or find the first op with AnomalyMode");
+  }
+  optimizer_.setLrFactor(options_.schedule.factor(optimizer_.steps()));
+  optimizer_.step();
+  if (ema_) ema_->update();
+
+  const bool classes = output.rank() == 2 && batch.labels.dtype() == DType::I64;
+  const i64 samples = batch.images.size(0);
+  lossSum_ += lossValue * static_cast<double>(samples);
+  seen_ += samples;
+  if (classes) correct_ += countCorrect(output.detach(), batch.labels);
+  const StepInfo info{.epoch = epoch_,
+                      .batch = batch_,
+                      .batches = batches_,
+                      .step = optimizer_.steps(),
+                      .samples = samples,
+                      .loss = lossValue,
+                      .lr = optimizer_.baseLr() * optimizer_.lrFactor(),
+                      .meanLoss = lossSum_ / static_cast<double>(seen_),
+                      .accuracy = static_cast<double>(correct_) / static_cast<double>(seen_)};
+  // The position moves before the hooks run: one that saves must save the state behind this step.
+  ++batch_;
+  ++cursor_->next;
+  for (const auto& hook : afterStep_) hook(info);
+  if (batch_ == batches_) closeEpoch();
+  return info;
+}
+
+void Trainer::closeEpoch() {
+  cursor_.reset();
+  loader_.reset();
+  const EpochInfo info{.epoch = epoch_,
+                       .epochs = options_.epochs,
+                       .meanLoss = lossSum_ / static_cast<double>(seen_),
+                       .accuracy = static_cast<double>(correct_) / static_cast<double>(seen_)};
+  ++epoch_;
+  batch_ = 0;
+  lossSum_ = 0;
+  seen_ = correct_ = 0;
+  for (const auto& hook : afterEpoch_) hook(info);
+}
+
+bool Trainer::run() {
+  while (!finished()) {
+    if (stop_.load(std::memory_order_relaxed)) return false;
+    step();
+  }
+  return true;
+}
+
+Evaluation Trainer::evaluate(const data::Dataset& dataset) {
+  const EmaScope averaged(ema_.get());
+  return optim::evaluate(net_, dataset);
+}
+
+}  // namespace ember::optim
