@@ -1,0 +1,152 @@
+// Layers, batch norm over several batches and initialisers against the numbers that PyTorch gives
+// (tests/golden/generate_layers.py). State has PyTorch's names.
+#include <functional>
+#include <map>
+#include <memory>
+
+#include <doctest/doctest.h>
+#include <ember/core/Random.h>
+#include <ember/nn/Init.h>
+#include <ember/nn/layers/Layers.h>
+
+#include "support/Golden.h"
+#include "support/GoldenState.h"
+
+using namespace ember;
+using namespace ember::test;
+
+namespace {
+
+using Make = std::function<std::unique_ptr<nn::Module>()>;
+template <class M, class... A> Make make(A... arguments) {
+  return [=] { return std::make_unique<M>(arguments...); };
+}
+
+/// The layers of generate_layers.py.
+const std::map<std::string, Make> layers = {
+    {"Linear", make<nn::Linear>(3, 2)},
+    {"Linear without bias", make<nn::Linear>(3, 2, nn::LinearOptions{.bias = false})},
+    {"Conv1D", make<nn::Conv1D>(2, 3, nn::ConvOptions{.kernel = 3, .stride = 2, .padding = 1})},
+    {"Conv2D", make<nn::Conv2D>(2, 3, nn::ConvOptions{.kernel = 3, .padding = 1})},
+    {"Conv2D with every option",
+     make<nn::Conv2D>(2, 4, nn::ConvOptions{.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2, .bias = false})},
+    {"Conv3D", make<nn::Conv3D>(1, 2, nn::ConvOptions{.kernel = 2})},
+    {"MaxPool1D", make<nn::MaxPool1D>(nn::PoolOptions{.kernel = 2})},
+    {"MaxPool2D", make<nn::MaxPool2D>(nn::PoolOptions{.kernel = 3, .stride = 2, .padding = 1})},
+    {"MaxPool3D", make<nn::MaxPool3D>(nn::PoolOptions{.kernel = 2})},
+    {"AvgPool1D", make<nn::AvgPool1D>(nn::PoolOptions{.kernel = 2})},
+    {"AvgPool2D", make<nn::AvgPool2D>(nn::PoolOptions{.kernel = 3, .stride = 2, .padding = 1})},
+    {"AvgPool2D without padding in the mean",
+     make<nn::AvgPool2D>(nn::PoolOptions{.kernel = 3, .stride = 2, .padding = 1, .countIncludePad = false})},
+    {"AvgPool3D", make<nn::AvgPool3D>(nn::PoolOptions{.kernel = 2})},
+    {"GlobalAvgPool", make<nn::GlobalAvgPool>()},
+    {"ReLU", make<nn::ReLU>()},
+    {"LeakyReLU", make<nn::LeakyReLU>(0.2)},
+    {"Sigmoid", make<nn::Sigmoid>()},
+    {"Tanh", make<nn::Tanh>()},
+    {"GELU", make<nn::GELU>()},
+    {"GELU by tanh", make<nn::GELU>(true)},
+    {"SiLU", make<nn::SiLU>()},
+    {"Softmax", make<nn::Softmax>(1)},
+    {"LogSoftmax", make<nn::LogSoftmax>(1)},
+    {"Flatten", make<nn::Flatten>()},
+    {"Identity", make<nn::Identity>()},
+    {"Dropout of nothing", make<nn::Dropout>(0.0)},
+};
+
+std::unique_ptr<nn::Module> makeNorm(const std::string& name, const Json& o, i64 maps) {
+  nn::BatchNormNDOptions options{.epsilon = o.at("epsilon").get<double>()};
+  const bool mean = o.at("factor").is_null();
+  options.initFactor = mean ? 1.0 : o.at("factor").get<double>();
+  options.minFactor = mean ? 0.0 : o.at("factor").get<double>();
+  options.affine = o.at("affine").get<bool>();
+  if (name.starts_with("BatchNorm1D")) return std::make_unique<nn::BatchNorm1D>(maps, options);
+  if (name.starts_with("BatchNorm2D")) return std::make_unique<nn::BatchNorm2D>(maps, options);
+  REQUIRE(name.starts_with("BatchNorm3D"));
+  return std::make_unique<nn::BatchNorm3D>(maps, options);
+}
+
+/// One forward and backward: output, gradients of input and parameters.
+void checkRun(nn::Module& module, const Json& c, DType dtype, const Tolerance& tolerance) {
+  module.zeroGrad();
+  Tensor x = tensorOf(c.at("x"), dtype);
+  x.setRequiresGrad();
+  const Tensor y = module(x);
+  CHECK_CLOSE(y, tensorOf(c.at("y")), tolerance, "output");
+  y.backward({.gradient = tensorOf(c.at("yGradient"), dtype)});
+  CHECK_CLOSE(x.grad(), tensorOf(c.at("xGradient")), tolerance, "gradient of the input");
+  for (const nn::Parameter& p : module.namedParameters()) {
+    CHECK_CLOSE(p.tensor.grad(), tensorOf(c.at("gradients").at(p.name)), tolerance, "gradient of " << p.name);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every layer gives PyTorch's output, gradients and state, in f64 and f32") {
+  std::size_t found = 0;
+  for (const Json& c : golden("layers")) {
+    for (const DType dtype : {DType::F64, DType::F32}) {
+      const std::string where = c.at("name").get<std::string>() + " " + std::string(name(dtype));
+      CAPTURE(where);
+      const auto entry = layers.find(c.at("name").get<std::string>());
+      REQUIRE(entry != layers.end());
+      const auto module = entry->second();
+      module->to(dtype);
+      if (c.contains("state")) REQUIRE(loadState(*module, c.at("state")) == "");
+      else CHECK(module->namedParameters().empty());
+      checkRun(*module, c, dtype, toleranceOf(dtype));
+      if (c.contains("stateAfter")) CHECK(stateDifference(*module, c.at("stateAfter"), toleranceOf(dtype)) == "");
+    }
+    ++found;
+  }
+  CHECK(found == layers.size());
+}
+
+TEST_CASE("batch norm layers follow PyTorch over three batches and in evaluation: outputs, gradients, running statistics") {
+  for (const Json& c : golden("batchNormLayers")) {
+    for (const DType dtype : {DType::F64, DType::F32}) {
+      const std::string where = c.at("name").get<std::string>() + " " + std::string(name(dtype));
+      CAPTURE(where);
+      const auto module = makeNorm(c.at("name").get<std::string>(), c.at("options"), shapeOf(c.at("state").at("running_mean").at("shape"))[0]);
+      module->to(dtype);
+      REQUIRE(loadState(*module, c.at("state")) == "");
+      std::size_t batch = 0;
+      for (const Json& run : c.at("batches")) {
+        CAPTURE(batch);
+        if (++batch == c.at("batches").size()) module->eval();
+        checkRun(*module, run, dtype, toleranceOf(dtype));
+        CHECK(stateDifference(*module, run.at("stateAfter"), toleranceOf(dtype)) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("initialisers draw with PyTorch's bounds and standard deviations") {
+  for (const Json& c : golden("initialisers")) {
+    CAPTURE(c.at("name").get<std::string>());
+    const auto op = c.at("op").get<std::string>();
+    const Json& o = c.at("options");
+    Tensor actual = Tensor::zeros(shapeOf(c.at("shape")), DType::F64), expected = actual.clone();
+    // The same draw twice: by the initialiser, and uniform or normal with PyTorch's numbers.
+    seed(3);
+    if (op.starts_with("kaiming")) {
+      const auto fan = o.at("fanOut").get<bool>() ? nn::init::Fan::Out : nn::init::Fan::In;
+      const double slope = o.at("slope").get<double>();
+      if (op == "kaimingUniform") nn::init::kaimingUniform_(actual, slope, fan);
+      else nn::init::kaimingNormal_(actual, slope, fan);
+    } else if (op == "xavierUniform") {
+      nn::init::xavierUniform_(actual, o.at("gain").get<double>());
+    } else {
+      REQUIRE(op == "xavierNormal");
+      nn::init::xavierNormal_(actual, o.at("gain").get<double>());
+    }
+    seed(3);
+    if (c.contains("bound")) {
+      const double bound = c.at("bound").get<double>();
+      nn::init::uniform_(expected, -bound, bound);
+    } else {
+      nn::init::normal_(expected, 0, c.at("std").get<double>());
+    }
+    CHECK_CLOSE(actual, expected, (Tolerance{1e-14, 1e-15}), "values");
+  }
+}
