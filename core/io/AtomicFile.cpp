@@ -138,6 +138,7 @@ void AtomicFile::keepOld() {
   const int error = errno;
   // Where both names are the same file already (a save that was killed here), rename does nothing and leaves its source.
   ::unlinkat(folderFd_, second.c_str(), 0);
+  if (!renamed && error == ENAMETOOLONG) return;
   if (!renamed) fail("keep the previous generation", error);
 }
 

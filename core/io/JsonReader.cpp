@@ -157,8 +157,8 @@ struct JsonEvents {
     const std::size_t tail = std::min<std::size_t>(token.size(), 40);
     const std::string near = token.substr(token.size() - tail);
     std::string help;
-    const auto first = near.find_first_not_of(" \t\r\n-");
-    if (first != near.npos && (near[first] == 'N' || near[first] == 'I')) {
+    const bool literal = reason.find("invalid literal") == 0 || reason.find("invalid number") == 0;
+    if (literal && (near.back() == 'N' || near.back() == 'I')) {  // the lexer stops at the first letter
       help = "JSON has no NaN or Infinity: the strings \"NaN\", \"Infinity\" and \"-Infinity\" stand for them";
     }
     throw IoError(reader.op_, file + " is not valid JSON", {{"place", place}, {"reason", reason}, {"near", inQuotes(near)}}, help);

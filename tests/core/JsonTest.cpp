@@ -1,0 +1,123 @@
+#include <doctest/doctest.h>
+
+#include <ember/core/Error.h>
+#include <ember/core/io/JsonReader.h>
+#include <ember/core/io/JsonWriter.h>
+
+#include "support/TempFolder.h"
+
+using namespace ember;
+using namespace ember::io;
+using test::contains;
+using test::messageOf;
+
+namespace {
+
+struct StringSink final : ByteSink {
+  void write(std::string_view bytes) override { text += bytes; }
+  std::string text;
+};
+
+std::string parseError(std::string_view text) {
+  return messageOf<IoError>([&] { Value::parse(text); });
+}
+
+}  // namespace
+
+TEST_CASE("the writer indents, separates and ends a text") {
+  StringSink sink;
+  JsonWriter writer(sink);
+  writer.beginObject();
+  writer.member("a", 1);
+  writer.key("list");
+  writer.beginArray();
+  writer.value("x");
+  writer.raw("1, 2, 3");
+  writer.endArray();
+  writer.key("empty");
+  writer.beginArray();
+  writer.endArray();
+  writer.endObject();
+  CHECK(sink.text == "{\n  \"a\": 1,\n  \"list\": [\n    \"x\",\n    1, 2, 3\n  ],\n  \"empty\": []\n}\n");
+  CHECK(Value::parse(sink.text).at("list").size() == 4);
+}
+
+TEST_CASE("the writer refuses calls in a wrong order") {
+  StringSink sink;
+  JsonWriter writer(sink);
+  CHECK_THROWS_AS(writer.key("a"), StateError);
+  writer.beginObject();
+  CHECK_THROWS_AS(writer.value(1), StateError);
+  CHECK_THROWS_AS(writer.endArray(), StateError);
+  writer.key("a");
+  CHECK_THROWS_AS(writer.endObject(), StateError);
+  writer.value(1);
+  writer.endObject();
+  CHECK_THROWS_AS(writer.value(2), StateError);
+}
+
+TEST_CASE("malformed texts are refused with place and reason") {
+  for (const char* bad : {"{", "[1,]", "{\"a\" 1}", "{'a': 1}", "tru", "01", "+1", "1.", "\"\\x\"", "\"\xff\"", "[1 2]", "\"a\nb\"", "// c\n1"}) {
+    CHECK(contains(parseError(bad), "[json] IoError"));
+  }
+  CHECK(contains(parseError("[1, x]"), "byte 5"));
+}
+
+TEST_CASE("an empty text and a cut one say so (J1, J2)") {
+  CHECK(contains(parseError(""), "is empty (0 bytes)"));
+  const std::string text = R"({"a": [1, 2.5, "x"], "b": {"c": null}})";
+  for (std::size_t length = 1; length < text.size(); ++length) CHECK(contains(parseError(text.substr(0, length)), "is cut off"));
+}
+
+TEST_CASE("a repeated key is refused and named (J7)") {
+  CHECK(contains(parseError(R"({"a": 1, "a": 2})"), "has the key \"a\" twice"));
+  CHECK(contains(parseError(R"({"o": [{"k": 1, "k": 1}]})"), "has the key \"k\" twice"));
+  CHECK(Value::parse(R"([{"k": 1}, {"k": 2}])").size() == 2);
+}
+
+TEST_CASE("text behind the end is refused (J8)") {
+  CHECK(contains(parseError("{} {}"), "has more text behind its end"));
+  CHECK(contains(parseError("1 2"), "has more text behind its end"));
+  CHECK(Value::parse(" {} \n").isObject());
+}
+
+TEST_CASE("a byte order mark is passed over (J9)") { CHECK(Value::parse("\xef\xbb\xbf[1]").size() == 1); }
+
+TEST_CASE("nesting is bounded, however deep a text goes (J11)") {
+  const std::string levels(1'000'000, '[');
+  CHECK(contains(parseError(levels), "is nested deeper than 32 levels"));
+  CHECK(Value::parse(std::string(32, '[') + std::string(32, ']')).isArray());
+  CHECK(contains(parseError(std::string(33, '[') + std::string(33, ']')), "nested deeper"));
+}
+
+TEST_CASE("NaN and Infinity literals are refused with the accepted form (J12)") {
+  for (const char* bad : {"NaN", "[Infinity]", "[-Infinity]", "{\"a\": NaN}"}) CHECK(contains(parseError(bad), "\"-Infinity\" stand for them"));
+}
+
+TEST_CASE("numbers beyond the range of double are refused (J14)") {
+  CHECK(contains(parseError("1e400"), "beyond the range of double"));
+  CHECK(contains(parseError("[-1e400]"), "beyond the range of double"));
+  CHECK(Value::parse("[5e-324]")[0].as<double>() == 5e-324);
+}
+
+TEST_CASE("a token beyond the limit is refused before it is kept") {
+  struct Nothing final : JsonHandler {
+    void scalar(Value) override {}
+    void number(std::string_view) override {}
+    void text(std::string&) override {}
+    void key(std::string&) override {}
+    void beginObject() override {}
+    void endObject() override {}
+    void beginArray() override {}
+    void endArray() override {}
+  } nothing;
+  const std::string text = "[\"" + std::string(3'000'000, 'a') + "\"]";
+  MemorySource source(text);
+  const std::string message = messageOf<IoError>([&] { JsonReader(source, "load").read(nothing); });
+  CHECK(contains(message, "passes the limit of 1,048,576 bytes"));
+  const std::string spaces = "[" + std::string(3'000'000, ' ') + "]";
+  MemorySource gap(spaces);
+  CHECK_THROWS_AS(JsonReader(gap, "load").read(nothing), IoError);
+  MemorySource total(spaces);
+  CHECK_THROWS_AS(JsonReader(total, "load", {.tokenBytes = ~u64{0}, .totalBytes = 1'000'000}).read(nothing), IoError);
+}
