@@ -1,5 +1,6 @@
 #pragma once
 #include <ember/core/kernels/onednn/ConvRule.h>
+#include <ember/core/kernels/onednn/Primitive.h>
 #include <ember/core/kernels/onednn/PrimitiveCache.h>
 
 namespace ember::core::onednn {

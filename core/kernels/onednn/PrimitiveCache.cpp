@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <ember/core/Threads.h>
+#include <ember/core/kernels/onednn/ImplNames.h>
 
 namespace ember::core::onednn {
 namespace {

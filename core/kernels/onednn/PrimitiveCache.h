@@ -3,9 +3,10 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include <ember/core/kernels/onednn/Primitive.h>
+#include <ember/core/Shape.h>
 
 namespace ember::core::onednn {
 
@@ -56,9 +57,5 @@ CacheStats cacheStats();
 /// Plans that may be kept, at least 1 (at first 1024).
 void setCacheCapacity(std::size_t);
 void clearCache();
-
-/// What runs: "convolution forward: brgconv:avx512_core" of every primitive in the cache. A test asserts that no
-/// convolution or matrix product of ordinary shape is among oneDNN's reference kernels.
-std::vector<std::string> usedImplementations();
 
 }  // namespace ember::core::onednn

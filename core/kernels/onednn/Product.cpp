@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <ember/core/Error.h>
+#include <ember/core/kernels/onednn/Primitive.h>
 #include <ember/core/kernels/onednn/PrimitiveCache.h>
 
 namespace ember::core::onednn {
