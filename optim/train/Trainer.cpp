@@ -12,9 +12,8 @@ namespace ember::optim {
 
 // The open epoch: a loader that starts at the present batch, and where we are in it.
 struct Trainer::Cursor {
-  explicit Cursor(const data::Loader& loader) : next(loader.begin()), end(loader.end()) {}
-  decltype(std::declval<const data::Loader&>().begin()) next;
-  decltype(std::declval<const data::Loader&>().end()) end;
+  explicit Cursor(const data::Loader& loader) : next(loader.begin()) {}
+  data::Loader::Iterator next;
 };
 
 Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& train, TrainerOptions options)
@@ -24,8 +23,9 @@ Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& tra
   if (options_.seed) ember::seed(*options_.seed);
   options_.seed = currentSeed();
   if (options_.emaDecay != 0) ema_ = std::make_unique<Ema>(net, options_.emaDecay);
-  batches_ = data::Loader(train, {.batchSize = options_.batchSize, .dropLast = options_.dropLast, .prefetch = false}).size();
-  if (train.size() % options_.batchSize == 1 && !options_.dropLast) {
+  const data::Loader loader(train, {.batchSize = options_.batchSize, .dropLast = options_.dropLast});
+  batches_ = loader.size();
+  if (loader.lastBatchSize() == 1) {
     warnOnce("the last batch of an epoch holds 1 sample (" + std::to_string(train.size()) + " mod " + std::to_string(options_.batchSize) +
              "); batch norm over one value a channel is an error: set .dropLast = true or another batch size");
   }
@@ -106,9 +106,13 @@ StepInfo Trainer::step() {
   return info;
 }
 
-void Trainer::closeEpoch() {
-  cursor_.reset();
+void Trainer::closeLoader() {
+  cursor_.reset();  // before the loader that it walks
   loader_.reset();
+}
+
+void Trainer::closeEpoch() {
+  closeLoader();
   const EpochInfo info{.epoch = epoch_,
                        .epochs = options_.epochs,
                        .meanLoss = lossSum_ / static_cast<double>(seen_),

@@ -92,7 +92,9 @@ class Trainer {
  private:
   void openEpoch();
   void closeEpoch();
+  void closeLoader();
   Value position() const;
+  nn::Parameters runTensors() const;
 
   nn::Module& net_;
   Optimizer& optimizer_;

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <map>
+
+#include <ember/core/Error.h>
+#include <ember/core/Random.h>
+#include <ember/core/io/Checkpoint.h>
+#include <ember/nn/Pattern.h>
+#include <ember/optim/train/Trainer.h>
+
+// A run in one file. Beside the net's own tensors stand the optimiser's slots as "optim/SLOT/PARAMETER" and the averages as
+// "ema/NAME"; everything else is in the header. Loading first compares all of it with what is here, then writes.
+
+namespace ember::optim {
+namespace {
+
+std::string roleOf(const std::string& name, const nn::Module& net) {
+  if (name.starts_with("ema/")) return "ema";
+  if (name.starts_with("optim/")) return "optim." + name.substr(6, name.find('/', 6) - 6);
+  for (const nn::Parameter& buffer : net.namedBuffers()) {
+    if (buffer.name == name) return "buffer";
+  }
+  return "param";
+}
+
+[[noreturn]] void refuse(const std::string& path, const std::string& what, const char* help) {
+  throw StateError("resume", what, {{"file", path}}, help);
+}
+
+// Lists what is missing, unexpected or of another shape, all at once, before anything is written.
+void compareTensors(const std::string& path, const nn::Parameters& here, const io::Checkpoint& file) {
+  std::map<std::string, const io::CheckpointTensor*> stored;
+  for (const io::CheckpointTensor& tensor : file.tensors) stored[tensor.name] = &tensor;
+  Error::Details wrong;
+  std::vector<std::string> names;
+  for (const nn::Parameter& p : here) {
+    names.push_back(p.name);
+    const auto entry = stored.find(p.name);
+    if (entry == stored.end()) {
+      wrong.emplace_back("missing", p.name);
+      continue;
+    }
+    const core::NDArray& array = entry->second->array;
+    if (array.shape() != p.tensor.shape() || array.dtype() != p.tensor.dtype()) {
+      wrong.emplace_back("differs", core::describe((p.name + ": file").c_str(), array) + ", here " + core::describe("", p.tensor.array()));
+    }
+    stored.erase(entry);
+  }
+  for (const auto& [name, tensor] : stored) wrong.emplace_back("unexpected", name + ", " + nn::nearestHint(name, names));
+  if (wrong.empty()) return;
+  const std::size_t count = wrong.size();
+  if (wrong.size() > 20) {
+    wrong.resize(20);
+    wrong.emplace_back("...", std::to_string(count - 20) + " more");
+  }
+  wrong.insert(wrong.begin(), {"file", path});
+  throw StateError("resume", std::to_string(count) + " tensors of the run do not fit; nothing was changed", wrong, "make net and optimiser as they were when the run was saved");
+}
+
+}  // namespace
+
+nn::Parameters Trainer::runTensors() const {
+  nn::Parameters list = net_.namedParameters();
+  for (const nn::Parameter& buffer : net_.namedBuffers()) list.push_back(buffer);
+  for (nn::Parameter& slot : optimizer_.namedSlots()) list.push_back({"optim/" + slot.name, slot.tensor, {}});
+  if (ema_) {
+    for (const nn::Parameter& average : ema_->averages()) list.push_back({"ema/" + average.name, average.tensor, {}});
+  }
+  return list;
+}
+
+Value Trainer::position() const {
+  Value streams = Value::object();
+  for (const auto& [path, calls] : net_.streams()) streams.set(path, Value::counter(calls));
+  Value frozen = Value::array();
+  for (const nn::Parameter& p : net_.namedParameters()) {
+    if (!p.tensor.requiresGrad()) frozen.push(p.name);
+  }
+  Value value{{"epoch", epoch_},
+              {"epochs", options_.epochs},
+              {"batch", batch_},
+              {"step", Value::counter(optimizer_.steps())},
+              {"samples_in_epoch", Value::counter(seen_)},
+              {"correct_in_epoch", Value::counter(correct_)},
+              {"loss_sum_in_epoch", lossSum_},
+              {"seed", Value::counter(*options_.seed)},
+              {"program_calls", Value::counter(random::programCalls())},
+              {"streams", streams},
+              {"frozen", frozen},
+              {"clip_norm", options_.clipNorm},
+              {"label_smoothing", options_.labelSmoothing},
+              {"data", {{"count", train_.size()}, {"batch", options_.batchSize}, {"shuffle", options_.shuffle}, {"drop_last", options_.dropLast}}}};
+  if (ema_) value.set("ema", {{"decay", ema_->decay()}, {"updates", Value::counter(ema_->updates())}});
+  return value;
+}
+
+void Trainer::save(const std::string& path) {
+  io::Checkpoint checkpoint;
+  checkpoint.model = net_.architecture();
+  checkpoint.train = position();
+  checkpoint.optimizer = optimizer_.state();
+  checkpoint.scheduler = options_.schedule.description();
+  for (const nn::Parameter& p : runTensors()) checkpoint.tensors.push_back({p.name, roleOf(p.name, net_), p.tensor.array()});
+  io::writeCheckpoint(path, checkpoint);
+}
+
+void Trainer::resume(const std::string& path) {
+  const io::Checkpoint file = io::readCheckpoint(path);
+
+  // Phase one: everything must fit before anything changes.
+  if (file.train.isNull() || file.optimizer.isNull()) {
+    refuse(path, "the file holds a net but no run: it has no optimiser state", "load() takes the net's values from it; resume() needs a file of Trainer.save()");
+  }
+  if (const std::string difference = firstDifference(net_.architecture(), file.model); !difference.empty()) {
+    refuse(path, "the saved net is another one: " + difference, "build the net as it was when the run was saved");
+  }
+  if (const std::string difference = firstDifference(options_.schedule.description(), file.scheduler); !difference.empty()) {
+    refuse(path, "the saved schedule is another one: " + difference, "use the epochs, batch size and schedule of the saved run");
+  }
+  optimizer_.checkState(file.optimizer);
+  const Value now = position();
+  for (const char* key : {"data", "clip_norm", "label_smoothing"}) {
+    if (const std::string difference = firstDifference(now.at(key), file.train.at(key)); !difference.empty()) {
+      refuse(path, "\"" + std::string(key) + "\" of the saved run differs: " + difference, "use the data and options of the saved run");
+    }
+  }
+  if (file.train.has("ema") != (ema_ != nullptr) || (ema_ && file.train.get<double>({"ema", "decay"}) != ema_->decay())) {
+    refuse(path, "the saved run averages its weights otherwise", "use the emaDecay of the saved run");
+  }
+  const i64 epoch = file.train.get<i64>("epoch"), batch = file.train.get<i64>("batch");
+  if (epoch < 0 || batch < 0 || batch > batches_) {
+    refuse(path, "its position, epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) + ", is outside the data", "the file is damaged; use an older one");
+  }
+  const u64 seed = file.train.get<u64>("seed");
+  const i64 seen = file.train.get<i64>("samples_in_epoch"), correct = file.train.get<i64>("correct_in_epoch"), calls = file.train.get<i64>("program_calls");
+  const double lossSum = file.train.get<double>("loss_sum_in_epoch");
+  std::vector<std::pair<std::string, i64>> streams;
+  for (const auto& [name, value] : file.train.at("streams").members()) streams.emplace_back(name, value.as<i64>());
+  const auto frozen = file.train.get<std::vector<std::string>>("frozen");
+  const nn::Parameters here = runTensors();
+  compareTensors(path, here, file);
+
+  // Phase two: nothing below can fail.
+  net_.setStreams(streams);
+  const NoGrad guard;
+  std::map<std::string, const io::CheckpointTensor*> stored;
+  for (const io::CheckpointTensor& tensor : file.tensors) stored[tensor.name] = &tensor;
+  for (nn::Parameter p : here) p.tensor.copy_(Tensor(stored.at(p.name)->array), "resume");
+  for (nn::Parameter& p : net_.namedParameters()) {
+    p.tensor.setRequiresGrad(std::find(frozen.begin(), frozen.end(), p.name) == frozen.end());
+    p.tensor.zeroGrad();
+  }
+  optimizer_.restore(file.optimizer);
+  if (ema_) ema_->setUpdates(file.train.get<i64>({"ema", "updates"}));
+  ember::seed(seed);
+  options_.seed = seed;
+  random::setProgramCalls(calls);
+  closeLoader();
+  epoch_ = epoch;
+  batch_ = batch;
+  seen_ = seen;
+  correct_ = correct;
+  lossSum_ = lossSum;
+}
+
+}  // namespace ember::optim
