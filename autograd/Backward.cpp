@@ -19,18 +19,34 @@ namespace {
 
 std::mutex leafMutex;  // gradients of leaves may be added by several backwards at once
 
-// target += addend, in place only where nobody else can see the memory and no graph is being recorded.
+// Whether this handle alone knows the memory, so that writing into it changes nothing that anyone else sees.
+bool ownsMemory(const Tensor& t) {
+  const TensorImpl& impl = *t.impl();
+  return t.impl().use_count() == 1 && !impl.node && impl.array.hasStorage() && impl.array.storage().use_count() == 1 &&
+         !impl.array.storage()->external() && impl.array.isDense(impl.array.order());
+}
+
+// target += addend, in place where the memory is its own (an expanded view is not) and no graph is being recorded.
 void accumulate(Tensor& target, const Tensor& addend, bool createGraph) {
   if (!target.defined()) {
     target = addend;
-  } else if (!createGraph && target.impl().use_count() == 1 && target.impl()->array.storage().use_count() == 1 &&
-             !target.impl()->array.storage()->external()) {
+  } else if (!createGraph && ownsMemory(target)) {
     TensorImpl& impl = *target.impl();
     core::addInPlace(impl.array, addend.array(), "gradient accumulation");
     impl.version = impl.array.version();
   } else {
     target = target + addend;
   }
+}
+
+// The gradient as a leaf keeps it, in the leaf's memory order and in memory of its own: both operands of a sum get one array, and
+// the user's own may come through, but who scales a gradient (clipping) must not change others.
+Tensor forLeaf(Tensor gradient, const TensorImpl& leaf, bool createGraph) {
+  const core::NDArray& array = gradient.array();
+  if (createGraph || !array.hasStorage()) return gradient;
+  const MemoryOrder order = leaf.array.order();
+  if (!array.isDense(order)) return Tensor(array.contiguous(order));
+  return ownsMemory(gradient) ? gradient : Tensor(array.copy());
 }
 
 Tensor runHook(const GradientHook& hook, const Tensor& gradient, const char* op) {
@@ -155,7 +171,7 @@ class Engine {
       if (leaf->grad.defined()) {
         accumulate(leaf->grad, gradient, options_.createGraph);
       } else {
-        leaf->grad = std::move(gradient);
+        leaf->grad = forLeaf(std::move(gradient), *leaf, options_.createGraph);
       }
     }
   }
