@@ -118,7 +118,9 @@ std::vector<Case> cases() {
 
 TEST_CASE("maximum and average pooling are their definitions, in f32 and f64") {
   for (const DType dtype : {DType::F32, DType::F64}) {
-    for (const auto& [xShape, g] : cases()) {
+    for (const Case& c : cases()) {
+      const Shape& xShape = c.x;
+      const PoolGeometry& g = c.geometry;
       CAPTURE(toString(xShape));
       const NDArray x = integers(xShape, 1, dtype);
       const Shape yShape = poolShape(xShape, g, "test");
@@ -139,7 +141,9 @@ TEST_CASE("maximum and average pooling are their definitions, in f32 and f64") {
 
 TEST_CASE("gradients of pooling reach the inputs of each window") {
   for (const DType dtype : {DType::F32, DType::F64}) {
-    for (const auto& [xShape, g] : cases()) {
+    for (const Case& c : cases()) {
+      const Shape& xShape = c.x;
+      const PoolGeometry& g = c.geometry;
       CAPTURE(toString(xShape));
       const NDArray x = integers(xShape, 1, dtype);
       const auto [y, indices] = maxPool(x, g);
@@ -161,7 +165,9 @@ TEST_CASE("gradients of pooling reach the inputs of each window") {
 }
 
 TEST_CASE("the average's gradient spreads each output evenly over its window") {
-  for (const auto& [xShape, g] : cases()) {
+  for (const Case& c : cases()) {
+    const Shape& xShape = c.x;
+    const PoolGeometry& g = c.geometry;
     CAPTURE(toString(xShape));
     const Shape yShape = poolShape(xShape, g, "test");
     const NDArray dy = integers(yShape, 3, DType::F64);
