@@ -54,6 +54,7 @@ Tensor neg(const Tensor& x) {
 }
 
 Tensor sumTo(const Tensor& x, const Shape& shape) {
+  checkOperands("sumTo", {&x});
   if (x.shape() == shape) return x;
   return apply("sumTo", {&x}, shape, x.dtype(), [&] { return core::sumTo(x.array(), shape); },
                [whole = x.shape()](const BackwardContext& c) { return Tensors{expand(c.grad(), whole)}; });

@@ -36,7 +36,10 @@ Tensor sqrt(const Tensor& x) {
   return elementwise("sqrt", core::Unary::Sqrt, x, [](const BackwardContext& c) { return Tensors{c.grad() * 0.5 / c.output()}; }, SaveOutputs::Yes);
 }
 
-Tensor square(const Tensor& x) { return x * x; }
+Tensor square(const Tensor& x) {
+  checkOperands("square", {&x});
+  return x * x;
+}
 
 Tensor abs(const Tensor& x) {
   return elementwise("abs", core::Unary::Abs, x, [x = Saved(x)](const BackwardContext& c) {

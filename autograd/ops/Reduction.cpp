@@ -20,7 +20,15 @@ Tensor spread(const Tensor& reduced, const Shape& shape, const std::vector<int>&
   return expand(reshape(reduced, core::reduceShape(shape, axes, true, "reduce")), shape);
 }
 
-i64 countOf(const Shape& whole, const Shape& kept) { return numel(kept) == 0 ? 0 : numel(whole) / numel(kept); }
+// Elements that make one of the result, whose own number may be 0.
+i64 countOf(const Shape& whole, const std::vector<int>& axes) {
+  const Shape kept = core::reduceShape(whole, axes, true, "reduce");
+  i64 count = 1;
+  for (int i = 0; i < whole.rank(); ++i) {
+    if (kept[i] != whole[i]) count *= whole[i];
+  }
+  return count;
+}
 
 Tensor extreme(const char* op, core::Reduction kind, const Tensor& x, const std::vector<int>& axes, bool keepDims) {
   checkOperands(op, {&x});
@@ -38,7 +46,7 @@ Tensor extreme(const char* op, core::Reduction kind, const Tensor& x, const std:
 
 Tensor sum(const Tensor& x, const std::vector<int>& axes, bool keepDims) {
   checkOperands("sum", {&x});
-  return apply("sum", {&x}, core::reduceShape(x.shape(), axes, keepDims, "sum"), x.dtype(),
+  return apply("sum", {&x}, core::reduceShape(x.shape(), axes, keepDims, "sum"), core::reduceDtype(core::Reduction::Sum, x.dtype()),
                [&] { return core::reduce(core::Reduction::Sum, x.array(), axes, keepDims, "sum"); },
                [shape = x.shape(), axes](const BackwardContext& c) { return Tensors{spread(c.grad(), shape, axes)}; });
 }
@@ -49,15 +57,15 @@ Tensor mean(const Tensor& x, const std::vector<int>& axes, bool keepDims) {
   return apply("mean", {&x}, core::reduceShape(x.shape(), axes, keepDims, "mean"), x.dtype(),
                [&] { return core::reduce(core::Reduction::Mean, x.array(), axes, keepDims, "mean"); },
                [shape = x.shape(), axes](const BackwardContext& c) {
-                 const i64 count = countOf(shape, c.grad().shape());
-                 return Tensors{spread(c.grad() / count, shape, axes)};
+                 return Tensors{spread(c.grad() / countOf(shape, axes), shape, axes)};
                });
 }
 
 Tensor var(const Tensor& x, const std::vector<int>& axes, bool keepDims, int correction) {
   checkOperands("var", {&x});
   checkFloating("var", x);
-  const i64 count = countOf(x.shape(), core::reduceShape(x.shape(), axes, false, "var"));
+  (void)core::reduceShape(x.shape(), axes, keepDims, "var");  // its checks, under this name
+  const i64 count = countOf(x.shape(), axes);
   if (!x.isShapeOnly() && count - correction <= 0) {
     throw ValueError("var", "a variance over " + std::to_string(count) + " elements with correction " + std::to_string(correction), {{"x", toString(x.shape())}},
                      "reduce more elements, or set correction to 0");

@@ -127,7 +127,10 @@ Tensor concat(const Tensors& parts, int axis) {
 
 Tensor stack(const Tensors& parts, int axis) {
   Tensors raised;
-  for (const Tensor& part : parts) raised.push_back(unsqueeze(part, axis));
+  for (const Tensor& part : parts) {
+    checkOperands("stack", {&part});
+    raised.push_back(unsqueeze(part, axis));
+  }
   return concat(raised, axis);
 }
 

@@ -171,7 +171,8 @@ NDArray crossEntropyBackward(const NDArray& x, const ClassTargets& targets, cons
     T* to = dx.data<T>();
     parallelFor(q.rows(), grainOf(classes), [&](i64 begin, i64 end) {
       for (i64 row = begin; row < end; ++row) {
-        const T *values = data + row * classes, logSum = static_cast<T>(logSums[row]);
+        const T* values = data + row * classes;
+        const double logSum = logSums[row];
         T* gradient = to + row * classes;
         if (q.ignored(row)) {
           std::fill(gradient, gradient + classes, T{0});
@@ -179,7 +180,8 @@ NDArray crossEntropyBackward(const NDArray& x, const ClassTargets& targets, cons
         }
         const double each = factor * static_cast<double>(scale[row * step]);
         const T whole = static_cast<T>(each * q.sum(row));
-        for (i64 c = 0; c < classes; ++c) gradient[c] = std::exp(values[c] - logSum) * whole;
+        // The difference is small where the gradient is not, but both of its sides may be large: it is taken in f64.
+        for (i64 c = 0; c < classes; ++c) gradient[c] = std::exp(static_cast<T>(static_cast<double>(values[c]) - logSum)) * whole;
         if (q.smooth()) {
           for (i64 c = 0; c < classes; ++c) gradient[c] -= static_cast<T>(each * q.flat(c));
         }

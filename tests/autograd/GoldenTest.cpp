@@ -204,7 +204,7 @@ void checkFamily(const std::string& family) {
       try {
         check(c, dtype);
       } catch (const Error& error) {
-        FAIL_CHECK(where << " threw " << error.what());
+        FAIL_CHECK(where << " threw " << std::string(error.what()));
       }
     }
   }

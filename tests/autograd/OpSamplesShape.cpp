@@ -49,7 +49,6 @@ void addShapeSamples(OpRows& rows) {
   };
   rows["reshape"] = {{one("axes joined", [](const Tensor& t) { return reshape(t, {-1, 4}); }, {}),
                       one("axes split", [](const Tensor& t) { return reshape(t, {2, 3, 2, 2}); }, {}),
-                      one("of a permuted tensor", [](const Tensor& t) { return t.defined() ? reshape(permute(t, {1, 0, 2}), {3, 8}) : reshape(t, {3, 8}); }, {}),
                       {"an empty batch", {draw("batch", {2, 3})}, [](const Tensors& in) { return reshape(in[0], {in[0].defined() ? in[0].size(0) : 2, 1, 3}); }, {0}}}};
   rows["flatten"] = {{one("from axis 1", [](const Tensor& t) { return flatten(t, 1); }),
                       one("the first two", [](const Tensor& t) { return flatten(t, 0, 1); })}};
@@ -71,8 +70,7 @@ void addShapeSamples(OpRows& rows) {
                     {"of sequences, in the middle", {draw("c", {2, 3, 2}), draw("d", {2, 3, 2})}, [](const Tensors& in) { return stack(in, 1); }, {0, 1}}}};
   rows["pad"] = {{one("zeros", [](const Tensor& t) { return pad(t, {0, 0, 1}, {0, 1, 2}); }),
                   one("another value", [](const Tensor& t) { return pad(t, {0, 2, 0}, {0, 0, 1}, -1.5); })}};
-  rows["contiguous"] = {{one("of a permuted tensor", [](const Tensor& t) { return contiguous(t.defined() ? permute(t, {2, 0, 1}) : t); }),
-                         one("channels last", [](const Tensor& t) { return contiguous(t, MemoryOrder::ChannelsLast); })},
+  rows["contiguous"] = {{one("row-major", [](const Tensor& t) { return contiguous(t); }), one("channels last", [](const Tensor& t) { return contiguous(t, MemoryOrder::ChannelsLast); })},
                         {{Check::Golden, "it changes the order in memory and no value"}}};
   rows["cast"] = {{one("to f32", [](const Tensor& t) { return cast(t, DType::F32); })},
                   {{Check::Gradient, "differences of f32 values are too coarse for gradcheck; the composed check holds its gradient"},

@@ -49,7 +49,7 @@ void walk(Check check, const std::function<void(const TableRow&, const OpSample&
       try {
         body(row, sample);
       } catch (const std::exception& error) {
-        FAIL_CHECK(where << " threw " << error.what());
+        FAIL_CHECK(where << " threw " << std::string(error.what()));
       }
       ++ran;
     }
@@ -126,7 +126,8 @@ void checkRefused(const std::string& op, const std::function<void()>& call, cons
     call();
     FAIL_CHECK("took " << what);
   } catch (const StateError& error) {
-    CHECK_MESSAGE(std::string(error.what()).starts_with("[" + op + "] StateError: "), error.what());
+    const std::string text = error.what();
+    CHECK_MESSAGE(text.starts_with("[" + op + "] StateError: "), text);
   }
 }
 
@@ -164,7 +165,7 @@ TEST_CASE("the gradients of a plain backward are those of the differentiable for
     const Outcome plain = run(row, sample, leaves(sample, true));
     const Tensors inputs = leaves(sample, true);
     const Tensor y = sample.run(inputs);
-    y.backward({.gradient = draw("upstream", y.shape()), .createGraph = true});
+    y.backward({.gradient = draw("upstream", y.shape()).to(y.dtype()), .createGraph = true});
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (differentiable(sample, i)) CHECK_CLOSE(inputs[i].grad(), plain.gradients[i], toleranceF64, "gradient of operand " << i);
     }
@@ -251,7 +252,8 @@ TEST_CASE("an operand that was overwritten is refused under the op's name, and t
       try {
         (void)sample.run(inputs);
       } catch (const StateError& error) {
-        CHECK_MESSAGE(std::string(error.what()).find("fill_") != std::string::npos, error.what());
+        const std::string text = error.what();
+        CHECK_MESSAGE(text.find("fill_") != std::string::npos, text);
       }
     }
   });
