@@ -1,12 +1,13 @@
 #include <ember/core/kernels/Indexing.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <type_traits>
 
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
-#include <ember/core/kernels/LoopNest.h>
+#include <ember/core/kernels/Strided.h>
 
 namespace ember::core {
 
@@ -19,12 +20,14 @@ Shape concatShape(const std::vector<NDArray>& parts, int axis, const char* op) {
     bool fits = other.rank() == shape.rank();
     for (int k = 0; fits && k < shape.rank(); ++k) fits = k == axis || other[k] == shape[k];
     if (!fits) {
-      throw ShapeError(op, "part " + std::to_string(i) + " is " + toString(other) + ", part 0 " + toString(parts[0].shape()) + ": they differ beside axis " +
-                               std::to_string(axis));
+      throw ShapeError(op,
+                       "part " + std::to_string(i) + " is " + toString(other) + ", part 0 " + toString(parts[0].shape()) +
+                           ": they differ beside axis " + std::to_string(axis),
+                       {}, "all sizes but that of the axis must be equal");
     }
     if (parts[i].dtype() != parts[0].dtype()) {
-      throw DtypeError(op, "part " + std::to_string(i) + " is " + std::string(name(parts[i].dtype())) + ", part 0 " + std::string(name(parts[0].dtype())), {},
-                       "convert one of them with to()");
+      const std::string type(name(parts[i].dtype())), first(name(parts[0].dtype()));
+      throw DtypeError(op, "part " + std::to_string(i) + " is " + type + ", part 0 " + first, {}, "convert one with to()");
     }
     shape[axis] = checkedAdd(shape[axis], other[axis]);
   }
@@ -34,7 +37,8 @@ Shape concatShape(const std::vector<NDArray>& parts, int axis, const char* op) {
 NDArray concat(const std::vector<NDArray>& parts, int axis) {
   const Shape shape = concatShape(parts, axis, "concat");
   axis = normalizeAxis(axis, shape.rank(), "concat");
-  NDArray result = NDArray::empty(shape, parts[0].dtype(), parts[0].order());
+  const bool channelsLast = std::any_of(parts.begin(), parts.end(), [](const NDArray& part) { return liesChannelsLast(part); });
+  NDArray result = NDArray::empty(shape, parts[0].dtype(), channelsLast ? MemoryOrder::ChannelsLast : MemoryOrder::RowMajor);
   i64 start = 0;
   for (const NDArray& part : parts) {
     NDArray place = result.slice(axis, start, start + part.size(axis));
@@ -46,7 +50,10 @@ NDArray concat(const std::vector<NDArray>& parts, int axis) {
 
 NDArray pad(const NDArray& x, const std::vector<i64>& before, const std::vector<i64>& after, double value) {
   if (static_cast<int>(before.size()) != x.rank() || static_cast<int>(after.size()) != x.rank()) {
-    throw ShapeError("pad", std::to_string(before.size()) + " and " + std::to_string(after.size()) + " sizes for rank " + std::to_string(x.rank()));
+    throw ShapeError("pad",
+                     std::to_string(before.size()) + " sizes before and " + std::to_string(after.size()) + " after for rank " +
+                         std::to_string(x.rank()),
+                     {{"x", toString(x.shape())}}, "give one of each for every axis");
   }
   Shape shape = x.shape();
   for (int i = 0; i < x.rank(); ++i) {
@@ -81,15 +88,17 @@ NDArray takeRows(const NDArray& x, const std::vector<i64>& index) {
   shape[0] = static_cast<i64>(index.size());
   for (std::size_t i = 0; i < index.size(); ++i) {
     if (index[i] < 0 || index[i] >= rows) {
-      throw ValueError("takeRows", "index " + std::to_string(i) + " is " + std::to_string(index[i]) + ", outside the " + std::to_string(rows) + " rows");
+      throw ValueError("takeRows", "index " + std::to_string(i) + " is " + std::to_string(index[i]) + ", outside the " +
+                                       std::to_string(rows) + " rows");
     }
   }
   NDArray result = NDArray::empty(shape, x.dtype(), x.order());
   const NDArray source = x.isDense(x.order()) ? x : x.contiguous();
   const auto rowBytes = static_cast<std::size_t>(rows > 0 ? x.bytes() / rows : 0);
-  for (std::size_t i = 0; i < index.size(); ++i) {
-    std::memcpy(static_cast<std::byte*>(result.raw()) + i * rowBytes, static_cast<const std::byte*>(source.raw()) + static_cast<std::size_t>(index[i]) * rowBytes,
-                rowBytes);
+  auto* to = static_cast<std::byte*>(result.raw());
+  const auto* from = static_cast<const std::byte*>(source.raw());
+  for (std::size_t i = 0; i < index.size() && rowBytes > 0; ++i) {
+    std::memcpy(to + i * rowBytes, from + static_cast<std::size_t>(index[i]) * rowBytes, rowBytes);
   }
   return result;
 }
@@ -97,9 +106,12 @@ NDArray takeRows(const NDArray& x, const std::vector<i64>& index) {
 namespace {
 
 // Calls visit(position of index and y, position of x) for each element; `x` here is the side addressed by the index.
-template <class Visit> void eachIndexed(const Shape& indexShape, const NDArray& indexed, const NDArray& index, const NDArray& direct, int axis, const char* op,
-                                        Visit&& visit) {
-  if (index.dtype() != DType::I64) throw DtypeError(op, "the index is " + std::string(name(index.dtype())) + ", expected i64");
+template <class Visit>
+void eachIndexed(const Shape& indexShape, const NDArray& indexed, const NDArray& index, const NDArray& direct, int axis,
+                 const char* op, Visit&& visit) {
+  if (index.dtype() != DType::I64) {
+    throw DtypeError(op, "the index is " + std::string(name(index.dtype())) + ", expected i64", {}, "use to(DType::I64)");
+  }
   const i64 limit = indexed.size(axis), step = indexed.strides()[axis];
   Strides along = indexed.strides();
   along[axis] = 0;
@@ -116,7 +128,8 @@ template <class Visit> void eachIndexed(const Shape& indexShape, const NDArray& 
     }
     const i64 where = position[offsetIndex];
     if (where < 0 || where >= limit) {
-      throw ValueError(op, "index " + std::to_string(where) + " at " + toString(at) + " is outside size " + std::to_string(limit) + " of axis " + std::to_string(axis));
+      throw ValueError(op, "index " + std::to_string(where) + " at " + toString(at) + " is outside size " +
+                               std::to_string(limit) + " of axis " + std::to_string(axis));
     }
     visit(offsetDirect, offsetIndexed + where * step);
     for (int i = indexShape.rank() - 1; i >= 0; --i) {
@@ -129,7 +142,10 @@ template <class Visit> void eachIndexed(const Shape& indexShape, const NDArray& 
 void checkIndexShape(const Shape& whole, const Shape& index, int axis, const char* op) {
   bool fits = whole.rank() == index.rank();
   for (int i = 0; fits && i < whole.rank(); ++i) fits = i == axis || whole[i] == index[i];
-  if (!fits) throw ShapeError(op, "the index " + toString(index) + " must equal " + toString(whole) + " beside axis " + std::to_string(axis));
+  if (!fits) {
+    throw ShapeError(op, "the index " + toString(index) + " must equal " + toString(whole) + " beside axis " +
+                             std::to_string(axis));
+  }
 }
 
 }  // namespace
@@ -150,14 +166,22 @@ NDArray gather(const NDArray& x, int axis, const NDArray& index) {
 NDArray scatterAdd(const NDArray& x, int axis, const NDArray& index, const Shape& shape) {
   axis = normalizeAxis(axis, shape.rank(), "scatterAdd");
   checkIndexShape(shape, index.shape(), axis, "scatterAdd");
-  if (x.shape() != index.shape()) throw ShapeError("scatterAdd", "x is " + toString(x.shape()) + ", the index " + toString(index.shape()));
+  if (x.shape() != index.shape()) {
+    throw ShapeError("scatterAdd", "x is " + toString(x.shape()) + ", the index " + toString(index.shape()));
+  }
   NDArray y = NDArray::zeros(shape, x.dtype());
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
       T* out = y.data<T>();
       const T* in = x.data<T>();
-      eachIndexed(index.shape(), y, index, x, axis, "scatterAdd", [&](i64 from, i64 to) { out[to] = static_cast<T>(out[to] + in[from]); });
+      eachIndexed(index.shape(), y, index, x, axis, "scatterAdd", [&](i64 from, i64 to) {
+        if constexpr (std::is_integral_v<T>) {
+          out[to] = static_cast<T>(static_cast<u64>(out[to]) + static_cast<u64>(in[from]));  // wraps
+        } else {
+          out[to] += in[from];
+        }
+      });
     } else {
       throw DtypeError("scatterAdd", "x is " + std::string(name(x.dtype())) + ", which has no arithmetic");
     }

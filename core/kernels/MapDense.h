@@ -17,7 +17,7 @@ template <class T, class F> NDArray mapDense(const NDArray& x, F f) {
   const T* from = in.data<T>();
   T* to = out.data<T>();
   parallelFor(x.numel(), elementwiseGrain, [&](i64 begin, i64 end) {
-    simd::run([=]() EMBER_SIMD_BODY {
+    simd::runFor<T>([=]() EMBER_SIMD_BODY {
       EMBER_INDEPENDENT for (i64 i = begin; i < end; ++i) to[i] = f(from[i]);
     });
   });

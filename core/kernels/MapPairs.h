@@ -23,7 +23,7 @@ template <class R, class T, class F> void mapTile(const Nest<3>& nest, const Til
   R* const firstOut = out + tile.offset[0];
   const T* const firstA = a + tile.offset[1];
   const T* const firstB = b + tile.offset[2];
-  simd::run([=]() EMBER_SIMD_BODY {
+  simd::runFor<T>([=]() EMBER_SIMD_BODY {
     for (i64 r = 0; r < rows; ++r) {
       R* o = firstOut + r * outRow;
       const T* x = firstA + r * aRow;

@@ -7,11 +7,15 @@
 namespace ember::core {
 
 enum class Reduction : u8 { Sum, Mean, Max, Min, Prod };
-/// Over `axes` (empty: all; negatives count from the end; a duplicate throws). f32, f64; Sum/Max/Min/Prod also integers.
-/// Sum and Mean of nothing: 0 and ValueError; Max, Min of nothing: ValueError.
+/// Over `axes` (empty: all; negatives count from the end; a duplicate throws). Floating types; Sum, Max, Min and Prod also
+/// integers (sums wrap), Sum, Max and Min also bool. Sum and Prod of nothing are 0 and 1; Mean, Max and Min of nothing throw
+/// ValueError. NaN wins Max and Min. With keepDims the result lies channels last if x does, else row-major.
 NDArray reduce(Reduction, const NDArray& x, const std::vector<int>& axes, bool keepDims, const char* op);
 /// Shape of such a reduction, with the same checks.
 Shape reduceShape(const Shape&, const std::vector<int>& axes, bool keepDims, const char* op);
+
+/// Type of the result: that of x, but i64 for sums and products of i8, u8 and bool (a sum of bools counts).
+DType reduceDtype(Reduction, DType) noexcept;
 
 /// Index (i64) of the first maximum along `axis`. NaN counts as the largest.
 NDArray argmax(const NDArray& x, int axis, bool keepDims);

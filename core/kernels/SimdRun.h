@@ -1,4 +1,6 @@
 #pragma once
+#include <type_traits>
+
 #include <ember/core/Simd.h>
 
 /// EMBER_SIMD for templates: clang has no target_clones on them, so a loop in the form of a lambda is compiled into one
@@ -54,6 +56,12 @@ template <class Body> void run(const Body& body) {
 template <class Body> void run(const Body& body) { body(); }
 
 #endif
+
+/// As run for loops over floats; integers take the baseline: they are rare, and every variant costs code.
+template <class T, class Body> void runFor(const Body& body) {
+  if constexpr (std::is_floating_point_v<T>) run(body);
+  else body();
+}
 
 }  // namespace
 }  // namespace ember::core::simd

@@ -1,63 +1,98 @@
+// The maximum is taken out first, so that no exponential overflows; sums run in f64.
+#include <algorithm>
 #include <cmath>
-#include <limits>
-#include <string>
 #include <type_traits>
 
 #include <ember/core/Error.h>
+#include <ember/core/Threads.h>
+#include <ember/core/kernels/DenseAxis.h>
+#include <ember/core/kernels/Fold.h>
+#include <ember/core/kernels/MapDense.h>
 #include <ember/core/kernels/Reduce.h>
-#include <ember/core/kernels/LoopNest.h>
+#include <ember/core/kernels/VectorMath.h>
 
 namespace ember::core {
 namespace {
 
-// One row: subtract the maximum, so that no exponential overflows; the sum runs in f64.
-template <class T> void softmaxRow(T* out, const T* in, i64 size, i64 outStride, i64 inStride, bool logarithm) {
-  T top = -std::numeric_limits<T>::infinity();
-  for (i64 i = 0; i < size; ++i) top = in[i * inStride] > top ? in[i * inStride] : top;
-  double sum = 0;
-  for (i64 i = 0; i < size; ++i) {
-    const T e = std::exp(in[i * inStride] - top);
-    sum += static_cast<double>(e);
-    if (!logarithm) out[i * outStride] = e;
-  }
+/// Adjacent elements of one row.
+template <class T> EMBER_INLINE void softmaxRow(T* out, const T* in, i64 size, bool logarithm) {
+  const T top = foldRun<MaxFold<T>>(in, size, 1);
+  EMBER_INDEPENDENT for (i64 i = 0; i < size; ++i) out[i] = vmath::exp(in[i] - top);
+  const double sum = foldRun<SumFold<T>>(out, size, 1);
   if (logarithm) {
     const T shift = static_cast<T>(std::log(sum));
-    for (i64 i = 0; i < size; ++i) out[i * outStride] = in[i * inStride] - top - shift;
+    EMBER_INDEPENDENT for (i64 i = 0; i < size; ++i) out[i] = in[i] - top - shift;
   } else {
     const T scale = static_cast<T>(1 / sum);
-    for (i64 i = 0; i < size; ++i) out[i * outStride] *= scale;
+    EMBER_INDEPENDENT for (i64 i = 0; i < size; ++i) out[i] *= scale;
   }
 }
 
-NDArray softmaxAlong(const NDArray& x, int axis, bool logarithm, const char* op) {
-  axis = normalizeAxis(axis, x.rank(), op);
-  if (x.dtype() != DType::F32 && x.dtype() != DType::F64) {
-    throw DtypeError(op, "x is " + std::string(name(x.dtype())) + ", expected f32 or f64", {}, "convert it with to(DType::F32)");
+constexpr i64 widest = 64;
+
+/// `columns` adjacent columns of [size, inner], each a softmax of its own.
+template <class T> EMBER_INLINE void softmaxColumns(T* out, const T* in, i64 size, i64 inner, i64 columns, bool logarithm) {
+  T top[widest];
+  double sum[widest];
+  for (i64 c = 0; c < columns; ++c) {
+    top[c] = in[c];
+    sum[c] = 0;
   }
-  NDArray y = NDArray::emptyLike(x);
-  const i64 size = x.shape()[axis], outStride = y.strides()[axis], inStride = x.strides()[axis];
-  if (y.numel() == 0) return y;
-  Shape rows = x.shape();
-  rows[axis] = 1;
-  const auto nest = makeLoopNest<2>(rows, {y.strides(), x.strides()});
-  dispatch(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (std::is_floating_point_v<T>) {
-      T* out = y.data<T>();
-      const T* in = x.data<T>();
-      forEachRow(nest, [&](const auto& offsets, i64 count, const auto& strides) {
-        for (i64 k = 0; k < count; ++k) {
-          softmaxRow(out + offsets[0] + k * strides[0], in + offsets[1] + k * strides[1], size, outStride, inStride, logarithm);
-        }
-      });
+  for (i64 i = 1; i < size; ++i) {
+    EMBER_INDEPENDENT for (i64 c = 0; c < columns; ++c) top[c] = MaxFold<T>::step(top[c], in[i * inner + c]);
+  }
+  for (i64 i = 0; i < size; ++i) {
+    EMBER_INDEPENDENT for (i64 c = 0; c < columns; ++c) {
+      const T e = vmath::exp(in[i * inner + c] - top[c]);
+      out[i * inner + c] = e;
+      sum[c] += static_cast<double>(e);
     }
+  }
+  T factor[widest];
+  for (i64 c = 0; c < columns; ++c) factor[c] = static_cast<T>(logarithm ? std::log(sum[c]) : 1 / sum[c]);
+  for (i64 i = 0; i < size; ++i) {
+    T* to = out + i * inner;
+    const T* from = in + i * inner;
+    if (logarithm) {
+      EMBER_INDEPENDENT for (i64 c = 0; c < columns; ++c) to[c] = from[c] - top[c] - factor[c];
+    } else {
+      EMBER_INDEPENDENT for (i64 c = 0; c < columns; ++c) to[c] *= factor[c];
+    }
+  }
+}
+
+template <class T> NDArray softmaxAlong(const NDArray& x, int axis, bool logarithm) {
+  const NDArray from = denseOf(x);
+  const NDArray y = NDArray::emptyLike(from);
+  if (x.numel() == 0) return y;
+  const DenseAxis along(from, axis);
+  T* out = y.data<T>();
+  const T* in = from.data<T>();
+  const i64 chunks = (along.inner + widest - 1) / widest, unitElements = along.size * std::min(widest, along.inner);
+  // An exponential costs as much as eight plain elements.
+  parallelFor(along.outer * chunks, std::max<i64>(1, elementwiseGrain / 8 / unitElements), [&](i64 begin, i64 end) {
+    simd::run([=]() EMBER_SIMD_BODY {
+      for (i64 unit = begin; unit < end; ++unit) {
+        const i64 column = unit % chunks * widest, offset = unit / chunks * along.size * along.inner + column;
+        if (along.inner == 1) {
+          softmaxRow(out + offset, in + offset, along.size, logarithm);
+        } else {
+          softmaxColumns(out + offset, in + offset, along.size, along.inner, std::min(widest, along.inner - column), logarithm);
+        }
+      }
+    });
   });
   return y;
 }
 
+NDArray softmaxOf(const char* op, const NDArray& x, int axis, bool logarithm) {
+  axis = normalizeAxis(axis, x.rank(), op);
+  return dispatchFloating(op, x, [&](auto zero) { return softmaxAlong<decltype(zero)>(x, axis, logarithm); });
+}
+
 }  // namespace
 
-NDArray softmax(const NDArray& x, int axis) { return softmaxAlong(x, axis, false, "softmax"); }
-NDArray logSoftmax(const NDArray& x, int axis) { return softmaxAlong(x, axis, true, "logSoftmax"); }
+NDArray softmax(const NDArray& x, int axis) { return softmaxOf("softmax", x, axis, false); }
+NDArray logSoftmax(const NDArray& x, int axis) { return softmaxOf("logSoftmax", x, axis, true); }
 
 }  // namespace ember::core

@@ -109,6 +109,34 @@ template <int K, class F> void forEachTile(const Nest<K>& nest, F&& f) {
   parallelFor(total, elementwiseGrain, [&](i64 begin, i64 end) { forEachTileIn(nest, begin, end, f); });
 }
 
+/// Walks the positions of a few loops in order, from any of them on, with the offset that each has in K operands.
+template <int K> class Odometer {
+ public:
+  Odometer(const Dims& sizes, const std::array<Strides, K>& strides, i64 start) : sizes_(sizes), strides_(strides) {
+    position_ = Dims::filled(sizes.rank(), 0);
+    for (int axis = sizes.rank() - 1; axis >= 0; --axis) {
+      position_[axis] = start % sizes[axis];
+      start /= sizes[axis];
+      for (std::size_t k = 0; k < K; ++k) offset_[k] += position_[axis] * strides[k][axis];
+    }
+  }
+  i64 offset(int operand) const noexcept { return offset_[static_cast<std::size_t>(operand)]; }
+  /// After the last position comes the first again.
+  void next() noexcept {
+    for (int axis = sizes_.rank() - 1; axis >= 0; --axis) {
+      for (std::size_t k = 0; k < K; ++k) offset_[k] += strides_[k][axis];
+      if (++position_[axis] < sizes_[axis]) return;
+      position_[axis] = 0;
+      for (std::size_t k = 0; k < K; ++k) offset_[k] -= sizes_[axis] * strides_[k][axis];
+    }
+  }
+
+ private:
+  Dims sizes_, position_;
+  std::array<Strides, K> strides_;
+  std::array<i64, K> offset_{};
+};
+
 /// Whether axis 1 varies fastest and the others fall in order: channels last, be it dense or a slice of such an array.
 inline bool liesChannelsLast(const NDArray& x) noexcept {
   if (x.rank() < 3) return false;
