@@ -181,7 +181,8 @@ NDArray crossEntropyBackward(const NDArray& x, const ClassTargets& targets, cons
         const double each = factor * static_cast<double>(scale[row * step]);
         const T whole = static_cast<T>(each * q.sum(row));
         // The difference is small where the gradient is not, but both of its sides may be large: it is taken in f64.
-        for (i64 c = 0; c < classes; ++c) gradient[c] = std::exp(static_cast<T>(static_cast<double>(values[c]) - logSum)) * whole;
+        for (i64 c = 0; c < classes; ++c)
+          gradient[c] = std::exp(static_cast<T>(static_cast<double>(values[c]) - logSum)) * whole;
         if (q.smooth()) {
           for (i64 c = 0; c < classes; ++c) gradient[c] -= static_cast<T>(each * q.flat(c));
         }
