@@ -6,8 +6,8 @@
 ///   mu = sum(x)/m,  var = sum((x-mu)^2)/m,  is = 1/sqrt(var+eps),  xh = (x-mu)·is,  y = act(gamma·xh + beta)
 ///
 /// x is f32, f64 or bf16, read channels last (another order is converted first). gamma and beta are f32, for f64 data
-/// f64; statistics and sums are f64 [C], and the mean stays f64 until it is subtracted. Every sum runs over fixed blocks
-/// of rows and adds their results in order: the same bits for any number of threads.
+/// f64; statistics and sums are f64 [C], and the mean stays f64 until it is subtracted. Every sum runs over fixed
+/// blocks of rows and adds their results in order: the same bits for any number of threads.
 namespace ember::core {
 
 /// Activation fused behind a normalisation. LeakyRelu takes `slope`.

@@ -1,6 +1,7 @@
 // Two passes: the sums, then dx. Both see the input through u = v-h on each lane:
 //
-//   from x:  v = x, h = hi of the mean (see the forward), xh = (u-lo)·is, and act's branch is the sign of scale·u + shift,
+//   from x:  v = x, h = hi of the mean (see the forward), xh = (u-lo)·is, and act's branch is the sign of scale·u +
+//   shift,
 //            the very expression of the forward: y need not be kept nor read
 //   from y:  v = act^-1(y), h = beta, xh = u/gamma, branch by the sign of y
 //
@@ -18,7 +19,8 @@ namespace {
 using Act = FusedAct::Kind;
 
 /// Constants of a wide row. `slope` is 0 for Relu.
-template <class T> struct Lanes {
+template <class T>
+struct Lanes {
   const T *h, *scale, *shift;  // scale = a
   const T *b, *c;              // of dx; null in the first pass
   T slope;
@@ -45,7 +47,7 @@ EMBER_INLINE void unfold(T from, T dy, T h, T scale, T shift, T slope, T inverse
 template <bool fromY, Act act, class S, class T>
 EMBER_INLINE void sumRows(const S* __restrict v, const S* __restrict dy, i64 rows, i64 width, const Lanes<T>& l,
                           T* __restrict sumG, T* __restrict sumGU) {
-  const T *__restrict h = l.h, *__restrict scale = l.scale, *__restrict shift = l.shift;
+  const T* __restrict h = l.h, * __restrict scale = l.scale, * __restrict shift = l.shift;
   const T slope = l.slope, inverse = slope > 0 ? T(1) / slope : T(0);
   for (i64 j = 0; j < width; ++j) sumG[j] = sumGU[j] = 0;
   i64 r = 0;
@@ -79,8 +81,8 @@ EMBER_INLINE void sumRows(const S* __restrict v, const S* __restrict dy, i64 row
 template <bool fromY, Act act, class S, class T>
 EMBER_INLINE void gradRows(const S* __restrict v, const S* __restrict dy, S* __restrict dx, i64 rows, i64 width,
                            const Lanes<T>& l) {
-  const T *__restrict h = l.h, *__restrict scale = l.scale, *__restrict shift = l.shift, *__restrict b = l.b,
-          *__restrict c = l.c;
+  const T *__restrict h = l.h, *__restrict scale = l.scale, *__restrict shift = l.shift;
+  const T *__restrict b = l.b, *__restrict c = l.c;
   const T slope = l.slope, inverse = slope > 0 ? T(1) / slope : T(0);
   i64 r = 0;
   for (; r + 2 <= rows; r += 2) {
@@ -158,7 +160,8 @@ struct Constants {
   std::vector<double> h, scale, shift, p, q;
 };
 
-template <class T> Constants constantsOf(const BatchNormSaved& saved, i64 channels) {
+template <class T>
+Constants constantsOf(const BatchNormSaved& saved, i64 channels) {
   const bool fromY = !saved.x.defined();
   const std::vector<double> mean = saved.mean.toVector<double>(), invstd = saved.invstd.toVector<double>(),
                             gamma = valuesOr(saved.gamma, 1, channels), beta = valuesOr(saved.beta, 0, channels);
@@ -181,7 +184,8 @@ NDArray source(const BatchNormSaved& saved) {
   return (saved.x.defined() ? saved.x : saved.y).contiguous(MemoryOrder::ChannelsLast);
 }
 Variant variantOf(const BatchNormSaved& saved) { return {!saved.x.defined(), saved.act.kind}; }
-template <class T> T slopeOf(const FusedAct& act) {
+template <class T>
+T slopeOf(const FusedAct& act) {
   return act.kind == Act::LeakyRelu ? static_cast<T>(act.slope) : T(0);
 }
 

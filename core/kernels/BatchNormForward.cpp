@@ -1,6 +1,6 @@
-// y = act(scale·(x-hi) + shift) with scale = gamma·is, the mean split into hi (rounded to the arithmetic's type) + lo, and
-// shift = beta - scale·lo. x-hi is exact where |mean| >> std, and what rounding took from the mean returns through shift;
-// scale·x + (beta - scale·mean) would lose it.
+// y = act(scale·(x-hi) + shift) with scale = gamma·is, the mean split into hi (rounded to the arithmetic's type) + lo,
+// and shift = beta - scale·lo. x-hi is exact where |mean| >> std, and what rounding took from the mean returns through
+// shift; scale·x + (beta - scale·mean) would lose it.
 #include <ember/core/kernels/BatchNorm.h>
 
 #include <ember/core/Error.h>
@@ -14,14 +14,16 @@ namespace {
 
 using Act = FusedAct::Kind;
 
-template <Act act, class T> EMBER_INLINE T activate(T v, T slope) {
+template <Act act, class T>
+EMBER_INLINE T activate(T v, T slope) {
   if constexpr (act == Act::Relu) return v < 0 ? T(0) : v;  // NaN stays
   if constexpr (act == Act::LeakyRelu) return v > 0 ? v : v * slope;
   return v;
 }
 
 /// Constants of a wide row.
-template <class T> struct Affine {
+template <class T>
+struct Affine {
   const T *hi, *scale, *shift;
   Act act;
   T slope;
@@ -29,7 +31,7 @@ template <class T> struct Affine {
 
 template <Act act, class S, class T>
 EMBER_INLINE void normalizeRows(const S* x, S* y, i64 rows, i64 width, const Affine<T>& a) {
-  const T *__restrict hi = a.hi, *__restrict scale = a.scale, *__restrict shift = a.shift;
+  const T* __restrict hi = a.hi, * __restrict scale = a.scale, * __restrict shift = a.shift;
   const T slope = a.slope;
   i64 r = 0;
   for (; r + 4 <= rows; r += 4) {
@@ -55,9 +57,12 @@ EMBER_INLINE void normalizeRows(const S* x, S* y, i64 rows, i64 width, const Aff
 template <class S, class T>
 EMBER_INLINE void normalizeBlock(const S* x, S* y, i64 rows, i64 width, const Affine<T>& a) {
   switch (a.act) {
-    case Act::None: return normalizeRows<Act::None>(x, y, rows, width, a);
-    case Act::Relu: return normalizeRows<Act::Relu>(x, y, rows, width, a);
-    case Act::LeakyRelu: return normalizeRows<Act::LeakyRelu>(x, y, rows, width, a);
+    case Act::None:
+      return normalizeRows<Act::None>(x, y, rows, width, a);
+    case Act::Relu:
+      return normalizeRows<Act::Relu>(x, y, rows, width, a);
+    case Act::LeakyRelu:
+      return normalizeRows<Act::LeakyRelu>(x, y, rows, width, a);
   }
 }
 
@@ -82,7 +87,8 @@ void run(const S* x, S* y, const Rows& rows, std::vector<double> hi, const std::
     scale[c] = gamma[c] * invstd[c];
     shift[c] = beta[c] - (mean - hi[c]) * scale[c];
   }
-  const std::vector<T> wideHi = spread<T>(hi, rows), wideScale = spread<T>(scale, rows), wideShift = spread<T>(shift, rows);
+  const std::vector<T> wideHi = spread<T>(hi, rows), wideScale = spread<T>(scale, rows),
+                       wideShift = spread<T>(shift, rows);
   const Affine<T> affine{wideHi.data(), wideScale.data(), wideShift.data(), act.kind, static_cast<T>(act.slope)};
   parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) {
     // Backwards: the statistics pass left the end of the range in the cache.

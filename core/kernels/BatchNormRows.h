@@ -7,8 +7,8 @@
 #include <ember/core/NDArray.h>
 #include <ember/core/Simd.h>
 
-/// Shared by the three batch-norm sources: how [M rows, C channels] in memory is cut into rows and blocks, and the loads
-/// and stores of the element types.
+/// Shared by the three batch-norm sources: how [M rows, C channels] in memory is cut into rows and blocks, and the
+/// loads and stores of the element types.
 namespace ember::core::batchnorm {
 
 #if defined(__clang__)
@@ -19,8 +19,8 @@ namespace ember::core::batchnorm {
 #define EMBER_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-/// Few channels make rows too short for vectors, so `fold` rows count as one wide row whose lane j belongs to channel j % C.
-/// The rows that do not fill a wide one are left at the end as a shorter row.
+/// Few channels make rows too short for vectors, so `fold` rows count as one wide row, whose lane j belongs to channel
+/// j % C. The rows that do not fill a wide one are left at the end as a shorter row.
 struct Rows {
   i64 channels = 0, fold = 1, width = 0;
   i64 count = 0;      ///< full wide rows
@@ -45,9 +45,16 @@ struct Rows {
 };
 
 /// Type of the arithmetic on elements of type S.
-template <class S> struct ArithmeticOf { using Type = S; };
-template <> struct ArithmeticOf<bf16> { using Type = float; };
-template <class S> using Arithmetic = typename ArithmeticOf<S>::Type;
+template <class S>
+struct ArithmeticOf {
+  using Type = S;
+};
+template <>
+struct ArithmeticOf<bf16> {
+  using Type = float;
+};
+template <class S>
+using Arithmetic = typename ArithmeticOf<S>::Type;
 
 EMBER_INLINE float load(float v) { return v; }
 EMBER_INLINE double load(double v) { return v; }
@@ -62,7 +69,8 @@ EMBER_INLINE void store(bf16& to, float v) {
 }
 
 /// Per-channel constants, rounded to T and repeated over a wide row.
-template <class T> std::vector<T> spread(const std::vector<double>& perChannel, const Rows& rows) {
+template <class T>
+std::vector<T> spread(const std::vector<double>& perChannel, const Rows& rows) {
   std::vector<T> wide(static_cast<std::size_t>(rows.width));
   const std::size_t c = perChannel.size();
   for (std::size_t j = 0; j < wide.size(); ++j) wide[j] = static_cast<T>(perChannel[j % c]);
@@ -83,7 +91,8 @@ inline std::vector<double> valuesOr(const NDArray& parameter, double absent, i64
 }
 
 /// Calls f with a zero of the element type of x; the three callers take floating types only.
-template <class F> void forFloating(const NDArray& x, F&& f) {
+template <class F>
+void forFloating(const NDArray& x, F&& f) {
   if (x.dtype() == DType::F64) return f(double{});
   if (x.dtype() == DType::BF16) return f(bf16{});
   f(float{});

@@ -1,9 +1,9 @@
 // Mean and variance in one pass over memory.
 //
-// A block of rows is centred about K, the mean of its first sixteenth, rounded to the data's type. With d = x-K (exact in floating
-// point when x is near K, which is the case that hurts) and n rows, block mean = K + sum(d)/n and
-// M2 = sum(d^2) - sum(d)^2/n. That difference is harmless: k rows of mean K differ from the block mean by e only if
-// M2 >= k·e^2, so sum(d^2) = M2 + n·e^2 <= (1 + n/k)·M2, seventeen times M2 at worst. Blocks are merged in f64.
+// A block of rows is centred about K, the mean of its first sixteenth, rounded to the data's type. With d = x-K (exact
+// in floating point when x is near K, which is the case that hurts) and n rows, block mean = K + sum(d)/n and M2 =
+// sum(d^2) - sum(d)^2/n. That difference is harmless: k rows of mean K differ from the block mean by e only if M2 >=
+// k·e^2, so sum(d^2) = M2 + n·e^2 <= (1 + n/k)·M2, seventeen times M2 at worst. Blocks are merged in f64.
 #include <ember/core/kernels/BatchNorm.h>
 
 #include <ember/core/Error.h>
@@ -82,7 +82,8 @@ EMBER_SIMD void merge(double* __restrict mean, double* __restrict m2, double cou
 }
 
 /// Block means and M2 as rows of [blocks, 2, width].
-template <class S> NDArray blockResults(const S* x, const Rows& rows) {
+template <class S>
+NDArray blockResults(const S* x, const Rows& rows) {
   using T = Arithmetic<S>;
   NDArray results = NDArray::empty({rows.blocks, 2, rows.width}, DType::F64);
   double* out = results.data<double>();
@@ -103,7 +104,8 @@ template <class S> NDArray blockResults(const S* x, const Rows& rows) {
   return results;
 }
 
-template <class S> void mergeAll(const S* x, const Rows& rows, double* mean, double* var) {
+template <class S>
+void mergeAll(const S* x, const Rows& rows, double* mean, double* var) {
   const i64 width = rows.width, channels = rows.channels;
   // Lanes first, block after block; then the lanes of a channel; then the rest row, element by element.
   std::vector<double> laneMean(static_cast<std::size_t>(width), 0.0), laneM2 = laneMean;

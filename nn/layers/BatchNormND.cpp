@@ -13,26 +13,34 @@
 namespace ember::nn {
 namespace {
 
-template <class E> using Words = std::array<std::pair<E, std::string_view>, 3>;
+template <class E>
+using Words = std::array<std::pair<E, std::string_view>, 3>;
 constexpr Words<Act> actWords{{{Act::None, "none"}, {Act::ReLU, "relu"}, {Act::LeakyReLU, "leakyRelu"}}};
-constexpr Words<GlobalStats> globalWords{{{GlobalStats::Auto, "auto"}, {GlobalStats::True, "true"}, {GlobalStats::False, "false"}}};
+constexpr Words<GlobalStats> globalWords{
+    {{GlobalStats::Auto, "auto"}, {GlobalStats::True, "true"}, {GlobalStats::False, "false"}}};
 constexpr std::string_view newWord = "new", oldWord = "old", unbiasedWord = "unbiased", biasedWord = "biased";
 
-template <class E> std::string_view wordOf(const Words<E>& words, E value) {
+template <class E>
+std::string_view wordOf(const Words<E>& words, E value) {
   return std::find_if(words.begin(), words.end(), [&](const auto& w) { return w.first == value; })->second;
 }
-template <class E> E valueOf(const Words<E>& words, std::string_view word, const char* field) {
+template <class E>
+E valueOf(const Words<E>& words, std::string_view word, const char* field) {
   for (const auto& [value, name] : words) {
     if (name == word) return value;
   }
-  throw ValueError("BatchNorm", std::string(field) + " is \"" + std::string(word) + "\"", {}, "the words are " + std::string(words[0].second) + ", " + std::string(words[1].second) + ", " + std::string(words[2].second));
+  throw ValueError("BatchNorm", std::string(field) + " is \"" + std::string(word) + "\"", {},
+                   "the words are " + std::string(words[0].second) + ", " + std::string(words[1].second) + ", " +
+                       std::string(words[2].second));
 }
 bool isFirst(std::string_view first, std::string_view second, std::string_view word, const char* field) {
   if (word == first || word == second) return word == first;
-  throw ValueError("BatchNorm", std::string(field) + " is \"" + std::string(word) + "\"", {}, "the words are " + std::string(first) + ", " + std::string(second));
+  throw ValueError("BatchNorm", std::string(field) + " is \"" + std::string(word) + "\"", {},
+                   "the words are " + std::string(first) + ", " + std::string(second));
 }
 
-template <class T> std::optional<T> optionalOf(const Args& a, std::string_view key) {
+template <class T>
+std::optional<T> optionalOf(const Args& a, std::string_view key) {
   return a.has(key) ? std::optional<T>(a.get<T>(key)) : std::nullopt;
 }
 
@@ -48,15 +56,20 @@ BatchNormND::BatchNormND(const char* type, int minRank, int maxRank, i64 maps, c
   const auto refuse = [&](const std::string& what, const char* help) { throw ValueError(type_, what, {}, help); };
   if (maps < 1) refuse("maps is " + std::to_string(maps), "use the number of channels, 1 or more");
   if (options.momentum && (options.initFactor || options.minFactor)) {
-    refuse("momentum is given together with initFactor or minFactor", "momentum alone is a constant weight of the old statistic: choose one of the two");
+    refuse("momentum is given together with initFactor or minFactor",
+           "momentum alone is a constant weight of the old statistic: choose one of the two");
   }
   if (options.momentum && options.factorWeighs == FactorWeighs::Old) {
     refuse("momentum is given together with factorWeighs = Old", "momentum already weighs the old statistic");
   }
-  if (const double f = options.initFactor.value_or(1); !(f >= 0) || std::isinf(f)) refuse("initFactor is " + std::to_string(f), "use a finite number of 0 or more");
-  if (const double f = options.minFactor.value_or(0.1); !(f >= 0 && f <= 1)) refuse("minFactor is " + std::to_string(f), "use a number from 0 to 1");
-  if (!(options.sscale >= 0) || std::isinf(options.sscale)) refuse("sscale is " + std::to_string(options.sscale), "use a standard deviation of 0 or more");
-  if (options.fixGamma && !options.useScale.value_or(options.affine)) refuse("fixGamma keeps a scale that useScale or affine turns off", "drop one of them");
+  if (const double f = options.initFactor.value_or(1); !(f >= 0) || std::isinf(f))
+    refuse("initFactor is " + std::to_string(f), "use a finite number of 0 or more");
+  if (const double f = options.minFactor.value_or(0.1); !(f >= 0 && f <= 1))
+    refuse("minFactor is " + std::to_string(f), "use a number from 0 to 1");
+  if (!(options.sscale >= 0) || std::isinf(options.sscale))
+    refuse("sscale is " + std::to_string(options.sscale), "use a standard deviation of 0 or more");
+  if (options.fixGamma && !options.useScale.value_or(options.affine))
+    refuse("fixGamma keeps a scale that useScale or affine turns off", "drop one of them");
   if (!options.trackRunningStats && options.useGlobalStats == GlobalStats::True) {
     refuse("useGlobalStats = True needs running statistics, trackRunningStats is off", "drop one of them");
   }
@@ -106,14 +119,23 @@ void BatchNormND::resetParameters() {
 
 /// The options of the op for the update that makes `batches` batches.
 BatchNormOptions BatchNormND::functional(i64 batches) const {
-  BatchNormOptions o{.training = training(), .epsilon = options_.epsilon, .varEstimator = options_.varEstimator, .fixGamma = options_.fixGamma,
-                     .channelAxis = options_.channelAxis, .useGlobalStats = options_.useGlobalStats,
-                     .trainableStatistics = options_.trainableStatistics, .trackRunningStats = options_.trackRunningStats,
-                     .freeze = options_.freeze, .inplace = options_.inplace, .act = options_.act, .slope = options_.slope};
+  BatchNormOptions o{.training = training(),
+                     .epsilon = options_.epsilon,
+                     .varEstimator = options_.varEstimator,
+                     .fixGamma = options_.fixGamma,
+                     .channelAxis = options_.channelAxis,
+                     .useGlobalStats = options_.useGlobalStats,
+                     .trainableStatistics = options_.trainableStatistics,
+                     .trackRunningStats = options_.trackRunningStats,
+                     .freeze = options_.freeze,
+                     .inplace = options_.inplace,
+                     .act = options_.act,
+                     .slope = options_.slope};
   if (options_.momentum) {
     o.momentum = options_.momentum;
   } else {
-    const double f = std::min(1.0, std::max(options_.initFactor.value_or(1) / static_cast<double>(batches), options_.minFactor.value_or(0.1)));
+    const double f = std::min(1.0, std::max(options_.initFactor.value_or(1) / static_cast<double>(batches),
+                                            options_.minFactor.value_or(0.1)));
     o.factor = options_.factorWeighs == FactorWeighs::New ? f : 1 - f;
   }
   return o;
@@ -124,14 +146,19 @@ Tensor BatchNormND::forward(const Tensor& x) {
     std::string expected = axesOf(minRank_);
     if (maxRank_ == minRank_ + 1) expected += std::string(" or ") + axesOf(maxRank_);
     if (maxRank_ > minRank_ + 1) expected = "[N, C, ...]";
-    const char* fitting = x.rank() == 4 ? "use BatchNorm2D for this input" : x.rank() == 5 ? "use BatchNorm3D for this input" : x.rank() == 2 || x.rank() == 3 ? "use BatchNorm1D for this input" : "reshape the input";
-    throw ShapeError(type_, "expected " + expected + ", got " + ember::toString(x.shape()), {{"input", "x " + ember::toString(x.shape())}}, fitting);
+    const char* fitting = x.rank() == 4                    ? "use BatchNorm2D for this input"
+                          : x.rank() == 5                  ? "use BatchNorm3D for this input"
+                          : x.rank() == 2 || x.rank() == 3 ? "use BatchNorm1D for this input"
+                                                           : "reshape the input";
+    throw ShapeError(type_, "expected " + expected + ", got " + ember::toString(x.shape()),
+                     {{"input", "x " + ember::toString(x.shape())}}, fitting);
   }
   const i64 batches = numBatchesTracked.defined() ? static_cast<i64>(numBatchesTracked.item()) + 1 : 1;
   const BatchNormOptions o = functional(batches);
   const BatchNormResult result = batchNorm(x, weight, bias, runningMean, runningVar, o);
   // Only now: a forward that threw was no batch.
-  if (decideStatistics(o, runningMean.defined(), x.numel() / maps_).update && !x.isShapeOnly()) numBatchesTracked.fill_(static_cast<double>(batches));
+  if (decideStatistics(o, runningMean.defined(), x.numel() / maps_).update && !x.isShapeOnly())
+    numBatchesTracked.fill_(static_cast<double>(batches));
   return result.y;
 }
 
@@ -151,7 +178,9 @@ Args BatchNormND::args() const {
   put("useScale", o.useScale);
   put("useShift", o.useShift);
   a.set("fixGamma", o.fixGamma).set("sscale", o.sscale).set("act", wordOf(actWords, o.act)).set("slope", o.slope);
-  a.set("channelAxis", o.channelAxis).set("isTest", o.isTest).set("useGlobalStats", wordOf(globalWords, o.useGlobalStats));
+  a.set("channelAxis", o.channelAxis)
+      .set("isTest", o.isTest)
+      .set("useGlobalStats", wordOf(globalWords, o.useGlobalStats));
   a.set("trainableStatistics", o.trainableStatistics).set("trackRunningStats", o.trackRunningStats);
   a.set("freeze", o.freeze).set("inplace", o.inplace);
   return a;
@@ -162,9 +191,14 @@ BatchNormNDOptions BatchNormND::optionsOf(const Args& a) {
   o.epsilon = a.get<double>("epsilon", o.epsilon);
   o.initFactor = optionalOf<double>(a, "initFactor");
   o.minFactor = optionalOf<double>(a, "minFactor");
-  o.factorWeighs = isFirst(newWord, oldWord, a.get<std::string>("factorWeighs", std::string(newWord)), "factorWeighs") ? FactorWeighs::New : FactorWeighs::Old;
+  o.factorWeighs = isFirst(newWord, oldWord, a.get<std::string>("factorWeighs", std::string(newWord)), "factorWeighs")
+                       ? FactorWeighs::New
+                       : FactorWeighs::Old;
   o.momentum = optionalOf<double>(a, "momentum");
-  o.varEstimator = isFirst(unbiasedWord, biasedWord, a.get<std::string>("varEstimator", std::string(unbiasedWord)), "varEstimator") ? VarEstimator::Unbiased : VarEstimator::Biased;
+  o.varEstimator =
+      isFirst(unbiasedWord, biasedWord, a.get<std::string>("varEstimator", std::string(unbiasedWord)), "varEstimator")
+          ? VarEstimator::Unbiased
+          : VarEstimator::Biased;
   o.affine = a.get<bool>("affine", o.affine);
   o.useScale = optionalOf<bool>(a, "useScale");
   o.useShift = optionalOf<bool>(a, "useShift");

@@ -23,7 +23,8 @@ using Values = std::vector<double>;
 
 Tensor draw(const Shape& shape, u64 stream, double mean = 0, double std = 1, DType dtype = DType::F64) {
   Values values;
-  for (i64 i = 0; i < numel(shape); ++i) values.push_back(mean + std * random::normal({11, stream, 0}, static_cast<u64>(i)));
+  for (i64 i = 0; i < numel(shape); ++i)
+    values.push_back(mean + std * random::normal({11, stream, 0}, static_cast<u64>(i)));
   return Tensor(NDArray::from<double>(values, shape).to(dtype));
 }
 
@@ -69,7 +70,8 @@ Values numericGradient(const Function& f, const Tensors& inputs, std::size_t whi
   return gradient;
 }
 
-/// Central differences of step 1e-5 carry errors of 1e-10 of the value and 1e-10 of the third derivative; 1e-7 leaves room.
+/// Central differences of step 1e-5 carry errors of 1e-10 of the value and 1e-10 of the third derivative; 1e-7 leaves
+/// room.
 void checkGradients(const Function& f, const Tensors& inputs) {
   const Tensors analytic = gradients({f(inputs)}, inputs);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -194,7 +196,8 @@ TEST_CASE("the composed gradients of createGraph equal those of the fused kernel
         CAPTURE(mean);
         const Shape shape{6, 4, 5, 5};
         const Tensor rm = draw({4}, 1, mean, 0.3, dtype), rv = draw({4}, 2, 1.5, 0.1, dtype);
-        const Tensors inputs = {leaf(draw(shape, 3, mean, 1, dtype)), leaf(draw({4}, 4, 1, 0.3, dtype)), leaf(draw({4}, 5, 0, 1, dtype))};
+        const Tensors inputs = {leaf(draw(shape, 3, mean, 1, dtype)), leaf(draw({4}, 4, 1, 0.3, dtype)),
+                                leaf(draw({4}, 5, 0, 1, dtype))};
         const Tensor y = batchNorm(inputs[0], inputs[1], inputs[2], rm, rv, c.options);
         const Tensor dy = draw(shape, 6, 0, 1, dtype);
         const Tensors fused = gradients({y}, inputs, {.retainGraph = true}, {dy});
@@ -221,7 +224,8 @@ TEST_CASE("second derivatives agree with differences of the first") {
         const Tensors g = gradients({y}, {in[0], in[1], in[2]}, {.createGraph = true}, {in[3]});
         return (g[0] * g[0]).sum() + weighted(g[1]) + (g[2] * g[2]).sum();
       };
-      const Tensors inputs = {leaf(draw(shape, 3)), leaf(draw({2}, 4, 1, 0.3)), leaf(draw({2}, 5)), leaf(draw(shape, 6))};
+      const Tensors inputs = {leaf(draw(shape, 3)), leaf(draw({2}, 4, 1, 0.3)), leaf(draw({2}, 5)),
+                              leaf(draw(shape, 6))};
       const Tensors analytic = gradients({penalty(inputs)}, inputs);
       for (const std::size_t i : {0u, 1u, 3u}) {  // beta shifts y without bending it: it has no second derivative
         CAPTURE(i);
@@ -314,7 +318,8 @@ TEST_CASE("the empty batch is empty and changes nothing") {
 }
 
 TEST_CASE("bf16 data take f32 parameters and statistics") {
-  const Tensor x = draw({8, 4, 6, 6}, 1, 3, 2, DType::BF16), w = leaf(draw({4}, 2, 1, 0.1, DType::F32)), b = leaf(draw({4}, 3, 0, 1, DType::F32));
+  const Tensor x = draw({8, 4, 6, 6}, 1, 3, 2, DType::BF16), w = leaf(draw({4}, 2, 1, 0.1, DType::F32)),
+               b = leaf(draw({4}, 3, 0, 1, DType::F32));
   auto [y, mean, invstd] = batchNorm(x, w, b);
   CHECK(y.dtype() == DType::BF16);
   CHECK(mean.dtype() == DType::F32);
@@ -329,8 +334,13 @@ TEST_CASE("mistakes are errors in words and leave the state alone") {
   Tensor rm = draw({3}, 1), rv = draw({3}, 2, 1, 0.1);
   const Values rmBefore = valuesOf(rm), rvBefore = valuesOf(rv);
   const auto run = [&](const Tensor& x, const BatchNormOptions& o = {}) { batchNorm(x, {}, {}, rm, rv, o); };
-  CHECK_THROWS_WITH_AS(run(draw({4, 5, 2, 2}, 3)), doctest::Contains("[batchNorm] ShapeError: input has 5 channels, runningMean expects 3"), ShapeError);
-  CHECK_THROWS_WITH_AS(run(draw({1, 3}, 3)), doctest::Contains("[batchNorm] ValueError: expected more than 1 value per channel when training, got [1, 3]"), ValueError);
+  CHECK_THROWS_WITH_AS(run(draw({4, 5, 2, 2}, 3)),
+                       doctest::Contains("[batchNorm] ShapeError: input has 5 channels, runningMean expects 3"),
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(
+      run(draw({1, 3}, 3)),
+      doctest::Contains("[batchNorm] ValueError: expected more than 1 value per channel when training, got [1, 3]"),
+      ValueError);
   CHECK_THROWS_WITH_AS(run(draw({1, 3}, 3)), doctest::Contains("dropLast"), ValueError);
   CHECK_NOTHROW(run(draw({1, 3}, 3), {.training = false}));
   CHECK_THROWS_AS(run(draw({3}, 3)), ShapeError);
@@ -344,6 +354,11 @@ TEST_CASE("mistakes are errors in words and leave the state alone") {
   CHECK_THROWS_AS(batchNorm(draw({4, 3}, 3), {}, {}, {}, {}, {.freeze = true}), ValueError);
   CHECK_THROWS_AS(batchNorm(draw({4, 3}, 3), {}, {}, rm, {}), ValueError);
   CHECK_THROWS_AS(batchNorm(Tensor()), StateError);
+  const Tensor doubled = leaf(rv.clone()) * 2;
+  CHECK_THROWS_WITH_AS(batchNorm(draw({4, 3}, 3), {}, {}, rm, doubled),
+                       doctest::Contains("runningVar cannot be updated"), StateError);
+  CHECK_THROWS_WITH_AS(batchNorm(draw({4, 3}, 3), {}, {}, rm, leaf(rv.clone())),
+                       doctest::Contains("requires a gradient"), StateError);
   CHECK(valuesOf(rm) == rmBefore);
   CHECK(valuesOf(rv) == rvBefore);
 }
@@ -377,8 +392,8 @@ TEST_CASE("in place in training gives the gradients of out of place") {
   for (const Act act : {Act::None, Act::LeakyReLU}) {
     for (const DType dtype : {DType::F32, DType::F64}) {
       for (const MemoryOrder order : {MemoryOrder::RowMajor, MemoryOrder::ChannelsLast}) {
-        const Tensors inputs = {leaf(Tensor(draw({6, 5, 4, 4}, 1, 2, 3, dtype).array().contiguous(order))), leaf(draw({5}, 2, 1, 0.1, dtype)),
-                                leaf(draw({5}, 3, 0, 1, dtype))};
+        const Tensors inputs = {leaf(Tensor(draw({6, 5, 4, 4}, 1, 2, 3, dtype).array().contiguous(order))),
+                                leaf(draw({5}, 2, 1, 0.1, dtype)), leaf(draw({5}, 3, 0, 1, dtype))};
         const Tensor dy = draw({6, 5, 4, 4}, 4, 0, 1, dtype);
         Tensors results[2], second[2];
         for (const bool inplace : {false, true}) {
@@ -389,8 +404,10 @@ TEST_CASE("in place in training gives the gradients of out of place") {
           const Tensor g = gradients({y}, inputs, {.createGraph = true}, {dy})[0];
           second[inplace] = gradients({(g * g).sum()}, {inputs[0], inputs[1]});
         }
-        for (std::size_t i = 0; i < 3; ++i) CHECK(difference(results[1][i], valuesOf(results[0][i])) < (dtype == DType::F64 ? 1e-12 : 1e-5));
-        for (std::size_t i = 0; i < 2; ++i) CHECK(difference(second[1][i], valuesOf(second[0][i])) < (dtype == DType::F64 ? 1e-11 : 1e-4));
+        for (std::size_t i = 0; i < 3; ++i)
+          CHECK(difference(results[1][i], valuesOf(results[0][i])) < (dtype == DType::F64 ? 1e-12 : 1e-5));
+        for (std::size_t i = 0; i < 2; ++i)
+          CHECK(difference(second[1][i], valuesOf(second[0][i])) < (dtype == DType::F64 ? 1e-11 : 1e-4));
       }
     }
   }
@@ -422,15 +439,20 @@ TEST_CASE("in place refuses what it must not overwrite") {
   const BatchNormOptions inplace{.inplace = true};
   const Tensor x = draw({4, 3, 2, 2}, 1);
   CHECK_THROWS_WITH_AS(batchNorm(x, {}, {}, {}, {}, inplace), doctest::Contains("it is a leaf"), StateError);
-  CHECK_THROWS_WITH_AS(batchNorm(leaf(x.clone()), {}, {}, {}, {}, inplace), doctest::Contains("it is a leaf"), StateError);
+  CHECK_THROWS_WITH_AS(batchNorm(leaf(x.clone()), {}, {}, {}, {}, inplace), doctest::Contains("it is a leaf"),
+                       StateError);
   Values memory(48, 1.5);
-  CHECK_THROWS_WITH_AS(batchNorm(Tensor::fromBlob(memory.data(), {4, 3, 2, 2}), {}, {}, {}, {}, inplace), doctest::Contains("fromBlob"), StateError);
+  CHECK_THROWS_WITH_AS(batchNorm(Tensor::fromBlob(memory.data(), {4, 3, 2, 2}), {}, {}, {}, {}, inplace),
+                       doctest::Contains("fromBlob"), StateError);
   const Tensor whole = x + 0.0;
-  CHECK_THROWS_WITH_AS(batchNorm(slice(whole, 0, 0, 2), {}, {}, {}, {}, inplace), doctest::Contains("share its memory"), StateError);
-  CHECK_THROWS_WITH_AS(batchNorm(expand(Tensor::ones({1, 3}, DType::F64) + 0.0, {4, 3}), {}, {}, {}, {}, inplace), doctest::Contains("view"), StateError);
+  CHECK_THROWS_WITH_AS(batchNorm(slice(whole, 0, 0, 2), {}, {}, {}, {}, inplace), doctest::Contains("share its memory"),
+                       StateError);
+  CHECK_THROWS_WITH_AS(batchNorm(expand(Tensor::ones({1, 3}, DType::F64) + 0.0, {4, 3}), {}, {}, {}, {}, inplace),
+                       doctest::Contains("view"), StateError);
 
   const Tensor made = leaf(x.clone()) + 0.0;
-  CHECK_THROWS_WITH_AS(batchNorm(made, {}, {}, {}, {}, {.inplace = true, .act = Act::ReLU}), doctest::Contains("ReLU loses what it cuts"), ValueError);
+  CHECK_THROWS_WITH_AS(batchNorm(made, {}, {}, {}, {}, {.inplace = true, .act = Act::ReLU}),
+                       doctest::Contains("ReLU loses what it cuts"), ValueError);
   CHECK_THROWS_AS(batchNorm(made, {}, {}, {}, {}, {.inplace = true, .act = Act::LeakyReLU, .slope = 0}), ValueError);
   const Tensor w = leaf(draw({3}, 2, 1, 0.1, DType::F32));
   CHECK_THROWS_WITH_AS(batchNorm(x.to(DType::BF16), w, {}, {}, {}, inplace), doctest::Contains("bf16"), ValueError);
@@ -441,14 +463,19 @@ TEST_CASE("in place after two readers: the error names writer and reader") {
   const Tensor c = x * 2;
   const Tensor y = batchNorm(c, {}, {}, {}, {}, {.inplace = true});
   // The pre-activation residual block written wrongly: c is gone.
-  CHECK_THROWS_WITH_AS(y + c, doctest::Contains("[add] StateError: operand 1 was overwritten in place by batchNorm"), StateError);
+  CHECK_THROWS_WITH_AS(y + c, doctest::Contains("[add] StateError: operand 1 was overwritten in place by batchNorm"),
+                       StateError);
 
   const Tensor d = x * 2;
   const Tensor square = d * d;  // mul keeps d for its backward
   const Tensor z = batchNorm(d, {}, {}, {}, {}, {.inplace = true});
-  CHECK_THROWS_WITH_AS((square.sum() + z.sum()).backward(), doctest::Contains("[mul] StateError: an operand that its gradient needs was overwritten by batchNorm"), StateError);
+  CHECK_THROWS_WITH_AS(
+      (square.sum() + z.sum()).backward(),
+      doctest::Contains("[mul] StateError: an operand that its gradient needs was overwritten by batchNorm"),
+      StateError);
 
   // And the output of batchNorm itself, overwritten by the next one in place, is what the first needs.
   const Tensor first = batchNorm(x * 2, {}, {}, {}, {}, {.inplace = true});
-  CHECK_THROWS_WITH_AS(batchNorm(first, {}, {}, {}, {}, {.inplace = true}), doctest::Contains("batchNorm, which made it, needs it in its own backward"), StateError);
+  CHECK_THROWS_WITH_AS(batchNorm(first, {}, {}, {}, {}, {.inplace = true}),
+                       doctest::Contains("batchNorm, which made it, needs it in its own backward"), StateError);
 }

@@ -37,7 +37,8 @@ struct Plain {
   i64 n, channels, inner;
   Values mean, var, invstd;
 
-  Plain(const Values& x, const Shape& shape) : n(shape[0]), channels(shape[1]), inner(numel(shape) / std::max<i64>(1, n * channels)) {
+  Plain(const Values& x, const Shape& shape)
+      : n(shape[0]), channels(shape[1]), inner(numel(shape) / std::max<i64>(1, n * channels)) {
     for (i64 c = 0; c < channels; ++c) {
       double sum = 0, squares = 0;
       each(c, [&](std::size_t i) { sum += x[i]; });
@@ -48,7 +49,8 @@ struct Plain {
       invstd.push_back(1 / std::sqrt(var.back() + 1e-5));
     }
   }
-  template <class F> void each(i64 c, F&& f) const {
+  template <class F>
+  void each(i64 c, F&& f) const {
     for (i64 i = 0; i < n; ++i) {
       for (i64 k = 0; k < inner; ++k) f(index((i * channels + c) * inner + k));
     }
@@ -61,14 +63,17 @@ struct Plain {
   Values forward(const Values& x, const Values& w, const Values& b, const FusedAct& act) const {
     Values y(x.size());
     for (i64 c = 0; c < channels; ++c) {
-      each(c, [&](std::size_t i) { y[i] = activate(w[index(c)] * (x[i] - mean[index(c)]) * invstd[index(c)] + b[index(c)], act); });
+      each(c, [&](std::size_t i) {
+        y[i] = activate(w[index(c)] * (x[i] - mean[index(c)]) * invstd[index(c)] + b[index(c)], act);
+      });
     }
     return y;
   }
   struct Grads {
     Values dx, dw, db;
   };
-  Grads backward(const Values& dy, const Values& x, const Values& w, const Values& b, const FusedAct& act, bool useBatch) const {
+  Grads backward(const Values& dy, const Values& x, const Values& w, const Values& b, const FusedAct& act,
+                 bool useBatch) const {
     Grads grads{Values(x.size()), {}, {}};
     const double m = static_cast<double>(n * inner);
     for (i64 ch = 0; ch < channels; ++ch) {
@@ -80,7 +85,8 @@ struct Plain {
         return act.kind == Kind::None || pre > 0 ? dy[i] : act.kind == Kind::Relu ? 0 : dy[i] * act.slope;
       };
       each(ch, [&](std::size_t i) { db += g(i), dw += g(i) * xh(i); });
-      each(ch, [&](std::size_t i) { grads.dx[i] = w[c] * invstd[c] * (useBatch ? g(i) - db / m - xh(i) * dw / m : g(i)); });
+      each(ch,
+           [&](std::size_t i) { grads.dx[i] = w[c] * invstd[c] * (useBatch ? g(i) - db / m - xh(i) * dw / m : g(i)); });
       grads.dw.push_back(dw);
       grads.db.push_back(db);
     }
@@ -112,9 +118,9 @@ NDArray invstdOf(const NDArray& var) {
   return NDArray::from<double>(values, var.shape());
 }
 
-const std::vector<Shape> shapes = {{2, 1},         {37, 3},       {5, 16},       {300, 17},       {9, 4, 7},     {3, 100, 11},
-                                   {4, 3, 6, 5},   {2, 16, 9, 9}, {2, 33, 5, 5}, {3, 130, 2, 4}, {2, 8, 3, 4, 5}, {1, 1, 1, 700},
-                                   {40, 257, 2, 2}, {64, 12, 8, 8}};
+const std::vector<Shape> shapes = {{2, 1},          {37, 3},        {5, 16},         {300, 17},     {9, 4, 7},
+                                   {3, 100, 11},    {4, 3, 6, 5},   {2, 16, 9, 9},   {2, 33, 5, 5}, {3, 130, 2, 4},
+                                   {2, 8, 3, 4, 5}, {1, 1, 1, 700}, {40, 257, 2, 2}, {64, 12, 8, 8}};
 const std::vector<FusedAct> acts = {{}, {Kind::Relu, 0}, {Kind::LeakyRelu, 0.2}};
 
 }  // namespace
@@ -146,7 +152,7 @@ TEST_CASE("the variance stays right at a mean of 1e4 standard deviations, and y 
     const Values rounded = x.to(DType::F64).toVector<double>();
     const Plain plain(rounded, shape);
     const BatchStatistics statistics = batchStatistics(x);
-    CHECK(difference(statistics.var, plain.var) < 1e-5);    // the bound asked for is 1e-4
+    CHECK(difference(statistics.var, plain.var) < 1e-5);     // the bound asked for is 1e-4
     CHECK(difference(statistics.mean, plain.mean) < 1e-10);  // far below one f32 step of the mean
     const NDArray y = normalize(x, statistics.mean, invstdOf(statistics.var), {}, {}, {});
     const Values expected = plain.forward(rounded, Values(index(channels), 1), Values(index(channels), 0), {});
@@ -224,12 +230,15 @@ TEST_CASE("normalising agrees with the formula for every activation, order and t
           const Values values = x.to(DType::F64).toVector<double>();
           const Plain plain(values, shape);
           const DType parameters = dtype == DType::F64 ? DType::F64 : DType::F32;
-          const NDArray y = normalize(x, NDArray::from<double>(plain.mean, {channels}), NDArray::from<double>(plain.invstd, {channels}),
+          const NDArray y = normalize(x, NDArray::from<double>(plain.mean, {channels}),
+                                      NDArray::from<double>(plain.invstd, {channels}),
                                       arrayOf(w, {channels}, parameters), arrayOf(b, {channels}, parameters), act);
           CHECK((y.shape() == shape));
           CHECK(y.dtype() == dtype);
           CHECK(y.isDense(MemoryOrder::ChannelsLast));
-          const double tolerance = dtype == DType::F64 ? 1e-14 : dtype == DType::F32 ? 1e-6 : 4e-3;  // of bf16: half a step
+          const double tolerance = dtype == DType::F64   ? 1e-14
+                                   : dtype == DType::F32 ? 1e-6
+                                                         : 4e-3;  // of bf16: half a step
           CHECK(difference(y, plain.forward(values, w, b, act)) < tolerance);
         }
       }
@@ -266,11 +275,17 @@ TEST_CASE("the backward agrees with the formula for batch and fixed statistics")
           const Plain plain(xs, shape);
           const Plain::Grads expected = plain.backward(dys, xs, w, b, act, useBatch);
           const DType parameters = dtype == DType::F64 ? DType::F64 : DType::F32;
-          const BatchNormSaved saved{x, {}, NDArray::from<double>(plain.mean, {channels}), NDArray::from<double>(plain.invstd, {channels}),
-                                     arrayOf(w, {channels}, parameters), arrayOf(b, {channels}, parameters), act};
+          const BatchNormSaved saved{x,
+                                     {},
+                                     NDArray::from<double>(plain.mean, {channels}),
+                                     NDArray::from<double>(plain.invstd, {channels}),
+                                     arrayOf(w, {channels}, parameters),
+                                     arrayOf(b, {channels}, parameters),
+                                     act};
           const BatchNormSums sums = batchNormSums(dy, saved);
           const NDArray dx = batchNormInputGrad(dy, saved, useBatch ? sums : BatchNormSums{}, numel(shape) / channels);
-          // Sums of a few thousand f32 products. The terms of dx may cancel (two rows leave nothing): their scale counts.
+          // Sums of a few thousand f32 products. The terms of dx may cancel (two rows leave nothing): their scale
+          // counts.
           const double terms = largest(plain.backward(dys, xs, w, b, act, false).dx);
           const double tolerance = dtype == DType::F64 ? 1e-12 : 2e-5;
           CHECK(difference(sums.g, expected.db) < tolerance);
@@ -306,7 +321,8 @@ TEST_CASE("the backward rebuilds the input from the output where the forward ove
       const BatchStatistics statistics = batchStatistics(x);
       const NDArray invstd = invstdOf(statistics.var);
       const NDArray y = normalize(x, statistics.mean, invstd, gamma, beta, act);
-      const BatchNormSaved kept{x, {}, statistics.mean, invstd, gamma, beta, act}, rebuilt{{}, y, statistics.mean, invstd, gamma, beta, act};
+      const BatchNormSaved kept{x, {}, statistics.mean, invstd, gamma, beta, act},
+          rebuilt{{}, y, statistics.mean, invstd, gamma, beta, act};
       const BatchNormSums a = batchNormSums(dy, kept), b = batchNormSums(dy, rebuilt);
       const double tolerance = dtype == DType::F64 ? 1e-12 : 1e-5;
       CHECK(difference(b.g, a.g.toVector<double>()) < tolerance);
@@ -318,7 +334,8 @@ TEST_CASE("the backward rebuilds the input from the output where the forward ove
 }
 
 TEST_CASE("empty and ill-formed inputs are errors in words, not crashes") {
-  CHECK_THROWS_WITH_AS(batchStatistics(NDArray::empty({0, 3, 4, 4})), doctest::Contains("[batchNorm] ValueError: no elements"), ValueError);
+  CHECK_THROWS_WITH_AS(batchStatistics(NDArray::empty({0, 3, 4, 4})),
+                       doctest::Contains("[batchNorm] ValueError: no elements"), ValueError);
   CHECK_THROWS_AS(batchStatistics(NDArray::zeros({4})), ShapeError);
   CHECK_THROWS_AS(batchStatistics(NDArray::zeros({4, 0, 2})), ShapeError);
   CHECK_THROWS_AS(batchStatistics(NDArray::zeros({4, 2}, DType::I32)), DtypeError);

@@ -18,7 +18,8 @@ using Values = std::vector<double>;
 
 Tensor draw(const Shape& shape, u64 stream, double mean = 0, double std = 1) {
   Values values;
-  for (i64 i = 0; i < numel(shape); ++i) values.push_back(mean + std * random::normal({13, stream, 0}, static_cast<u64>(i)));
+  for (i64 i = 0; i < numel(shape); ++i)
+    values.push_back(mean + std * random::normal({13, stream, 0}, static_cast<u64>(i)));
   return Tensor::of<double>(values, shape).to(DType::F32);
 }
 
@@ -54,7 +55,8 @@ TEST_CASE("the running statistics follow initFactor and minFactor over the batch
   };
   const Schedule schedules[] = {
       {{}, {1, 1 / 2.0, 1 / 3.0, 1 / 4.0, 1 / 5.0, 1 / 6.0, 1 / 7.0, 1 / 8.0, 1 / 9.0, 0.1, 0.1, 0.1}},
-      {{.minFactor = 0.0}, {1, 1 / 2.0, 1 / 3.0, 1 / 4.0, 1 / 5.0, 1 / 6.0, 1 / 7.0, 1 / 8.0, 1 / 9.0, 1 / 10.0, 1 / 11.0}},
+      {{.minFactor = 0.0},
+       {1, 1 / 2.0, 1 / 3.0, 1 / 4.0, 1 / 5.0, 1 / 6.0, 1 / 7.0, 1 / 8.0, 1 / 9.0, 1 / 10.0, 1 / 11.0}},
       {{.initFactor = 0.5, .minFactor = 0.2}, {0.5, 0.25, 0.2, 0.2}},
       {{.momentum = 0.9}, {1 - 0.9, 1 - 0.9, 1 - 0.9}},
       {{.factorWeighs = nn::FactorWeighs::Old}, {0, 1 / 2.0, 2 / 3.0, 3 / 4.0}},
@@ -90,7 +92,8 @@ TEST_CASE("without a floor the factors give the plain mean over all batches") {
     const Values mean = statistics(x).first;
     for (std::size_t c = 0; c < 2; ++c) sum[c] += mean[c];
   }
-  for (std::size_t c = 0; c < 2; ++c) CHECK(valuesOf(norm.runningMean)[c] == doctest::Approx(sum[c] / 20).epsilon(1e-12));
+  for (std::size_t c = 0; c < 2; ++c)
+    CHECK(valuesOf(norm.runningMean)[c] == doctest::Approx(sum[c] / 20).epsilon(1e-12));
 }
 
 TEST_CASE("eval leaves the state bit for bit, twice the same") {
@@ -110,8 +113,8 @@ TEST_CASE("training output has mean beta and deviation gamma, also at a mean of 
   const Tensor y = norm(draw({16, 3, 20, 20}, 1, 1e4, 1));
   const auto [mean, var] = statistics(y);
   for (std::size_t c = 0; c < 3; ++c) {
-    CHECK(std::abs(mean[c]) < 1e-6);             // f32 rounding of 6400 values
-    CHECK(std::abs(var[c] - 1) < 1e-3);          // m/(m-1) and the same rounding
+    CHECK(std::abs(mean[c]) < 1e-6);     // f32 rounding of 6400 values
+    CHECK(std::abs(var[c] - 1) < 1e-3);  // m/(m-1) and the same rounding
   }
   // The reference rounds x to f32 first, as the layer saw it.
   CHECK(valuesOf(norm.runningMean)[0] == doctest::Approx(1e4).epsilon(1e-4));
@@ -126,8 +129,8 @@ TEST_CASE("the state has PyTorch's names, and the scale starts around one") {
   CHECK(names == std::vector<std::string>{"weight", "bias", "running_mean", "running_var", "num_batches_tracked"});
   double sum = 0, squares = 0;
   for (const double w : valuesOf(norm.weight)) sum += w, squares += (w - 1) * (w - 1);
-  CHECK(std::abs(sum / 400 - 1) < 0.002);                                    // 4 sigma of 0.01/sqrt(400)
-  CHECK(std::sqrt(squares / 400) == doctest::Approx(0.01).epsilon(0.15));    // 4 sigma of 1/sqrt(800)
+  CHECK(std::abs(sum / 400 - 1) < 0.002);                                  // 4 sigma of 0.01/sqrt(400)
+  CHECK(std::sqrt(squares / 400) == doctest::Approx(0.01).epsilon(0.15));  // 4 sigma of 1/sqrt(800)
   CHECK(valuesOf(nn::BatchNorm2D(5, {.sscale = 0}).weight) == Values(5, 1));
   CHECK(valuesOf(norm.bias) == Values(400, 0));
   CHECK(norm.numBatchesTracked.dtype() == DType::I64);
@@ -171,21 +174,26 @@ TEST_CASE("a batch that throws is no batch") {
   nn::BatchNorm2D norm(3);
   norm(draw({4, 3, 2, 2}, 1));
   const Values mean = valuesOf(norm.runningMean);
-  CHECK_THROWS_WITH_AS(norm(draw({4, 5, 2, 2}, 1)), doctest::Contains("[batchNorm] ShapeError: input has 5 channels, gamma expects 3"), ShapeError);
-  CHECK_THROWS_WITH_AS(norm(draw({4, 3}, 1)), doctest::Contains("[BatchNorm2D] ShapeError: expected [N, C, H, W], got [4, 3]"), ShapeError);
+  CHECK_THROWS_WITH_AS(norm(draw({4, 5, 2, 2}, 1)),
+                       doctest::Contains("[batchNorm] ShapeError: input has 5 channels, gamma expects 3"), ShapeError);
+  CHECK_THROWS_WITH_AS(norm(draw({4, 3}, 1)),
+                       doctest::Contains("[BatchNorm2D] ShapeError: expected [N, C, H, W], got [4, 3]"), ShapeError);
   CHECK_THROWS_WITH_AS(norm(draw({4, 3}, 1)), doctest::Contains("use BatchNorm1D"), ShapeError);
   CHECK_THROWS_AS(norm(draw({1, 3, 1, 1}, 1)), ValueError);
   norm(Tensor::empty({0, 3, 2, 2}));
   norm(Tensor::shapeOnly({4, 3, 2, 2}));
   CHECK(valuesOf(norm.runningMean) == mean);
   CHECK(norm.numBatchesTracked.item() == 1);
-  CHECK_THROWS_WITH_AS(nn::BatchNorm1D(3)(draw({4, 3, 2, 2}, 1)), doctest::Contains("expected [N, C] or [N, C, L], got [4, 3, 2, 2]"), ShapeError);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm1D(3)(draw({4, 3, 2, 2}, 1)),
+                       doctest::Contains("expected [N, C] or [N, C, L], got [4, 3, 2, 2]"), ShapeError);
   CHECK_THROWS_AS(nn::BatchNorm3D(3)(draw({4, 3, 2, 2}, 1)), ShapeError);
 }
 
 TEST_CASE("options that contradict each other are refused with the reason") {
   const auto make = [](const nn::BatchNormNDOptions& o) { nn::BatchNorm2D norm(3, o); };
-  CHECK_THROWS_WITH_AS(make({.initFactor = 1.0, .momentum = 0.9}), doctest::Contains("[BatchNorm2D] ValueError: momentum is given together with initFactor"), ValueError);
+  CHECK_THROWS_WITH_AS(make({.initFactor = 1.0, .momentum = 0.9}),
+                       doctest::Contains("[BatchNorm2D] ValueError: momentum is given together with initFactor"),
+                       ValueError);
   CHECK_THROWS_AS(make({.minFactor = 0.1, .momentum = 0.9}), ValueError);
   CHECK_THROWS_AS(make({.factorWeighs = nn::FactorWeighs::Old, .momentum = 0.9}), ValueError);
   CHECK_THROWS_AS(make({.epsilon = -1e-5}), ValueError);
@@ -204,9 +212,23 @@ TEST_CASE("options that contradict each other are refused with the reason") {
 TEST_CASE("arguments rebuild an equal layer") {
   const nn::BatchNormNDOptions all[] = {
       {},
-      {.epsilon = 1e-3, .initFactor = 0.5, .minFactor = 0.05, .factorWeighs = nn::FactorWeighs::Old, .varEstimator = VarEstimator::Biased, .useShift = false,
-       .fixGamma = true, .sscale = 0, .act = nn::Act::LeakyReLU, .slope = 0.2, .channelAxis = -1, .isTest = true},
-      {.momentum = 0.99, .affine = false, .useGlobalStats = GlobalStats::False, .trainableStatistics = true, .inplace = true},
+      {.epsilon = 1e-3,
+       .initFactor = 0.5,
+       .minFactor = 0.05,
+       .factorWeighs = nn::FactorWeighs::Old,
+       .varEstimator = VarEstimator::Biased,
+       .useShift = false,
+       .fixGamma = true,
+       .sscale = 0,
+       .act = nn::Act::LeakyReLU,
+       .slope = 0.2,
+       .channelAxis = -1,
+       .isTest = true},
+      {.momentum = 0.99,
+       .affine = false,
+       .useGlobalStats = GlobalStats::False,
+       .trainableStatistics = true,
+       .inplace = true},
       {.useGlobalStats = GlobalStats::True, .freeze = true},
       {.trackRunningStats = false},
   };
