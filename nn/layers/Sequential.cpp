@@ -15,7 +15,8 @@ Args Sequential::args() const {
   for (std::size_t i = 0; i < childCount(); ++i) {
     Value entry = Value::object();
     entry.set("name", child(i).name());
-    for (const auto& [key, value] : child(i).architecture().members()) entry.set(key, value);
+    const Value architecture = child(i).architecture();
+    for (const auto& [key, value] : architecture.members()) entry.set(key, value);
     layers.push(std::move(entry));
   }
   Args args = Args::object();
