@@ -52,8 +52,11 @@ Tensor forLeaf(Tensor gradient, const TensorImpl& leaf, bool createGraph) {
 Tensor runHook(const GradientHook& hook, const Tensor& gradient, const char* op) {
   Tensor replaced = hook(gradient);
   if (!replaced.defined()) return gradient;
-  if (replaced.shape() != gradient.shape() || replaced.dtype() != gradient.dtype()) {
+  if (replaced.shape() != gradient.shape()) {
     throw ShapeError(op, "a gradient hook returned " + toString(replaced.shape()) + " for a gradient of " + toString(gradient.shape()));
+  }
+  if (replaced.dtype() != gradient.dtype()) {
+    throw DtypeError(op, "a gradient hook returned " + std::string(name(replaced.dtype())) + " for a gradient of " + std::string(name(gradient.dtype())));
   }
   return replaced;
 }
@@ -118,7 +121,8 @@ class Engine {
   }
 
   void step(Node& node, Tensors& gradients) {
-    for (const auto& [output, hook] : node.hooks) {
+    const auto hooks = node.hooks;  // a hook may register another
+    for (const auto& [output, hook] : hooks) {
       if (gradients[output].defined()) gradients[output] = runHook(hook, gradients[output], node.op);
     }
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
@@ -128,7 +132,11 @@ class Engine {
       throw StateError("backward", "the graph was already freed: " + std::string(node.op) + " has no saved values left", {},
                        "pass {.retainGraph = true} to the first backward to walk the graph twice");
     }
-    Tensors results = node.backward(BackwardContext(node, gradients));
+    Tensors results;
+    {
+      const ResultsUnchecked unchecked;  // anomaly mode names this op, not those that its backward is written in
+      results = node.backward(BackwardContext(node, gradients));
+    }
     gradients.clear();
     if (!retain_) {
       node.backward = nullptr;
@@ -148,10 +156,14 @@ class Engine {
   static void check(const Node& node, std::size_t input, const Node::Edge& edge, const Tensor& gradient) {
     const Shape& shape = edge.leaf ? edge.leaf->array.shape() : edge.node->outputs[edge.output].shape;
     const DType dtype = edge.leaf ? edge.leaf->array.dtype() : edge.node->outputs[edge.output].dtype;
-    if (gradient.shape() != shape || gradient.dtype() != dtype) {
-      throw ShapeError(node.op, "the gradient of input " + std::to_string(input) + " is " + toString(gradient.shape()) + " " +
-                                    std::string(name(gradient.dtype())) + ", expected " + toString(shape) + " " + std::string(name(dtype)),
-                       {}, "return gradients of the inputs' shapes and types from the backward function");
+    const std::string which = "the gradient of input " + std::to_string(input) + " is ";
+    if (gradient.shape() != shape) {
+      throw ShapeError(node.op, which + toString(gradient.shape()) + ", expected " + toString(shape), {},
+                       "return gradients of the inputs' shapes from the backward function");
+    }
+    if (gradient.dtype() != dtype) {
+      throw DtypeError(node.op, which + std::string(name(gradient.dtype())) + ", expected " + std::string(name(dtype)), {},
+                       "return gradients of the inputs' types from the backward function");
     }
     if (AnomalyMode::enabled() && gradient.array().hasStorage() && !core::allFinite(gradient.array())) {
       throw NumericError(node.op, "the gradient of its input " + std::to_string(input) + " is the first with NaN or infinity",
@@ -162,7 +174,8 @@ class Engine {
   void finishLeaves() {
     for (TensorImpl* key : leafOrder_) {
       auto& [leaf, gradient] = leaves_[key];
-      for (const GradientHook& hook : leaf->hooks) gradient = runHook(hook, gradient, "leaf");
+      const auto hooks = leaf->hooks;
+      for (const GradientHook& hook : hooks) gradient = runHook(hook, gradient, "leaf");
       for (std::size_t i = 0; i < wanted_.size(); ++i) {
         if (wanted_[i].leaf == key) captured_[i] = gradient;
       }
@@ -199,8 +212,11 @@ Tensor startGradient(const Tensor& output, const Tensor& given) {
     }
     return Tensor::ones(output.shape(), output.dtype());
   }
-  if (given.shape() != output.shape() || given.dtype() != output.dtype()) {
+  if (given.shape() != output.shape()) {
     throw ShapeError("backward", "the given gradient is " + toString(given.shape()) + ", the tensor " + toString(output.shape()));
+  }
+  if (given.dtype() != output.dtype()) {
+    throw DtypeError("backward", "the given gradient is " + std::string(name(given.dtype())) + ", the tensor " + std::string(name(output.dtype())));
   }
   return given;
 }

@@ -1,6 +1,7 @@
 #include <ember/autograd/Op.h>
 
 #include <string>
+#include <utility>
 
 #include <ember/core/Error.h>
 #include <ember/core/Scope.h>
@@ -9,8 +10,10 @@
 namespace ember::autograd {
 namespace {
 
+thread_local bool resultsUnchecked = false;
+
 void checkFinite(const char* op, const core::NDArray& result) {
-  if (isFloating(result.dtype()) && !core::allFinite(result)) {
+  if (!resultsUnchecked && isFloating(result.dtype()) && !core::allFinite(result)) {
     throw NumericError(op, "the result is the first with NaN or infinity", {{"result", toString(result.shape())}},
                        "look at the operands of this op: a too large learning rate, a division by zero, a logarithm of zero");
   }
@@ -69,6 +72,9 @@ void checkFloating(const char* op, const Tensor& x, const char* nameX) {
   throw DtypeError(op, std::string(nameX) + " is " + std::string(name(x.dtype())) + ", expected f32 or f64", {{nameX, toString(x.shape())}},
                    "convert it with to(DType::F32)");
 }
+
+ResultsUnchecked::ResultsUnchecked() noexcept : before_(std::exchange(resultsUnchecked, true)) {}
+ResultsUnchecked::~ResultsUnchecked() { resultsUnchecked = before_; }
 
 Tensors record(const char* op, Operands operands, std::vector<core::NDArray> results, BackwardFn backward, SaveOutputs save) {
   auto node = std::make_shared<Node>(op);

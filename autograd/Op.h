@@ -40,6 +40,18 @@ Tensors record(const char* op, Operands, std::vector<core::NDArray> results, Bac
 /// Wraps results of an op that needs no node.
 Tensor wrap(const char* op, core::NDArray result);
 
+/// While it lives, anomaly mode does not look at results on this thread: the engine looks at whole gradients instead.
+class ResultsUnchecked {
+ public:
+  ResultsUnchecked() noexcept;
+  ~ResultsUnchecked();
+  ResultsUnchecked(const ResultsUnchecked&) = delete;
+  ResultsUnchecked& operator=(const ResultsUnchecked&) = delete;
+
+ private:
+  bool before_;
+};
+
 /// Runs an op of one output: checks operands, handles shape-only tensors, calls kernel() -> NDArray, records backward.
 /// Pass an empty lambda-less `nullptr` as backward for ops without gradient.
 template <class Kernel, class Backward>

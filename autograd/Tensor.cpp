@@ -33,6 +33,11 @@ template <class Draw> Tensor drawn(const Shape& shape, DType dtype, Draw&& draw)
   return Tensor(std::move(array));
 }
 
+// What is about to be read while `target` is written: a copy if the two share memory.
+core::NDArray readable(const core::NDArray& source, const core::NDArray& target) {
+  return source.storage() && source.storage() == target.storage() ? source.copy() : source;
+}
+
 }  // namespace
 
 Tensor::Tensor(core::NDArray array, bool requiresGrad) : impl_(std::make_shared<autograd::TensorImpl>()) {
@@ -108,8 +113,11 @@ Tensor& Tensor::setRequiresGrad(bool value) {
 
 void Tensor::setGrad(const Tensor& gradient) {
   autograd::TensorImpl& impl = checked(impl_, "setGrad");
-  if (gradient.defined() && (gradient.shape() != impl.array.shape() || gradient.dtype() != impl.array.dtype())) {
-    throw ShapeError("setGrad", "the gradient " + toString(gradient.shape()) + " does not fit the tensor " + toString(impl.array.shape()));
+  if (gradient.defined() && gradient.shape() != impl.array.shape()) {
+    throw ShapeError("setGrad", "the gradient is " + toString(gradient.shape()) + ", the tensor " + toString(impl.array.shape()));
+  }
+  if (gradient.defined() && gradient.dtype() != impl.array.dtype()) {
+    throw DtypeError("setGrad", "the gradient is " + std::string(name(gradient.dtype())) + ", the tensor " + std::string(name(impl.array.dtype())));
   }
   impl.grad = gradient;
 }
@@ -145,6 +153,12 @@ core::NDArray& Tensor::writable(const char* writer) {
     throw StateError(writer, "a leaf that requires a gradient is written in place while gradients are recorded", {}, "wrap the write in a NoGrad scope");
   }
   if (!impl.array.hasStorage()) throw StateError(writer, "the tensor " + toString(impl.array.shape()) + " has a shape but no storage");
+  for (int i = 0; i < impl.array.rank(); ++i) {
+    if (impl.array.strides()[i] == 0 && impl.array.size(i) > 1) {
+      throw StateError(writer, "the tensor is expanded: several of its elements are one place in memory", {{"tensor", toString(impl.array.shape())}},
+                       "write into clone() instead");
+    }
+  }
   impl.version = impl.array.storage()->written(writer);
   return impl.array;
 }
@@ -153,21 +167,24 @@ void Tensor::copy_(const Tensor& source, const char* writer) {
   if (source.shape() != shape()) {
     throw ShapeError(writer, "cannot copy " + toString(source.shape()) + " into " + toString(shape()));
   }
-  const core::NDArray from = source.array();
+  const core::NDArray from = readable(source.array(), impl_->array);
   core::copyInto(writable(writer), from, nullptr);
 }
 
 void Tensor::fill_(double value) { core::fill(writable("fill_"), value, nullptr); }
 
 void Tensor::add_(const Tensor& other) {
-  const core::NDArray source = other.array();
+  const core::NDArray source = readable(other.array(), array());  // array(): what is added to must be this handle's own value
   if (source.shape() != shape() || source.dtype() != dtype()) {
     throw ShapeError("add_", "cannot add " + core::describe("", source) + " in place to " + core::describe("", impl_->array));
   }
   core::addInPlace(writable("add_"), source, nullptr);
 }
 
-void Tensor::mul_(double factor) { core::scaleInPlace(writable("mul_"), factor, nullptr); }
+void Tensor::mul_(double factor) {
+  (void)array();  // as in add_
+  core::scaleInPlace(writable("mul_"), factor, nullptr);
+}
 
 void Tensor::setArray(core::NDArray array) {
   autograd::TensorImpl& impl = checked(impl_, "setArray");
