@@ -1,0 +1,112 @@
+#include "Run.h"
+
+#include <ember/core/io/Checkpoint.h>
+
+#include "Models.h"
+
+using namespace ember;
+
+namespace {
+
+/// Which of our models a saved architecture is.
+std::string modelOf(const Value& architecture, const std::string& file) {
+  for (const Recipe& recipe : recipes()) {
+    if (makeModel(recipe.model)->architecture() == architecture) return recipe.model;
+  }
+  throw IoError("fashion_mnist", file + " holds another net than this program's", {},
+                "give a file that this program saved");
+}
+
+/// The settings of a saved run, which the command line may repeat but not contradict. `pictures` counts the whole
+/// training set.
+Settings savedSettings(const std::string& file, const Options& options, i64 pictures) {
+  const io::Checkpoint saved = io::readCheckpoint(file);
+  if (saved.train.isNull() || saved.optimizer.isNull()) {
+    throw IoError("fashion_mnist", file + " holds a net but no run", {}, "give a file that this program saved");
+  }
+  const std::string model = modelOf(saved.model, file);
+  Settings settings{.recipe = *findRecipe(model)};
+  settings.recipe.epochs = saved.train.get<i64>("epochs");
+  settings.recipe.batchSize = saved.train.get<i64>({"data", "batch"});
+  settings.recipe.lr = saved.optimizer.get<double>("lr");
+  settings.seed = saved.train.get<u64>("seed");
+  settings.validation = saved.train.get<i64>({"data", "count"}) != pictures;
+
+  std::string conflicts;
+  const auto compare = [&](const char* flag, const auto& given, const auto& was) {
+    if (given && *given != was) conflicts += fmt::format("\n    {} {}, the run was begun with {}", flag, *given, was);
+  };
+  const i64 done = saved.train.get<i64>("epoch");
+  compare("--model", options.model, model);
+  // Fewer epochs than are done ask for nothing, which is no contradiction; others would bend the learning-rate
+  // schedule.
+  if (!options.epochs || *options.epochs > done) compare("--epochs", options.epochs, settings.recipe.epochs);
+  compare("--batch-size", options.batchSize, settings.recipe.batchSize);
+  compare("--lr", options.lr, settings.recipe.lr);
+  compare("--seed", options.seed, settings.seed);
+  if (options.validation && !settings.validation) conflicts += "\n    --validation, the run was begun without";
+  if (!conflicts.empty()) throw UsageError("the command line contradicts " + file + ":" + conflicts);
+  return settings;
+}
+
+Settings newSettings(const Options& options) {
+  Settings settings{.recipe = options.model ? *findRecipe(*options.model) : recipes().front()};
+  Recipe& recipe = settings.recipe;
+  recipe.epochs = options.epochs.value_or(recipe.epochs);
+  recipe.batchSize = options.batchSize.value_or(recipe.batchSize);
+  recipe.lr = options.lr.value_or(recipe.lr);
+  settings.seed = options.seed.value_or(settings.seed);
+  settings.validation = options.validation;
+  return settings;
+}
+
+}  // namespace
+
+Run::Run(const Options& options, const std::string& file) {
+  data::TensorDataset all = data::fashionMnist("train", {.dir = options.data});
+  settings_ = file.empty() ? newSettings(options) : savedSettings(file, options, all.size());
+  if (settings_.validation) {
+    const i64 heldOut = all.size() / 12;  // 5,000 of 60,000
+    auto parts = data::split(std::move(all), {all.size() - heldOut, heldOut});
+    train_ = std::make_unique<data::Subset>(std::move(parts[0]));
+    test_ = std::make_unique<data::Subset>(std::move(parts[1]));
+  } else {
+    train_ = std::make_unique<data::TensorDataset>(std::move(all));
+    test_ = std::make_unique<data::TensorDataset>(data::fashionMnist("test", {.dir = options.data}));
+  }
+
+  const Recipe& recipe = settings_.recipe;
+  ember::seed(settings_.seed);
+  net_ = makeModel(recipe.model);
+  sgd_ = std::make_unique<optim::SGD>(net_->namedParameters(),
+                                      optim::SGDOptions{.lr = recipe.lr,
+                                                        .momentum = recipe.momentum,
+                                                        .weightDecay = recipe.weightDecay,
+                                                        .nesterov = true,
+                                                        .groups = {{.pattern = "*.bias", .weightDecay = 0}}});
+  // Equal batches, unless there is not even one.
+  const bool dropLast = train_->size() >= recipe.batchSize;
+  const i64 batches = data::Loader(*train_, {.batchSize = recipe.batchSize, .dropLast = dropLast}).size();
+  trainer_ = std::make_unique<optim::Trainer>(
+      *net_, *sgd_, *train_,
+      optim::TrainerOptions{.epochs = recipe.epochs,
+                            .batchSize = recipe.batchSize,
+                            .seed = settings_.seed,
+                            .dropLast = dropLast,
+                            .schedule = optim::schedule::oneCycle({.steps = batches * recipe.epochs,
+                                                                   .warmUp = recipe.warmUp,
+                                                                   .startDivisor = recipe.startDivisor,
+                                                                   .finalDivisor = recipe.finalDivisor}),
+                            .labelSmoothing = recipe.labelSmoothing,
+                            .emaDecay = recipe.emaDecay,
+                            .transforms = augmentation(recipe)});
+  if (!file.empty()) trainer_->resume(file);
+}
+
+std::vector<float> Run::predict(i64 index) {
+  const NoGrad guard;
+  const optim::EmaScope averaged(trainer_->ema());
+  net_->eval();
+  const std::vector<i64> one{index};
+  return softmax((*net_)(test_->batch(one).images), 1).toVector<float>();
+}

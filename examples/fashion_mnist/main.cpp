@@ -1,0 +1,138 @@
+// Trains a CNN on Fashion-MNIST: progress, accuracy after each epoch, a report, a checkpoint to resume from; --help
+// lists the flags. test: --model small --epochs 2 --batch-size 64 --threads 1 --save run.json --json result.json test:
+// --resume run.json --epochs 1 test: --evaluate --resume run.json test: --predict 7 --resume run.json test: --model
+// resnet --epochs 1 --validation --save resnet.json test: --help
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include <ember/core/io/AtomicFile.h>
+
+#include "Interrupt.h"
+#include "Options.h"
+#include "Picture.h"
+#include "ProgressBar.h"
+#include "Report.h"
+#include "Run.h"
+
+using namespace ember;
+
+namespace {
+
+const char* testName(const Run& run) { return run.settings().validation ? "validation" : "test"; }
+
+void printReport(const Run& run, const optim::Evaluation& evaluation) {
+  const std::vector<std::string> names = run.test().classNames();
+  fmt::print("\n{}\n{}\n{} accuracy {:.2f} % on {} pictures\n", classTable(evaluation, names),
+             confusionMatrix(evaluation, names), testName(run), 100 * evaluation.accuracy, evaluation.samples);
+}
+
+void writeJson(const std::string& path, Run& run, const optim::Evaluation& evaluation, const ProgressBar& bar) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const Value result{{"model", run.settings().recipe.model},
+                     {"seed", Value::counter(run.settings().seed)},
+                     {"threads", threads()},
+                     {std::string(testName(run)) + "_accuracy", evaluation.accuracy},
+                     {std::string(testName(run)) + "_loss", evaluation.loss},
+                     {"epochs", run.trainer().epoch()},
+                     {"train_seconds", bar.trainSeconds()},
+                     {"images_per_second", bar.imagesPerSecond()},
+                     {"peak_rss_bytes", i64{usage.ru_maxrss} * 1024},
+                     {"parameters", run.net().parameterCount()}};
+  io::AtomicFile file(path, "fashion_mnist", false);
+  file.write(result.dumpReadable() + "\n");
+  file.commit();
+}
+
+/// Shows picture `index` of the test set and the three likeliest classes.
+int predict(Run& run, i64 index) {
+  if (index >= run.test().size()) {
+    throw UsageError(
+        fmt::format("--predict {}: the {} pictures are numbered 0 to {}", index, testName(run), run.test().size() - 1));
+  }
+  const auto truth = static_cast<std::size_t>(run.test().get(index).label.item());
+  const std::vector<std::string> names = run.test().classNames();
+  const bool colour = ::isatty(STDOUT_FILENO) == 1 && !std::getenv("NO_COLOR");
+  // Delivered pictures run from black to the white of a full byte; back to bytes for showing.
+  const Tensor delivered = run.test().get(index).image.select(0, 0);
+  const Tensor bytes = ((delivered - data::fashionMnistBlack) * (255 * 0.3530) + 0.5).to(DType::I64);
+  fmt::print("{}\npicture {}, in truth: {}\n\n{}", drawPicture(bytes, colour), index, names[truth],
+             drawChances(run.predict(index), names, 3));
+  return 0;
+}
+
+int train(Run& run, const Options& options) {
+  optim::Trainer& trainer = run.trainer();
+  const i64 epochs = run.settings().recipe.epochs;
+  if (trainer.finished() || options.epochs.value_or(epochs) <= trainer.epoch()) {
+    fmt::print("{} is trained for {} of {} epochs already; nothing to do\n", options.resume, trainer.epoch(), epochs);
+    return 0;
+  }
+  for (const std::string& path : {options.save, options.json}) {
+    if (!path.empty()) io::checkCanSave(path, "fashion_mnist");
+  }
+  fmt::print("{}: {} parameters; {} pictures to train with, {} to test; {} thread{}; seed {}\n",
+             run.settings().recipe.model, run.net().parameterCount(), run.train().size(), run.test().size(), threads(),
+             threads() == 1 ? "" : "s", run.settings().seed);
+
+  ProgressBar bar(trainer.totalSteps(), epochs);
+  optim::Evaluation evaluation;
+  trainer.beforeStep([&] { bar.beforeStep(); });
+  trainer.afterStep([&](const optim::StepInfo& info) { bar.afterStep(info); });
+  trainer.afterEpoch([&](const optim::EpochInfo& info) {
+    evaluation = trainer.evaluate(run.test());
+    bar.clear();
+    fmt::print("epoch {}/{}  {} accuracy {:.2f} %  loss {:.4f}  (training: {:.2f} %, {:.4f})\n", info.epoch + 1,
+               info.epochs, testName(run), 100 * evaluation.accuracy, evaluation.loss, 100 * info.accuracy,
+               info.meanLoss);
+    std::fflush(stdout);
+    trainer.save(options.save);
+  });
+
+  const Interrupt interrupt(trainer);
+  if (!trainer.run()) {
+    bar.clear();
+    trainer.save(options.save);
+    fmt::print("stopped by {} in epoch {} of {}; saved {}, continue with --resume {}\n",
+               Interrupt::signal() == SIGTERM ? "SIGTERM" : "Ctrl-C", trainer.epoch() + 1, epochs, options.save,
+               options.save);
+    return 128 + Interrupt::signal();
+  }
+  printReport(run, evaluation);
+  fmt::print("{} of training, {:.0f} images/s; saved {}\n", durationText(bar.trainSeconds()), bar.imagesPerSecond(),
+             options.save);
+  if (!options.json.empty()) writeJson(options.json, run, evaluation, bar);
+  return 0;
+}
+
+int start(const Options& options) {
+  if (options.threads) setThreads(static_cast<int>(*options.threads));
+  const bool onlyLook = options.evaluate || options.predict;
+  Run run(options, options.resume.empty() && onlyLook ? options.save : options.resume);
+  if (options.predict) return predict(run, *options.predict);
+  if (!options.evaluate) return train(run, options);
+  const optim::Evaluation evaluation = run.trainer().evaluate(run.test());
+  printReport(run, evaluation);
+  if (!options.json.empty()) writeJson(options.json, run, evaluation, ProgressBar(0, 0));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int exitCode = 0;
+  const std::optional<Options> options = parseOptions(argc, argv, exitCode);
+  if (!options) return exitCode;
+  try {
+    return start(*options);
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "fashion_mnist: {}\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 1;
+  }
+}
