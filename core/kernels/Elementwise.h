@@ -31,7 +31,7 @@ NDArray leakyRelu(const NDArray& x, double slope);
 NDArray reluBackward(const NDArray& dy, const NDArray& y);                    ///< dy where y > 0
 NDArray leakyReluBackward(const NDArray& dy, const NDArray& x, double slope);
 
-/// destination += source (same shape and dtype), in place; reports the write under `writer`.
+/// destination += source (same shape and dtype), in place; reports the write under `writer`, unless that is null (already reported).
 void addInPlace(NDArray& destination, const NDArray& source, const char* writer);
 /// destination *= factor, in place.
 void scaleInPlace(NDArray& destination, double factor, const char* writer);

@@ -56,27 +56,28 @@ template <class T> bool rangeFinite(const T* x, i64 begin, i64 end) {
 }  // namespace
 
 void addInPlace(NDArray& destination, const NDArray& source, const char* writer) {
-  checkSameType(writer, destination, source, "destination", "source");
+  const char* op = writer ? writer : "addInPlace";
+  checkSameType(op, destination, source, "destination", "source");
   if (destination.shape() != source.shape()) {
-    throw ShapeError(writer, "cannot add " + toString(source.shape()) + " to " + toString(destination.shape()) + " in place", {},
+    throw ShapeError(op, "cannot add " + toString(source.shape()) + " to " + toString(destination.shape()) + " in place", {},
                      "expand the source first");
   }
   const bool overlaps = destination.storage() == source.storage() &&
                         (destination.offset() != source.offset() || destination.strides() != source.strides());
   const NDArray from = overlaps ? source.copy() : alignedOperand(source, destination.shape(), destination.order());
   const auto nest = makeNest<3>(destination.shape(), {destination.strides(), destination.strides(), from.strides()});
-  dispatchNumbers(writer, destination, [&](auto zero) {
+  dispatchNumbers(op, destination, [&](auto zero) {
     using T = decltype(zero);
     T* to = destination.data<T>();
     const T* x = from.data<T>();
     forEachTile(nest, [&](const Tile<3>& tile) { mapTile(nest, tile, to, to, x, AddTo{}); });
   });
-  destination.storage()->written(writer);
+  if (writer) destination.storage()->written(writer);
 }
 
 void scaleInPlace(NDArray& destination, double factor, const char* writer) {
   const auto nest = makeNest<1>(destination.shape(), {destination.strides()});
-  dispatchNumbers(writer, destination, [&](auto zero) {
+  dispatchNumbers(writer ? writer : "scaleInPlace", destination, [&](auto zero) {
     using T = decltype(zero);
     T* data = destination.data<T>();
     const Scale scale{factor};
@@ -94,7 +95,7 @@ void scaleInPlace(NDArray& destination, double factor, const char* writer) {
       }
     });
   });
-  destination.storage()->written(writer);
+  if (writer) destination.storage()->written(writer);
 }
 
 bool allFinite(const NDArray& x) {

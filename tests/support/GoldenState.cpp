@@ -28,6 +28,7 @@ std::string loadState(nn::Module& module, const Json& state) {
   nn::Parameters all = stateOf(module);
   const std::string text = namesDifference(all, state);
   if (!text.empty()) return text;
+  const NoGrad guard;
   for (nn::Parameter& p : all) p.tensor.copy_(tensorOf(state.at(p.name)));
   return {};
 }
