@@ -297,18 +297,38 @@ TEST_CASE("the backward agrees with the formula for batch and fixed statistics")
   }
 }
 
+TEST_CASE("the backward stays right at a mean of 1e4 standard deviations") {
+  const Shape shape{8, 3, 20, 20};
+  // Means between two f32 numbers: what rounding them takes away counts here.
+  const NDArray x = arrayOf(draw(numel(shape), 21, 10000.0004, 1.0), shape, DType::F32, MemoryOrder::ChannelsLast);
+  const NDArray dy = arrayOf(draw(numel(shape), 22, 0.5), shape, DType::F32, MemoryOrder::ChannelsLast);
+  const Values xs = x.to(DType::F64).toVector<double>(), dys = dy.to(DType::F64).toVector<double>();
+  const Values w(3, 1), b(3, 0);
+  const Plain plain(xs, shape);
+  for (const FusedAct& act : acts) {
+    const Plain::Grads expected = plain.backward(dys, xs, w, b, act, true);
+    const BatchNormSaved saved{
+        x, {}, NDArray::from<double>(plain.mean, {3}), NDArray::from<double>(plain.invstd, {3}), {}, {}, act};
+    const BatchNormSums sums = batchNormSums(dy, saved);
+    CHECK(difference(sums.gxh, expected.dw) < 2e-5);  // sums of 3200 f32 products
+    CHECK(difference(batchNormInputGrad(dy, saved, sums, 8 * 20 * 20), expected.dx) < 2e-5);
+  }
+}
+
 TEST_CASE("the mask of the backward is exactly where y is positive") {
   const Shape shape{16, 24, 20, 20};
-  const NDArray x = arrayOf(draw(numel(shape), 15), shape, DType::F32, MemoryOrder::ChannelsLast);
-  const BatchStatistics statistics = batchStatistics(x);
-  const NDArray invstd = invstdOf(statistics.var), beta = arrayOf(draw(24, 16), {24}, DType::F32);
-  const NDArray y = normalize(x, statistics.mean, invstd, {}, beta, acts[1]);
-  const BatchNormSaved saved{x, {}, statistics.mean, invstd, {}, beta, acts[1]};
-  const NDArray dx = batchNormInputGrad(NDArray::full(shape, 1.0), saved, {}, 1);
-  const std::vector<float> ys = y.toVector<float>(), dxs = dx.toVector<float>();
-  i64 wrong = 0;
-  for (std::size_t i = 0; i < ys.size(); ++i) wrong += (ys[i] > 0) != (dxs[i] > 0);
-  CHECK(wrong == 0);
+  for (const double center : {0.0, 10000.0004}) {
+    const NDArray x = arrayOf(draw(numel(shape), 15, center), shape, DType::F32, MemoryOrder::ChannelsLast);
+    const BatchStatistics statistics = batchStatistics(x);
+    const NDArray invstd = invstdOf(statistics.var), beta = arrayOf(draw(24, 16), {24}, DType::F32);
+    const NDArray y = normalize(x, statistics.mean, invstd, {}, beta, acts[1]);
+    const BatchNormSaved saved{x, {}, statistics.mean, invstd, {}, beta, acts[1]};
+    const NDArray dx = batchNormInputGrad(NDArray::full(shape, 1.0), saved, {}, 1);
+    const std::vector<float> ys = y.toVector<float>(), dxs = dx.toVector<float>();
+    i64 wrong = 0;
+    for (std::size_t i = 0; i < ys.size(); ++i) wrong += (ys[i] > 0) != (dxs[i] > 0);
+    CHECK(wrong == 0);
+  }
 }
 
 TEST_CASE("the backward rebuilds the input from the output where the forward overwrote it") {
