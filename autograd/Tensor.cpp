@@ -175,8 +175,10 @@ void Tensor::fill_(double value) { core::fill(writable("fill_"), value, nullptr)
 
 void Tensor::add_(const Tensor& other) {
   const core::NDArray source = readable(other.array(), array());  // array(): what is added to must be this handle's own value
-  if (source.shape() != shape() || source.dtype() != dtype()) {
-    throw ShapeError("add_", "cannot add " + core::describe("", source) + " in place to " + core::describe("", impl_->array));
+  if (source.shape() != shape()) throw ShapeError("add_", "cannot add " + toString(source.shape()) + " in place to " + toString(shape()));
+  if (source.dtype() != dtype()) {
+    throw DtypeError("add_", "cannot add " + std::string(name(source.dtype())) + " in place to " + std::string(name(dtype())), {},
+                     "convert it with to()");
   }
   core::addInPlace(writable("add_"), source, nullptr);
 }
