@@ -178,6 +178,7 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
 }
 
 void PlannedLoad::commit() {
+  const NoGrad guard;
   for (auto& [tensor, array] : writes_) tensor.copy_(Tensor(array), op);
 }
 
