@@ -196,8 +196,18 @@ std::unique_ptr<Module> load(const std::string& path) {
     throw IoError(op, file + " holds a net that cannot be built here", {{"reason", error.headline()}},
                   "call nn::registerModule(NAME, factory) for types of your own, or build the net in code and load() the file into it");
   }
-  const auto isDouble = [](const io::CheckpointTensor& tensor) { return tensor.role == "param" && tensor.array.dtype() == DType::F64; };
-  if (std::any_of(checkpoint.tensors.begin(), checkpoint.tensors.end(), isDouble)) module->to(DType::F64);
+  // The architecture says nothing of types: each floating tensor takes that of the file (a net after to(DType::F64)).
+  const auto takeTypes = [&](const Parameters& tensors) {
+    for (const Parameter& p : tensors) {
+      for (const io::CheckpointTensor& saved : checkpoint.tensors) {
+        if (saved.name != p.name || (saved.role != "param" && saved.role != "buffer")) continue;
+        if (!isFloating(saved.array.dtype()) || !isFloating(p.tensor.dtype())) continue;
+        if (saved.array.dtype() != p.tensor.dtype()) Tensor(p.tensor).setArray(p.tensor.array().to(saved.array.dtype()));
+      }
+    }
+  };
+  takeTypes(module->namedParameters());
+  takeTypes(module->namedBuffers());
   PlannedLoad plan(checkpoint, *module, {.compareModel = false}, path);
   plan.commit();
   if (const Value* frozen = checkpoint.extra.find("frozen")) {
