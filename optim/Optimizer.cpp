@@ -164,6 +164,10 @@ void Optimizer::checkState(const Value& state) const {
   for (std::size_t i = 0; i < list.size(); ++i) {
     const std::string name = list[i].get<std::string>("name");
     if (name != parameters_[i].name) refuse("its parameter " + std::to_string(i) + " is \"" + name + "\", here \"" + parameters_[i].name + "\"");
+    for (const auto& [key, here] : {std::pair("lr", states_[i].lr), std::pair("weight_decay", states_[i].weightDecay)}) {
+      const double saved = list[i].get<double>(key);
+      if (saved != here) refuse("the " + std::string(key) + " of \"" + name + "\" was " + Value(saved).dump() + ", here " + Value(here).dump());
+    }
     list[i].get<i64>("step");
   }
   state.get<i64>("step");

@@ -42,11 +42,11 @@ class Optimizer {
 
   /// "SGD": the row of Optim.def.
   virtual std::string typeName() const = 0;
-  /// {"type", "step", "options", "groups", "steps"}: all but the slots.
+  /// {"type", "step", "lr", "lr_factor", "options", "parameters": [{"name", "lr", "weight_decay", "step"}]}: all but the slots.
   Value state() const;
   /// Slots as "momentum/conv1.weight".
   nn::Parameters namedSlots() const;
-  /// Throws ValueError, before anything changes, unless `state` is of this type, options and parameter names.
+  /// Throws ValueError, before anything changes, unless `state` is of this type, with these options, parameter names and rates.
   void checkState(const Value& state) const;
   /// Takes over step counts and learning-rate factor of a checked state; slots are written by their handles.
   void restore(const Value& state);
@@ -66,7 +66,7 @@ class Optimizer {
   };
   virtual void update(const Chunk&, float) const = 0;
   virtual void update(const Chunk&, double) const = 0;
-  /// Options that must agree between a checkpoint and this optimiser (momentum, betas ...; learning rates may differ).
+  /// Options that must agree between a checkpoint and this optimiser (momentum, betas ...).
   virtual Value options() const = 0;
 
   static void require(bool holds, const char* op, const char* what, double got);

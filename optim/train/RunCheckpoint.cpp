@@ -4,34 +4,30 @@
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
 #include <ember/core/io/Checkpoint.h>
+#include <ember/nn/Checkpoint.h>
 #include <ember/nn/Pattern.h>
 #include <ember/optim/train/Trainer.h>
 
-// A run in one file. Beside the net's own tensors stand the optimiser's slots as "optim/SLOT/PARAMETER" and the averages as
-// "ema/NAME"; everything else is in the header. Loading first compares all of it with what is here, then writes.
+// A run in one file: the net as save() writes it, the optimiser's slots as "optim/SLOT/PARAMETER", the averages as "ema/NAME";
+// everything else is in the header. Loading first compares all of it with what is here, then writes.
 
 namespace ember::optim {
 namespace {
 
-std::string roleOf(const std::string& name, const nn::Module& net) {
-  if (name.starts_with("ema/")) return "ema";
-  if (name.starts_with("optim/")) return "optim." + name.substr(6, name.find('/', 6) - 6);
-  for (const nn::Parameter& buffer : net.namedBuffers()) {
-    if (buffer.name == name) return "buffer";
-  }
-  return "param";
-}
-
 [[noreturn]] void refuse(const std::string& path, const std::string& what, const char* help) {
-  throw StateError("resume", what, {{"file", path}}, help);
+  throw StateError("resume", what, {{"file", path}, {"state", "nothing was changed"}}, help);
 }
 
-// Lists what is missing, unexpected or of another shape, all at once, before anything is written.
-void compareTensors(const std::string& path, const nn::Parameters& here, const io::Checkpoint& file) {
+// The tensors of the file that belong to the optimiser and the average, in the order of `here`. Lists all that is missing,
+// unexpected or of another shape at once.
+std::vector<core::NDArray> matching(const std::string& path, const nn::Parameters& here, const io::Checkpoint& file) {
   std::map<std::string, const io::CheckpointTensor*> stored;
-  for (const io::CheckpointTensor& tensor : file.tensors) stored[tensor.name] = &tensor;
+  for (const io::CheckpointTensor& tensor : file.tensors) {
+    if (tensor.role != "param" && tensor.role != "buffer") stored[tensor.name] = &tensor;
+  }
   Error::Details wrong;
   std::vector<std::string> names;
+  std::vector<core::NDArray> found;
   for (const nn::Parameter& p : here) {
     names.push_back(p.name);
     const auto entry = stored.find(p.name);
@@ -39,28 +35,28 @@ void compareTensors(const std::string& path, const nn::Parameters& here, const i
       wrong.emplace_back("missing", p.name);
       continue;
     }
-    const core::NDArray& array = entry->second->array;
-    if (array.shape() != p.tensor.shape() || array.dtype() != p.tensor.dtype()) {
-      wrong.emplace_back("differs", core::describe((p.name + ": file").c_str(), array) + ", here " + core::describe("", p.tensor.array()));
+    found.push_back(entry->second->array);
+    if (found.back().shape() != p.tensor.shape() || found.back().dtype() != p.tensor.dtype()) {
+      wrong.emplace_back("differs", core::describe((p.name + ": file").c_str(), found.back()) + ", here" + core::describe("", p.tensor.array()));
     }
     stored.erase(entry);
   }
   for (const auto& [name, tensor] : stored) wrong.emplace_back("unexpected", name + ", " + nn::nearestHint(name, names));
-  if (wrong.empty()) return;
+  if (wrong.empty()) return found;
   const std::size_t count = wrong.size();
   if (wrong.size() > 20) {
     wrong.resize(20);
     wrong.emplace_back("...", std::to_string(count - 20) + " more");
   }
   wrong.insert(wrong.begin(), {"file", path});
-  throw StateError("resume", std::to_string(count) + " tensors of the run do not fit; nothing was changed", wrong, "make net and optimiser as they were when the run was saved");
+  throw StateError("resume", std::to_string(count) + " tensors of the run do not fit; nothing was changed", wrong,
+                   "make net and optimiser as they were when the run was saved");
 }
 
 }  // namespace
 
-nn::Parameters Trainer::runTensors() const {
-  nn::Parameters list = net_.namedParameters();
-  for (const nn::Parameter& buffer : net_.namedBuffers()) list.push_back(buffer);
+nn::Parameters Trainer::slotsAndAverages() const {
+  nn::Parameters list;
   for (nn::Parameter& slot : optimizer_.namedSlots()) list.push_back({"optim/" + slot.name, slot.tensor, {}});
   if (ema_) {
     for (const nn::Parameter& average : ema_->averages()) list.push_back({"ema/" + average.name, average.tensor, {}});
@@ -71,10 +67,6 @@ nn::Parameters Trainer::runTensors() const {
 Value Trainer::position() const {
   Value streams = Value::object();
   for (const auto& [path, calls] : net_.streams()) streams.set(path, Value::counter(calls));
-  Value frozen = Value::array();
-  for (const nn::Parameter& p : net_.namedParameters()) {
-    if (!p.tensor.requiresGrad()) frozen.push(p.name);
-  }
   Value value{{"epoch", epoch_},
               {"epochs", options_.epochs},
               {"batch", batch_},
@@ -85,7 +77,6 @@ Value Trainer::position() const {
               {"seed", Value::counter(*options_.seed)},
               {"program_calls", Value::counter(random::programCalls())},
               {"streams", streams},
-              {"frozen", frozen},
               {"clip_norm", options_.clipNorm},
               {"label_smoothing", options_.labelSmoothing},
               {"data", {{"count", train_.size()}, {"batch", options_.batchSize}, {"shuffle", options_.shuffle}, {"drop_last", options_.dropLast}}}};
@@ -94,12 +85,14 @@ Value Trainer::position() const {
 }
 
 void Trainer::save(const std::string& path) {
-  io::Checkpoint checkpoint;
-  checkpoint.model = net_.architecture();
+  io::Checkpoint checkpoint = nn::checkpointOf(net_);
   checkpoint.train = position();
   checkpoint.optimizer = optimizer_.state();
   checkpoint.scheduler = options_.schedule.description();
-  for (const nn::Parameter& p : runTensors()) checkpoint.tensors.push_back({p.name, roleOf(p.name, net_), p.tensor.array()});
+  for (const nn::Parameter& p : slotsAndAverages()) {
+    const std::string role = p.name.starts_with("ema/") ? "ema" : "optim." + p.name.substr(6, p.name.find('/', 6) - 6);
+    checkpoint.tensors.push_back({p.name, role, p.tensor.array()});
+  }
   io::writeCheckpoint(path, checkpoint);
 }
 
@@ -110,9 +103,7 @@ void Trainer::resume(const std::string& path) {
   if (file.train.isNull() || file.optimizer.isNull()) {
     refuse(path, "the file holds a net but no run: it has no optimiser state", "load() takes the net's values from it; resume() needs a file of Trainer.save()");
   }
-  if (const std::string difference = firstDifference(net_.architecture(), file.model); !difference.empty()) {
-    refuse(path, "the saved net is another one: " + difference, "build the net as it was when the run was saved");
-  }
+  nn::PlannedLoad values(file, net_, {}, path);
   if (const std::string difference = firstDifference(options_.schedule.description(), file.scheduler); !difference.empty()) {
     refuse(path, "the saved schedule is another one: " + difference, "use the epochs, batch size and schedule of the saved run");
   }
@@ -135,22 +126,23 @@ void Trainer::resume(const std::string& path) {
   const double lossSum = file.train.get<double>("loss_sum_in_epoch");
   std::vector<std::pair<std::string, i64>> streams;
   for (const auto& [name, value] : file.train.at("streams").members()) streams.emplace_back(name, value.as<i64>());
-  const auto frozen = file.train.get<std::vector<std::string>>("frozen");
-  const nn::Parameters here = runTensors();
-  compareTensors(path, here, file);
+  std::vector<std::string> frozen;
+  if (const Value* names = file.extra.find("frozen")) frozen = names->as<std::vector<std::string>>();
+  const i64 averaged = ema_ ? file.train.get<i64>({"ema", "updates"}) : 0;
+  const nn::Parameters here = slotsAndAverages();
+  const std::vector<core::NDArray> stored = matching(path, here, file);
 
-  // Phase two: nothing below can fail.
+  // Phase two: nothing below can fail. setStreams checks its names first and is the first to write.
   net_.setStreams(streams);
+  values.commit();
   const NoGrad guard;
-  std::map<std::string, const io::CheckpointTensor*> stored;
-  for (const io::CheckpointTensor& tensor : file.tensors) stored[tensor.name] = &tensor;
-  for (nn::Parameter p : here) p.tensor.copy_(Tensor(stored.at(p.name)->array), "resume");
+  for (std::size_t i = 0; i < here.size(); ++i) Tensor(here[i].tensor).copy_(Tensor(stored[i]), "resume");
   for (nn::Parameter& p : net_.namedParameters()) {
     p.tensor.setRequiresGrad(std::find(frozen.begin(), frozen.end(), p.name) == frozen.end());
     p.tensor.zeroGrad();
   }
   optimizer_.restore(file.optimizer);
-  if (ema_) ema_->setUpdates(file.train.get<i64>({"ema", "updates"}));
+  if (ema_) ema_->setUpdates(averaged);
   ember::seed(seed);
   options_.seed = seed;
   random::setProgramCalls(calls);

@@ -94,7 +94,7 @@ class Trainer {
   void closeEpoch();
   void closeLoader();
   Value position() const;
-  nn::Parameters runTensors() const;
+  nn::Parameters slotsAndAverages() const;
 
   nn::Module& net_;
   Optimizer& optimizer_;
