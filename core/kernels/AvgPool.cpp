@@ -2,9 +2,9 @@
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/PoolWindows.h>
 
-// Forward and backward both gather: an output sums its window, an input sums the outputs that saw it. So every element is
-// written once, by one thread, in one order. Sums run over a row first and then over rows, which keeps the rounding error of
-// a global pool (thousands of terms) near that of one row.
+// Forward and backward both gather: an output sums its window, an input sums the outputs that saw it. So every element
+// is written once, by one thread, in one order. Sums run over a row first and then over rows, which keeps the rounding
+// error of a global pool (thousands of terms) near that of one row.
 
 namespace ember::core {
 namespace {
@@ -16,8 +16,8 @@ constexpr i64 lanes = 16;  // channels summed at a time, in registers: more woul
 
 /// sums[c] = scale · sum over the box of data, for `count` <= lanes channels.
 template <bool full, class T>
-[[gnu::always_inline]] inline void sumBox(const T* data, i64 count, i64 channels, const Windows& w, Range d, Range h, Range i, T scale,
-                                          T* __restrict sums) {
+[[gnu::always_inline]] inline void sumBox(const T* data, i64 count, i64 channels, const Windows& w, Range d, Range h,
+                                          Range i, T scale, T* __restrict sums) {
   const i64 n = full ? lanes : count;
   T total[lanes] = {};
   for (i64 z = d.begin; z < d.end; ++z) {
@@ -35,13 +35,15 @@ template <bool full, class T>
 
 /// One row of windows (n, od, oh); `area` is depth times height of a whole window, 0 if only real inputs count.
 template <class T>
-[[gnu::always_inline]] inline void averageRowOf(const T* x, T* y, const Windows& w, Range depth, Range height, i64 area) {
+[[gnu::always_inline]] inline void averageRowOf(const T* x, T* y, const Windows& w, Range depth, Range height,
+                                                i64 area) {
   for (i64 ow = 0; ow < w.out[2]; ++ow, y += w.channels) {
     const Range width = w.inputs(2, ow);
     const i64 count = area > 0 ? area * w.kernel[2] : depth.size() * height.size() * width.size();
     const T scale = T{1} / static_cast<T>(count);
     i64 c = 0;
-    for (; c + lanes <= w.channels; c += lanes) sumBox<true>(x + c, lanes, w.channels, w, depth, height, width, scale, y + c);
+    for (; c + lanes <= w.channels; c += lanes)
+      sumBox<true>(x + c, lanes, w.channels, w, depth, height, width, scale, y + c);
     if (c < w.channels) sumBox<false>(x + c, w.channels - c, w.channels, w, depth, height, width, scale, y + c);
   }
 }
@@ -52,20 +54,22 @@ EMBER_SIMD void averageRow(const double* x, double* y, const Windows& w, Range d
   averageRowOf(x, y, w, depth, height, area);
 }
 
-template <class T> void forward(const T* x, T* y, const Windows& w, bool countIncludePad) {
+template <class T>
+void forward(const T* x, T* y, const Windows& w, bool countIncludePad) {
   const i64 rowSize = w.out[2] * w.channels, area = w.kernel[0] * w.kernel[1];
   parallelFor(w.batch * w.out[0] * w.out[1], pooling::grainOf(rowSize * area * w.kernel[2]), [&](i64 begin, i64 end) {
     for (i64 row = begin; row < end; ++row) {
       const i64 n = row / (w.out[0] * w.out[1]), od = row / w.out[1] % w.out[0], oh = row % w.out[1];
-      averageRow(x + n * w.inSize() * w.channels, y + row * rowSize, w, w.inputs(0, od), w.inputs(1, oh), countIncludePad ? area : 0);
+      averageRow(x + n * w.inSize() * w.channels, y + row * rowSize, w, w.inputs(0, od), w.inputs(1, oh),
+                 countIncludePad ? area : 0);
     }
   });
 }
 
 /// One row of inputs (n, id, ih); `dy` is the image, `depth` and `height` the outputs that saw the row.
 template <class T>
-[[gnu::always_inline]] inline void backwardRowOf(const T* dy, T* __restrict dx, const Windows& w, Range depth, Range height,
-                                                 bool countIncludePad) {
+[[gnu::always_inline]] inline void backwardRowOf(const T* dy, T* __restrict dx, const Windows& w, Range depth,
+                                                 Range height, bool countIncludePad) {
   for (i64 i = 0; i < w.in[2]; ++i, dx += w.channels) {
     const Range width = w.outputs(2, i);
     for (i64 c = 0; c < w.channels; ++c) dx[c] = 0;
@@ -82,19 +86,23 @@ template <class T>
     }
   }
 }
-EMBER_SIMD void backwardRow(const float* dy, float* dx, const Windows& w, Range depth, Range height, bool countIncludePad) {
+EMBER_SIMD void backwardRow(const float* dy, float* dx, const Windows& w, Range depth, Range height,
+                            bool countIncludePad) {
   backwardRowOf(dy, dx, w, depth, height, countIncludePad);
 }
-EMBER_SIMD void backwardRow(const double* dy, double* dx, const Windows& w, Range depth, Range height, bool countIncludePad) {
+EMBER_SIMD void backwardRow(const double* dy, double* dx, const Windows& w, Range depth, Range height,
+                            bool countIncludePad) {
   backwardRowOf(dy, dx, w, depth, height, countIncludePad);
 }
 
-template <class T> void backward(const T* dy, T* dx, const Windows& w, bool countIncludePad) {
+template <class T>
+void backward(const T* dy, T* dx, const Windows& w, bool countIncludePad) {
   const i64 rowSize = w.in[2] * w.channels;
   parallelFor(w.batch * w.in[0] * w.in[1], pooling::grainOf(rowSize * 2), [&](i64 begin, i64 end) {
     for (i64 row = begin; row < end; ++row) {
       const i64 n = row / (w.in[0] * w.in[1]), id = row / w.in[1] % w.in[0], ih = row % w.in[1];
-      backwardRow(dy + n * w.outSize() * w.channels, dx + row * rowSize, w, w.outputs(0, id), w.outputs(1, ih), countIncludePad);
+      backwardRow(dy + n * w.outSize() * w.channels, dx + row * rowSize, w, w.outputs(0, id), w.outputs(1, ih),
+                  countIncludePad);
     }
   });
 }

@@ -26,7 +26,9 @@ namespace {
 
 const char* opName(const ConvGeometry& g) { return g.spatial == 1 ? "conv1d" : g.spatial == 3 ? "conv3d" : "conv2d"; }
 
-std::string layout(int spatial) { return spatial == 1 ? "[N, C, L]" : spatial == 3 ? "[N, C, D, H, W]" : "[N, C, H, W]"; }
+std::string layout(int spatial) {
+  return spatial == 1 ? "[N, C, L]" : spatial == 3 ? "[N, C, D, H, W]" : "[N, C, H, W]";
+}
 
 /// "3x5" of the first `spatial` entries.
 std::string joined(const std::array<i64, 3>& values, int spatial) {
@@ -40,8 +42,9 @@ void checkOptions(const ConvGeometry& g, const char* op) {
     for (int i = 0; i < g.spatial; ++i) {
       const i64 value = values[static_cast<std::size_t>(i)];
       if (value >= least) continue;
-      throw ValueError(op, std::string(what) + " is " + std::to_string(value) + ", must be at least " + std::to_string(least),
-                       {{what, joined(values, g.spatial)}});
+      throw ValueError(
+          op, std::string(what) + " is " + std::to_string(value) + ", must be at least " + std::to_string(least),
+          {{what, joined(values, g.spatial)}});
     }
   };
   atLeast("stride", g.stride, 1);
@@ -51,26 +54,31 @@ void checkOptions(const ConvGeometry& g, const char* op) {
   if (g.groups < 1) throw ValueError(op, "groups is " + std::to_string(g.groups) + ", must be at least 1");
 }
 
-void checkChannels(const Shape& x, const Shape& w, const ConvGeometry& g, const char* op, const Error::Details& details) {
+void checkChannels(const Shape& x, const Shape& w, const ConvGeometry& g, const char* op,
+                   const Error::Details& details) {
   const auto divides = [&](const char* what, i64 count) {
     if (count % g.groups == 0) return;
-    throw ValueError(op, "groups = " + std::to_string(g.groups) + " does not divide the " + std::to_string(count) + " " + what,
-                     details, "choose a number of groups that divides input channels and filters alike");
+    throw ValueError(
+        op, "groups = " + std::to_string(g.groups) + " does not divide the " + std::to_string(count) + " " + what,
+        details, "choose a number of groups that divides input channels and filters alike");
   };
   divides("input channels", x[1]);
   divides("filters", w[0]);
   const i64 expected = checkedMul(w[1], g.groups);
   if (x[1] != expected) {
-    throw ShapeError(op, "input has " + std::to_string(x[1]) + " channels, filters expect " + std::to_string(expected), details,
-                     "build the layer with " + std::to_string(x[1]) + " input channels, or give it " + std::to_string(expected));
+    throw ShapeError(
+        op, "input has " + std::to_string(x[1]) + " channels, filters expect " + std::to_string(expected), details,
+        "build the layer with " + std::to_string(x[1]) + " input channels, or give it " + std::to_string(expected));
   }
 }
 
 void checkDtypes(const NDArray& a, const NDArray& b, const char* nameA, const char* nameB, const char* op) {
   const Error::Details details{{"first", describe(nameA, a)}, {"second", describe(nameB, b)}};
   if (a.dtype() != b.dtype()) {
-    throw DtypeError(op, std::string(nameA) + " is " + std::string(name(a.dtype())) + ", " + nameB + " is " +
-                             std::string(name(b.dtype())), details, "convert one of them with to()");
+    throw DtypeError(op,
+                     std::string(nameA) + " is " + std::string(name(a.dtype())) + ", " + nameB + " is " +
+                         std::string(name(b.dtype())),
+                     details, "convert one of them with to()");
   }
   if (a.dtype() != DType::F32 && a.dtype() != DType::F64) {
     throw DtypeError(op, "cannot compute in " + std::string(name(a.dtype())), details, "convert to f32 or f64");
@@ -116,14 +124,16 @@ EMBER_SIMD void addRows(double* total, double*, const double* rows, i64 count, i
   }
 }
 
-template <class T> void columnSums(const T* data, i64 rows, i64 width, T* sums) {
+template <class T>
+void columnSums(const T* data, i64 rows, i64 width, T* sums) {
   // Pieces of a fixed size, whatever the thread count: so the sum does not depend on it.
   const i64 piece = std::max<i64>(256, (rows + 63) / 64), pieces = (rows + piece - 1) / piece;
   std::vector<double> totals(static_cast<std::size_t>(pieces * width));
   parallelFor(pieces, std::max<i64>(1, 16384 / std::max<i64>(1, piece * width)), [&](i64 begin, i64 end) {
     std::vector<T> partial(static_cast<std::size_t>(width));
     for (i64 i = begin; i < end; ++i) {
-      addRows(totals.data() + i * width, partial.data(), data + i * piece * width, std::min(piece, rows - i * piece), width);
+      addRows(totals.data() + i * width, partial.data(), data + i * piece * width, std::min(piece, rows - i * piece),
+              width);
     }
   });
   for (i64 j = 0; j < width; ++j) {
@@ -136,16 +146,17 @@ template <class T> void columnSums(const T* data, i64 rows, i64 width, T* sums) 
 }  // namespace
 
 Shape convShape(const Shape& x, const Shape& w, const ConvGeometry& g, const char* op) {
-  const Error::Details details{{"input", "x " + toString(x)},
-                               {"filters", "w " + toString(w) + (g.groups == 1 ? "" : "  groups = " + std::to_string(g.groups))}};
+  const Error::Details details{
+      {"input", "x " + toString(x)},
+      {"filters", "w " + toString(w) + (g.groups == 1 ? "" : "  groups = " + std::to_string(g.groups))}};
   const int rank = g.spatial + 2;
   if (x.rank() != rank) {
     throw ShapeError(op, "input has rank " + std::to_string(x.rank()) + ", expected " + layout(g.spatial), details,
                      x.rank() == rank - 1 ? "add a batch axis of size 1 with unsqueeze(0)" : "");
   }
   if (w.rank() != rank) {
-    throw ShapeError(op, "filters have rank " + std::to_string(w.rank()) + ", expected " + std::to_string(rank), details,
-                     "filters are [filters, input channels / groups, kernel sizes]");
+    throw ShapeError(op, "filters have rank " + std::to_string(w.rank()) + ", expected " + std::to_string(rank),
+                     details, "filters are [filters, input channels / groups, kernel sizes]");
   }
   checkOptions(g, op);
   checkChannels(x, w, g, op, details);
@@ -155,15 +166,17 @@ Shape convShape(const Shape& x, const Shape& w, const ConvGeometry& g, const cha
   bool fits = true;
   for (int i = 0; i < g.spatial; ++i) {
     const auto axis = static_cast<std::size_t>(i);
-    if (w[2 + i] < 1) throw ShapeError(op, "kernel size is " + std::to_string(w[2 + i]) + ", must be at least 1", details);
+    if (w[2 + i] < 1)
+      throw ShapeError(op, "kernel size is " + std::to_string(w[2 + i]) + ", must be at least 1", details);
     kernel[axis] = checkedAdd(checkedMul(w[2 + i] - 1, g.dilation[axis]), 1);
     padded[axis] = checkedAdd(x[2 + i], checkedAdd(g.padBefore[axis], g.padAfter[axis]));
     fits = fits && kernel[axis] <= padded[axis];
     y.push((padded[axis] - kernel[axis]) / g.stride[axis] + 1);
   }
   if (!fits) {
-    throw ShapeError(op, "kernel " + joined(kernel, g.spatial) + " is larger than the padded input " + joined(padded, g.spatial),
-                     details, "pad more, use a smaller kernel or dilation, or pool less before this layer");
+    throw ShapeError(
+        op, "kernel " + joined(kernel, g.spatial) + " is larger than the padded input " + joined(padded, g.spatial),
+        details, "pad more, use a smaller kernel or dilation, or pool less before this layer");
   }
   numel(y);  // throws if it overflows
   return y;
@@ -212,7 +225,8 @@ NDArray convBackwardWeights(const NDArray& dy, const NDArray& x, const Shape& wS
 }
 
 NDArray convBackwardBias(const NDArray& dy) {
-  if (dy.rank() < 2) throw ShapeError("conv", "gradient has rank " + std::to_string(dy.rank()) + ", expected [N, C, ...]");
+  if (dy.rank() < 2)
+    throw ShapeError("conv", "gradient has rank " + std::to_string(dy.rank()) + ", expected [N, C, ...]");
   checkDtypes(dy, dy, "dy", "dy", "conv");
   const ComputeScope scope;
   const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast);

@@ -25,8 +25,10 @@ std::string sizes(const Shape& shape) {
 void checkDtypes(const NDArray& a, const NDArray& b, const char* nameA, const char* nameB, const char* op) {
   const Error::Details details{{"left", describe(nameA, a)}, {"right", describe(nameB, b)}};
   if (a.dtype() != b.dtype()) {
-    throw DtypeError(op, std::string(nameA) + " is " + std::string(name(a.dtype())) + ", " + nameB + " is " +
-                             std::string(name(b.dtype())), details, "convert one of them with to()");
+    throw DtypeError(op,
+                     std::string(nameA) + " is " + std::string(name(a.dtype())) + ", " + nameB + " is " +
+                         std::string(name(b.dtype())),
+                     details, "convert one of them with to()");
   }
   if (a.dtype() != DType::F32 && a.dtype() != DType::F64) {
     throw DtypeError(op, "cannot compute in " + std::string(name(a.dtype())), details, "convert to f32 or f64");
@@ -58,9 +60,7 @@ i64 batchOf(const Shape& shape) {
 }
 
 /// x with all but the last two axes in one, if that needs no copy.
-std::optional<NDArray> oneBatchAxis(const NDArray& x) {
-  return x.viewAs({batchOf(x.shape()), x.size(-2), x.size(-1)});
-}
+std::optional<NDArray> oneBatchAxis(const NDArray& x) { return x.viewAs({batchOf(x.shape()), x.size(-2), x.size(-1)}); }
 
 /// [B.., M, K] as [B·M, K].
 std::optional<NDArray> asRows(const NDArray& x) { return x.viewAs({batchOf(x.shape()) * x.size(-2), x.size(-1)}); }
@@ -77,7 +77,8 @@ void addProduct(const MatrixView& a, const MatrixView& b, const NDArray& y) {
     return;
   }
   const int rank = y.rank();
-  const auto m = static_cast<blasint>(y.size(-2)), n = static_cast<blasint>(y.size(-1)), k = static_cast<blasint>(a.shape.back());
+  const auto m = static_cast<blasint>(y.size(-2)), n = static_cast<blasint>(y.size(-1)),
+             k = static_cast<blasint>(a.shape.back());
   const i64 batch = batchOf(y.shape());
   for (i64 item = 0; item < batch; ++item) {
     i64 offsetA = 0, offsetB = 0, rest = item;
@@ -87,9 +88,10 @@ void addProduct(const MatrixView& a, const MatrixView& b, const NDArray& y) {
       if (a.shape[axis] > 1) offsetA += index * a.strides[axis];
       if (b.shape[axis] > 1) offsetB += index * b.strides[axis];
     }
-    cblas_dgemm(CblasRowMajor, a.transposed() ? CblasTrans : CblasNoTrans, b.transposed() ? CblasTrans : CblasNoTrans, m, n, k, 1.0,
-                a.array.data<double>() + offsetA, static_cast<blasint>(a.leading()), b.array.data<double>() + offsetB,
-                static_cast<blasint>(b.leading()), 1.0, y.data<double>() + item * m * n, n);
+    cblas_dgemm(CblasRowMajor, a.transposed() ? CblasTrans : CblasNoTrans, b.transposed() ? CblasTrans : CblasNoTrans,
+                m, n, k, 1.0, a.array.data<double>() + offsetA, static_cast<blasint>(a.leading()),
+                b.array.data<double>() + offsetB, static_cast<blasint>(b.leading()), 1.0,
+                y.data<double>() + item * m * n, n);
   }
 }
 
@@ -136,9 +138,10 @@ Shape matmulShape(const Shape& a, const Shape& b, const char* op) {
   if (a.rank() == 0 || b.rank() == 0) throw ShapeError(op, "a scalar has no matrix product", {}, "multiply with *");
   const i64 inner = b.rank() == 1 ? b[0] : b[b.rank() - 2];
   if (a.back() != inner) {
-    throw ShapeError(op, "shapes cannot be multiplied (" + sizes(a) + " and " + sizes(b) + ")",
-                     {{"rule", "the last size of a, " + std::to_string(a.back()) + ", must equal " +
-                                   (b.rank() == 1 ? "the size of b, " : "the last but one of b, ") + std::to_string(inner)}});
+    throw ShapeError(
+        op, "shapes cannot be multiplied (" + sizes(a) + " and " + sizes(b) + ")",
+        {{"rule", "the last size of a, " + std::to_string(a.back()) + ", must equal " +
+                      (b.rank() == 1 ? "the size of b, " : "the last but one of b, ") + std::to_string(inner)}});
   }
   Shape batchA = a, batchB = b;
   for (int i = 0; i < std::min(2, a.rank()); ++i) batchA.erase(batchA.rank() - 1);
@@ -162,19 +165,23 @@ NDArray matmul(const NDArray& a, const NDArray& b) {
 NDArray linear(const NDArray& x, const NDArray& w, const NDArray& bias) {
   const Error::Details details{{"input", describe("x", x)}, {"weights", describe("w", w)}};
   if (x.rank() != 2 || w.rank() != 2) {
-    throw ShapeError("linear", "input has rank " + std::to_string(x.rank()) + " and weights rank " + std::to_string(w.rank()) +
-                                   ", expected 2 and 2", details, "flatten the input to [N, features]");
+    throw ShapeError("linear",
+                     "input has rank " + std::to_string(x.rank()) + " and weights rank " + std::to_string(w.rank()) +
+                         ", expected 2 and 2",
+                     details, "flatten the input to [N, features]");
   }
   if (x.size(1) != w.size(1)) {
-    throw ShapeError("linear", "input has " + std::to_string(x.size(1)) + " features, weights expect " + std::to_string(w.size(1)),
-                     details, "build the layer with " + std::to_string(x.size(1)) + " input features");
+    throw ShapeError(
+        "linear", "input has " + std::to_string(x.size(1)) + " features, weights expect " + std::to_string(w.size(1)),
+        details, "build the layer with " + std::to_string(x.size(1)) + " input features");
   }
   checkDtypes(x, w, "x", "w", "linear");
   const Shape yShape{x.size(0), w.size(0)};
   if (bias.defined()) {
     checkDtypes(x, bias, "x", "bias", "linear");
     if (bias.shape() != Shape{w.size(0)}) {
-      throw ShapeError("linear", "bias has shape " + toString(bias.shape()) + ", expected " + toString(Shape{w.size(0)}), details);
+      throw ShapeError(
+          "linear", "bias has shape " + toString(bias.shape()) + ", expected " + toString(Shape{w.size(0)}), details);
     }
   }
   const ComputeScope scope;

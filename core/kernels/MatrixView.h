@@ -3,8 +3,9 @@
 
 namespace ember::core {
 
-/// A batch of matrices [..., rows, columns] as BLAS and oneDNN want them: one of the last two strides is 1 and the other at
-/// least as large as that axis. `array` keeps the memory; sizes and strides may differ from its own for axes of size 1.
+/// A batch of matrices [..., rows, columns] as BLAS and oneDNN want them: one of the last two strides is 1 and the
+/// other at least as large as that axis. `array` keeps the memory; sizes and strides may differ from its own for axes
+/// of size 1.
 struct MatrixView {
   NDArray array;
   Shape shape;

@@ -5,8 +5,8 @@
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/PoolWindows.h>
 
-// Channels lie together, so the loops over them run over vectors. Forward: each window's pixels are compared one at a time
-// with the best so far. Backward: a thread owns whole images, or a block of channels of one image, so the sums of
+// Channels lie together, so the loops over them run over vectors. Forward: each window's pixels are compared one at a
+// time with the best so far. Backward: a thread owns whole images, or a block of channels of one image, so the sums of
 // overlapping windows need no atomics and their order is fixed.
 
 namespace ember::core {
@@ -15,11 +15,11 @@ namespace {
 using pooling::Range;
 using pooling::Windows;
 
-/// One row of windows (n, od, oh): `x` is the image, `y` and `index` the row. The best so far stays in y and index, in the first
-/// cache: with a block of channels in local arrays g++ 12 gives up vectors, and this is three times as fast.
+/// One row of windows (n, od, oh): `x` is the image, `y` and `index` the row. The best so far stays in y and index, in
+/// the first cache: with a block of channels in local arrays g++ 12 gives up vectors, and this is three times as fast.
 template <class T>
-[[gnu::always_inline]] inline void maxRowOf(const T* x, T* __restrict y, i32* __restrict index, const Windows& w, Range depth,
-                                            Range height) {
+[[gnu::always_inline]] inline void maxRowOf(const T* x, T* __restrict y, i32* __restrict index, const Windows& w,
+                                            Range depth, Range height) {
   const i64 channels = w.channels;
   for (i64 ow = 0; ow < w.out[2]; ++ow, y += channels, index += channels) {
     const Range width = w.inputs(2, ow);
@@ -51,12 +51,14 @@ EMBER_SIMD void maxRow(const double* x, double* y, i32* index, const Windows& w,
   maxRowOf(x, y, index, w, depth, height);
 }
 
-template <class T> void forward(const T* x, T* y, i32* index, const Windows& w) {
+template <class T>
+void forward(const T* x, T* y, i32* index, const Windows& w) {
   const i64 rowSize = w.out[2] * w.channels, taps = w.kernel[0] * w.kernel[1] * w.kernel[2];
   parallelFor(w.batch * w.out[0] * w.out[1], pooling::grainOf(rowSize * taps), [&](i64 begin, i64 end) {
     for (i64 row = begin; row < end; ++row) {
       const i64 n = row / (w.out[0] * w.out[1]), od = row / w.out[1] % w.out[0], oh = row % w.out[1];
-      maxRow(x + n * w.inSize() * w.channels, y + row * rowSize, index + row * rowSize, w, w.inputs(0, od), w.inputs(1, oh));
+      maxRow(x + n * w.inSize() * w.channels, y + row * rowSize, index + row * rowSize, w, w.inputs(0, od),
+             w.inputs(1, oh));
     }
   });
 }
@@ -73,7 +75,8 @@ struct Flat {
     blocks = (channels + block - 1) / block;
   }
   /// f(n, first channel, end channel) in parallel.
-  template <class F> void run(F&& f) const {
+  template <class F>
+  void run(F&& f) const {
     parallelFor(batch * blocks, pooling::grainOf(outputs * block), [&](i64 begin, i64 end) {
       for (i64 item = begin; item < end; ++item) {
         const i64 c = item % blocks * block;
@@ -83,7 +86,8 @@ struct Flat {
   }
 };
 
-template <class T> void backward(const T* dy, const i32* index, T* dx, const Flat& f) {
+template <class T>
+void backward(const T* dy, const i32* index, T* dx, const Flat& f) {
   f.run([&](i64 n, i64 begin, i64 end) {
     T* image = dx + n * f.inputs * f.channels;
     if (f.blocks == 1) {
@@ -98,7 +102,8 @@ template <class T> void backward(const T* dy, const i32* index, T* dx, const Fla
   });
 }
 
-template <class T> void gather(const T* x, const i32* index, T* y, const Flat& f) {
+template <class T>
+void gather(const T* x, const i32* index, T* y, const Flat& f) {
   f.run([&](i64 n, i64 begin, i64 end) {
     const T* image = x + n * f.inputs * f.channels;
     for (i64 p = 0; p < f.outputs; ++p) {
@@ -109,9 +114,11 @@ template <class T> void gather(const T* x, const i32* index, T* y, const Flat& f
 }
 
 void checkIndices(const NDArray& indices, const Shape& y, const Shape& x, const char* op) {
-  if (indices.dtype() != DType::I32) throw DtypeError(op, "indices are " + std::string(name(indices.dtype())) + ", must be i32");
+  if (indices.dtype() != DType::I32)
+    throw DtypeError(op, "indices are " + std::string(name(indices.dtype())) + ", must be i32");
   if (indices.shape() == y && y.rank() == x.rank() && y.rank() > 2 && y[0] == x[0] && y[1] == x[1]) return;
-  throw ShapeError(op, "indices " + toString(indices.shape()) + " don't belong to output " + toString(y) + " and input " + toString(x));
+  throw ShapeError(op, "indices " + toString(indices.shape()) + " don't belong to output " + toString(y) +
+                           " and input " + toString(x));
 }
 
 }  // namespace
@@ -141,7 +148,8 @@ NDArray maxPoolBackward(const NDArray& dy, const NDArray& indices, const Shape& 
   checkIndices(indices, dy.shape(), xShape, "maxPool");
   pooling::checkDtype(dy, "maxPool");
   const ComputeScope scope;
-  const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast), index = indices.contiguous(MemoryOrder::ChannelsLast);
+  const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast),
+                index = indices.contiguous(MemoryOrder::ChannelsLast);
   NDArray dx = NDArray::empty(xShape, dy.dtype(), MemoryOrder::ChannelsLast);
   const Flat flat(xShape, dy.shape());
   if (dx.numel() == 0) return dx;

@@ -15,7 +15,8 @@ std::string joined(const std::array<i64, 3>& values, int spatial) {
 
 void checkAtLeast(const char* op, const char* what, i64 value, i64 least) {
   if (value >= least) return;
-  throw ValueError(op, std::string(what) + " is " + std::to_string(value) + ", must be at least " + std::to_string(least));
+  throw ValueError(op,
+                   std::string(what) + " is " + std::to_string(value) + ", must be at least " + std::to_string(least));
 }
 
 }  // namespace
@@ -23,8 +24,8 @@ void checkAtLeast(const char* op, const char* what, i64 value, i64 least) {
 Shape poolShape(const Shape& x, const PoolGeometry& g, const char* op) {
   const Error::Details details{{"input", "x " + toString(x)}};
   if (x.rank() != g.spatial + 2) {
-    throw ShapeError(op, "input has rank " + std::to_string(x.rank()) + ", expected " + std::to_string(g.spatial + 2), details,
-                     "the input is [N, C] and " + std::to_string(g.spatial) + " spatial axes");
+    throw ShapeError(op, "input has rank " + std::to_string(x.rank()) + ", expected " + std::to_string(g.spatial + 2),
+                     details, "the input is [N, C] and " + std::to_string(g.spatial) + " spatial axes");
   }
   Shape y{x[0], x[1]};
   std::array<i64, 3> padded{};
@@ -36,17 +37,19 @@ Shape poolShape(const Shape& x, const PoolGeometry& g, const char* op) {
     checkAtLeast(op, "padding", g.pad[axis], 0);
     if (g.pad[axis] > g.kernel[axis] / 2) {
       throw ValueError(op,
-                       "padding " + std::to_string(g.pad[axis]) + " is more than half of kernel size " + std::to_string(g.kernel[axis]),
-                       details, "a window would lie in the padding alone; use at most " + std::to_string(g.kernel[axis] / 2));
+                       "padding " + std::to_string(g.pad[axis]) + " is more than half of kernel size " +
+                           std::to_string(g.kernel[axis]),
+                       details,
+                       "a window would lie in the padding alone; use at most " + std::to_string(g.kernel[axis] / 2));
     }
     padded[axis] = checkedAdd(x[2 + i], checkedMul(2, g.pad[axis]));
     fits = fits && x[2 + i] > 0 && g.kernel[axis] <= padded[axis];
     y.push((padded[axis] - g.kernel[axis]) / g.stride[axis] + 1);
   }
   if (!fits) {
-    throw ShapeError(op,
-                     "kernel " + joined(g.kernel, g.spatial) + " is larger than the padded input " + joined(padded, g.spatial),
-                     details, "use a smaller kernel, or pool less before this layer");
+    throw ShapeError(
+        op, "kernel " + joined(g.kernel, g.spatial) + " is larger than the padded input " + joined(padded, g.spatial),
+        details, "use a smaller kernel, or pool less before this layer");
   }
   numel(y);  // throws if it overflows
   return y;

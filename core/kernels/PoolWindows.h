@@ -47,7 +47,8 @@ inline std::string opName(const char* family, int spatial) { return family + std
 
 inline void checkDtype(const NDArray& x, const char* op) {
   if (x.dtype() == DType::F32 || x.dtype() == DType::F64) return;
-  throw DtypeError(op, "cannot pool " + std::string(name(x.dtype())), {{"input", describe("x", x)}}, "convert to f32 or f64");
+  throw DtypeError(op, "cannot pool " + std::string(name(x.dtype())), {{"input", describe("x", x)}},
+                   "convert to f32 or f64");
 }
 
 inline i64 grainOf(i64 workPerItem) { return std::max<i64>(1, 16384 / std::max<i64>(1, workPerItem)); }

@@ -1,6 +1,7 @@
 #include <ember/core/kernels/Conv.h>
 
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <numeric>
 #include <string>
@@ -20,14 +21,16 @@ using namespace ember::core;
 namespace {
 
 /// Values of `draw(i)` in logical order.
-template <class F> NDArray made(const Shape& shape, DType dtype, MemoryOrder order, F&& draw) {
+template <class F>
+NDArray made(const Shape& shape, DType dtype, MemoryOrder order, F&& draw) {
   std::vector<double> values;
   for (i64 i = 0; i < numel(shape); ++i) values.push_back(draw(static_cast<u64>(i)));
   return NDArray::from<double>(values, shape).to(dtype).contiguous(order);
 }
 
 /// Integers in [-3, 3]: every sum of products in these tests is an integer below 2^24, exact in f32 in any order.
-NDArray integers(const Shape& shape, u64 stream, DType dtype = DType::F32, MemoryOrder order = MemoryOrder::ChannelsLast) {
+NDArray integers(const Shape& shape, u64 stream, DType dtype = DType::F32,
+                 MemoryOrder order = MemoryOrder::ChannelsLast) {
   return made(shape, dtype, order, [&](u64 i) { return static_cast<double>(random::below({1, stream, 0}, i, 7)) - 3; });
 }
 NDArray normals(const Shape& shape, u64 stream, DType dtype = DType::F64) {
@@ -46,13 +49,13 @@ struct Problem {
   Shape y() const { return convShape(x, w, geometry, "test"); }
 };
 
-Problem problem(i64 n, i64 c, i64 k, const std::vector<i64>& in, const std::vector<i64>& kernel, i64 stride, i64 before, i64 after,
-                i64 dilation, i64 groups) {
+Problem problem(i64 n, i64 c, i64 k, const std::vector<i64>& in, const std::vector<i64>& kernel, i64 stride, i64 before,
+                i64 after, i64 dilation, i64 groups) {
   Problem p{{n, c}, {k, c / groups}, {}};
   for (const i64 size : in) p.x.push(size);
   for (const i64 size : kernel) p.w.push(size);
-  p.geometry = {static_cast<int>(in.size()), {stride, stride, stride}, {before, before, before}, {after, after, after},
-                {dilation, dilation, dilation}, groups};
+  p.geometry = {static_cast<int>(in.size()), {stride, stride, stride},       {before, before, before},
+                {after, after, after},       {dilation, dilation, dilation}, groups};
   return p;
 }
 
@@ -61,7 +64,8 @@ struct Results {
 };
 Results results(const Problem& p, ConvAlgorithm algorithm) {
   const UseAlgorithm use(algorithm);
-  const NDArray x = integers(p.x, 1), w = integers(p.w, 2, DType::F32, MemoryOrder::RowMajor), bias = integers({p.w[0]}, 3);
+  const NDArray x = integers(p.x, 1), w = integers(p.w, 2, DType::F32, MemoryOrder::RowMajor),
+                bias = integers({p.w[0]}, 3);
   const NDArray dy = integers(p.y(), 4);
   return {conv(x, w, bias, p.geometry).toVector<float>(), convBackwardData(dy, w, p.x, p.geometry).toVector<float>(),
           convBackwardWeights(dy, x, p.w, p.geometry).toVector<float>()};
@@ -91,7 +95,9 @@ std::string headlineOf(const std::function<void()>& f) {
   return "nothing thrown";
 }
 
-ConvGeometry padded(int spatial, i64 pad) { return {spatial, {1, 1, 1}, {pad, pad, pad}, {pad, pad, pad}, {1, 1, 1}, 1}; }
+ConvGeometry padded(int spatial, i64 pad) {
+  return {spatial, {1, 1, 1}, {pad, pad, pad}, {pad, pad, pad}, {1, 1, 1}, 1};
+}
 
 }  // namespace
 
@@ -99,7 +105,8 @@ TEST_CASE("the reference convolution is the formula") {
   const Problem p = problem(2, 4, 6, {7, 6}, {3, 2}, 2, 1, 2, 2, 2);
   const NDArray x = normals(p.x, 1), w = normals(p.w, 2).contiguous(), bias = normals({6}, 3);
   const NDArray y = conv(x, w, bias, p.geometry);
-  const auto xs = x.toVector<double>(), ws = w.toVector<double>(), bs = bias.toVector<double>(), ys = y.toVector<double>();
+  const auto xs = x.toVector<double>(), ws = w.toVector<double>(), bs = bias.toVector<double>(),
+             ys = y.toVector<double>();
   std::size_t next = 0;
   for (i64 n = 0; n < 2; ++n) {
     for (i64 k = 0; k < 6; ++k) {
@@ -138,7 +145,8 @@ TEST_CASE("direct kernels and reference agree bit for bit on small integers, in 
     CHECK(direct.dw == reference.dw);
     ++cases;
   };
-  const std::vector<std::vector<i64>> channels{{1, 5, 1}, {3, 8, 1}, {5, 7, 1}, {16, 32, 1}, {4, 6, 2}, {6, 6, 6}, {32, 32, 2}, {16, 16, 16}};
+  const std::vector<std::vector<i64>> channels{{1, 5, 1}, {3, 8, 1}, {5, 7, 1},   {16, 32, 1},
+                                               {4, 6, 2}, {6, 6, 6}, {32, 32, 2}, {16, 16, 16}};
   for (const auto& c : channels) {
     for (const i64 stride : {1, 2, 3}) {
       for (const i64 dilation : {1, 2}) {
@@ -168,14 +176,16 @@ TEST_CASE("Winograd stays within 2e-6 relative rms of f64") {
     const UseAlgorithm use(ConvAlgorithm::Winograd);
     CHECK(relativeRms(conv(x32, w32, none, p.geometry), conv(x, w, none, p.geometry)) < 2e-6);
     CHECK(relativeRms(convBackwardData(dy32, w32, p.x, p.geometry), convBackwardData(dy, w, p.x, p.geometry)) < 2e-6);
-    CHECK(relativeRms(convBackwardWeights(dy32, x32, p.w, p.geometry), convBackwardWeights(dy, x, p.w, p.geometry)) < 2e-6);
+    CHECK(relativeRms(convBackwardWeights(dy32, x32, p.w, p.geometry), convBackwardWeights(dy, x, p.w, p.geometry)) <
+          2e-6);
   }
 }
 
 TEST_CASE("Winograd in pieces of a batch equals the direct kernels") {
   const Problem p = problem(41, 16, 64, {32, 32}, {3, 3}, 1, 1, 1, 1, 1);  // 13 MB: unequal pieces of 21 and 20 images
   const auto cheap = [](const Shape& shape, u64 step) {
-    return made(shape, DType::F32, MemoryOrder::ChannelsLast, [&](u64 i) { return static_cast<double>(i * step % 1009) / 504.5 - 1; });
+    return made(shape, DType::F32, MemoryOrder::ChannelsLast,
+                [&](u64 i) { return static_cast<double>(i * step % 1009) / 504.5 - 1; });
   };
   const NDArray x = cheap(p.x, 389), w = normals(p.w, 2, DType::F32).contiguous(), dy = cheap(p.y(), 577);
   const NDArray bias = normals({64}, 4, DType::F32);
@@ -192,8 +202,9 @@ TEST_CASE("Winograd in pieces of a batch equals the direct kernels") {
 TEST_CASE("backward data and backward weights are the adjoints of the convolution") {
   for (const DType dtype : {DType::F64, DType::F32}) {
     const double tolerance = dtype == DType::F64 ? 1e-12 : 1e-4;  // sums of up to 10^4 terms with cancellation
-    for (const Problem& p : {problem(2, 6, 4, {11}, {3}, 2, 1, 0, 2, 2), problem(2, 3, 5, {9, 8}, {3, 3}, 2, 1, 2, 1, 1),
-                             problem(2, 4, 4, {5, 6, 4}, {3, 2, 2}, 1, 1, 1, 1, 4), problem(2, 32, 32, {9, 9}, {3, 3}, 1, 1, 1, 1, 1)}) {
+    for (const Problem& p :
+         {problem(2, 6, 4, {11}, {3}, 2, 1, 0, 2, 2), problem(2, 3, 5, {9, 8}, {3, 3}, 2, 1, 2, 1, 1),
+          problem(2, 4, 4, {5, 6, 4}, {3, 2, 2}, 1, 1, 1, 1, 4), problem(2, 32, 32, {9, 9}, {3, 3}, 1, 1, 1, 1, 1)}) {
       const NDArray x = normals(p.x, 1, dtype), w = normals(p.w, 2, dtype), dy = normals(p.y(), 3, dtype);
       const double forward = dot(conv(x, w, {}, p.geometry), dy);
       CHECK(dot(x, convBackwardData(dy, w, p.x, p.geometry)) == doctest::Approx(forward).epsilon(tolerance));
@@ -227,12 +238,14 @@ TEST_CASE("memory order and strides of the operands don't change a bit of the re
     const NDArray swapped = w.transpose(0, 1).copy().contiguous().transpose(0, 1);
     CHECK_FALSE(swapped.isDense());
     CHECK(conv(x.contiguous(), swapped, bias, p.geometry).toVector<double>() == y.toVector<double>());
-    CHECK(conv(strided, w, bias, p.geometry).toVector<double>() == conv(strided.contiguous(), w, bias, p.geometry).toVector<double>());
+    CHECK(conv(strided, w, bias, p.geometry).toVector<double>() ==
+          conv(strided.contiguous(), w, bias, p.geometry).toVector<double>());
     CHECK(convBackwardData(dy.contiguous(), swapped, p.x, p.geometry).toVector<double>() ==
           convBackwardData(dy, w, p.x, p.geometry).toVector<double>());
     const NDArray dw = convBackwardWeights(dy, x, p.w, p.geometry);
     CHECK(dw.isDense(MemoryOrder::RowMajor));
-    CHECK(convBackwardWeights(dy.contiguous(), x.contiguous(), p.w, p.geometry).toVector<double>() == dw.toVector<double>());
+    CHECK(convBackwardWeights(dy.contiguous(), x.contiguous(), p.w, p.geometry).toVector<double>() ==
+          dw.toVector<double>());
   }
 }
 
@@ -261,11 +274,23 @@ TEST_CASE("packed weights follow a write to the weights") {
 }
 
 TEST_CASE("weights that share a storage don't share packed weights") {
-  const NDArray both = integers({2, 16, 16, 3, 3}, 1, DType::F32, MemoryOrder::RowMajor), x = integers({1, 16, 5, 5}, 2);
+  const NDArray both = integers({2, 16, 16, 3, 3}, 1, DType::F32, MemoryOrder::RowMajor),
+                x = integers({1, 16, 5, 5}, 2);
   for (const i64 half : {0, 1}) {
     const NDArray w = both.select(0, half);
     CHECK(conv(x, w, {}, padded(2, 1)).toVector<float>() == conv(x, w.copy(), {}, padded(2, 1)).toVector<float>());
   }
+}
+
+TEST_CASE("data that is aligned to its elements only is read and gives the same bits") {
+  const Problem p = problem(1, 16, 16, {9, 8}, {3, 3}, 1, 1, 1, 1, 1);
+  const NDArray shifted =
+      integers({1, 16 * 9 * 8 + 1}, 1).slice(1, 1, 16 * 9 * 8 + 1).reshape({1, 9, 8, 16}).permute({0, 3, 1, 2});
+  CHECK(shifted.isDense(MemoryOrder::ChannelsLast));
+  CHECK(reinterpret_cast<std::uintptr_t>(shifted.raw()) % 64 != 0);
+  const NDArray w = integers(p.w, 2, DType::F32, MemoryOrder::RowMajor);
+  CHECK(conv(shifted, w, {}, p.geometry).toVector<float>() ==
+        conv(shifted.copy(), w, {}, p.geometry).toVector<float>());
 }
 
 TEST_CASE("repeated convolutions take no new memory") {
@@ -285,12 +310,14 @@ TEST_CASE("repeated convolutions take no new memory") {
 
 TEST_CASE("no convolution of ordinary shape runs on oneDNN's reference kernels") {
   onednn::clearCache();
-  for (const Problem& p : {problem(2, 1, 32, {28, 28}, {5, 5}, 1, 2, 2, 1, 1), problem(2, 3, 16, {32, 32}, {3, 3}, 1, 1, 1, 1, 1),
-                           problem(2, 32, 64, {28, 28}, {3, 3}, 1, 1, 1, 1, 1), problem(2, 128, 128, {7, 7}, {3, 3}, 1, 1, 1, 1, 1),
-                           problem(2, 16, 32, {32, 32}, {3, 3}, 2, 1, 1, 1, 1), problem(2, 16, 32, {32, 32}, {1, 1}, 2, 0, 0, 1, 1),
-                           problem(2, 12, 64, {500}, {7}, 1, 3, 3, 1, 1), problem(2, 64, 64, {250}, {7}, 2, 0, 0, 1, 1),
-                           problem(2, 4, 16, {16, 24, 24}, {3, 3, 3}, 1, 1, 1, 1, 1), problem(2, 16, 32, {8, 12, 12}, {3, 3, 3}, 2, 1, 1, 1, 1),
-                           problem(2, 32, 32, {14, 14}, {3, 3}, 1, 1, 1, 1, 32), problem(2, 32, 32, {14, 14}, {3, 3}, 1, 2, 2, 2, 2)}) {
+  for (const Problem& p :
+       {problem(2, 1, 32, {28, 28}, {5, 5}, 1, 2, 2, 1, 1), problem(2, 3, 16, {32, 32}, {3, 3}, 1, 1, 1, 1, 1),
+        problem(2, 32, 64, {28, 28}, {3, 3}, 1, 1, 1, 1, 1), problem(2, 128, 128, {7, 7}, {3, 3}, 1, 1, 1, 1, 1),
+        problem(2, 16, 32, {32, 32}, {3, 3}, 2, 1, 1, 1, 1), problem(2, 16, 32, {32, 32}, {1, 1}, 2, 0, 0, 1, 1),
+        problem(2, 12, 64, {500}, {7}, 1, 3, 3, 1, 1), problem(2, 64, 64, {250}, {7}, 2, 0, 0, 1, 1),
+        problem(2, 4, 16, {16, 24, 24}, {3, 3, 3}, 1, 1, 1, 1, 1),
+        problem(2, 16, 32, {8, 12, 12}, {3, 3, 3}, 2, 1, 1, 1, 1), problem(2, 32, 32, {14, 14}, {3, 3}, 1, 1, 1, 1, 32),
+        problem(2, 32, 32, {14, 14}, {3, 3}, 1, 2, 2, 2, 2)}) {
     results(p, ConvAlgorithm::Auto);
   }
   bool avx512 = false;
@@ -336,11 +363,13 @@ TEST_CASE("wrong shapes and options are refused, with numbers") {
 
   const NDArray x = NDArray::zeros({1, 3, 8, 8}), w = NDArray::zeros({4, 3, 3, 3});
   CHECK(headlineOf([&] { conv(x, w.to(DType::F64), {}, {}); }) == "[conv2d] DtypeError: x is f32, w is f64");
-  CHECK(headlineOf([&] { conv(x.to(DType::I32), w.to(DType::I32), {}, {}); }) == "[conv2d] DtypeError: cannot compute in i32");
+  CHECK(headlineOf([&] { conv(x.to(DType::I32), w.to(DType::I32), {}, {}); }) ==
+        "[conv2d] DtypeError: cannot compute in i32");
   CHECK(headlineOf([&] { conv(x, w, NDArray::zeros({5}), {}); }) ==
         "[conv2d] ShapeError: bias has shape [5], 4 filters need [4]");
-  CHECK(headlineOf([&] { convBackwardData(NDArray::zeros({1, 4, 5, 6}), w, {1, 3, 8, 8}, {}); }) ==
-        "[conv2d] ShapeError: gradient has shape [1, 4, 5, 6], the output has [1, 4, 6, 6]");
+  CHECK(headlineOf([&] {
+          convBackwardData(NDArray::zeros({1, 4, 5, 6}), w, {1, 3, 8, 8}, {});
+        }) == "[conv2d] ShapeError: gradient has shape [1, 4, 5, 6], the output has [1, 4, 6, 6]");
   try {
     convShape({64, 3, 28, 28}, {32, 1, 5, 5}, {}, "conv2d");
   } catch (const Error& error) {

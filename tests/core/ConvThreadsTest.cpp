@@ -17,8 +17,8 @@ using namespace ember::core;
 
 namespace {
 
-/// Integers in [-2, 2]: exact in f32 in any order, so the number of threads must not show in a single bit. (Winograd multiplies by
-/// fractions of no power of two: those tests compare with a bound.)
+/// Integers in [-2, 2]: exact in f32 in any order, so the number of threads must not show in a single bit. (Winograd
+/// multiplies by fractions of no power of two: those tests compare with a bound.)
 NDArray integers(const Shape& shape, u64 stream) {
   std::vector<float> values;
   for (i64 i = 0; i < numel(shape); ++i) {
@@ -32,7 +32,9 @@ struct Net {
   ConvGeometry geometry{2, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, 1};
 
   explicit Net(i64 channels)
-      : x(integers({8, channels, 12, 12}, 1)), w(integers({channels, channels, 3, 3}, 2)), fc(integers({10, channels * 36}, 3)) {}
+      : x(integers({8, channels, 12, 12}, 1)),
+        w(integers({channels, channels, 3, 3}, 2)),
+        fc(integers({10, channels * 36}, 3)) {}
 
   /// Forward and backward, joined into one list of numbers.
   std::vector<float> step() const {
@@ -41,8 +43,8 @@ struct Net {
     const NDArray logits = linear(pooled.reshape({8, -1}), fc, {});
     const NDArray dy = maxPoolBackward(pooled, indices, y.shape());
     std::vector<float> all;
-    for (const NDArray& part : {y, pooled, logits, convBackwardData(y, w, x.shape(), geometry), convBackwardWeights(dy, x, w.shape(), geometry),
-                                convBackwardBias(dy)}) {
+    for (const NDArray& part : {y, pooled, logits, convBackwardData(y, w, x.shape(), geometry),
+                                convBackwardWeights(dy, x, w.shape(), geometry), convBackwardBias(dy)}) {
       const auto values = part.toVector<float>();
       all.insert(all.end(), values.begin(), values.end());
     }

@@ -25,7 +25,8 @@ using Values = std::vector<double>;
 /// Integers in [-3, 3]: all products and sums are exact in f32.
 NDArray integers(const Shape& shape, u64 stream, DType dtype) {
   Values values;
-  for (i64 i = 0; i < numel(shape); ++i) values.push_back(static_cast<double>(random::below({1, stream, 0}, static_cast<u64>(i), 7)) - 3);
+  for (i64 i = 0; i < numel(shape); ++i)
+    values.push_back(static_cast<double>(random::below({1, stream, 0}, static_cast<u64>(i), 7)) - 3);
   return NDArray::from<double>(values, shape).to(dtype);
 }
 
@@ -75,14 +76,15 @@ std::string headlineOf(const std::function<void()>& f) {
 
 TEST_CASE("matrix products of any strides are exact on small integers") {
   for (const DType dtype : {DType::F32, DType::F64}) {
-    for (const auto& [m, k, n] : std::vector<std::array<i64, 3>>{{3, 4, 5}, {1, 7, 1}, {1, 1, 1}, {17, 33, 65}, {1, 64, 10}, {64, 64, 1}, {5, 1, 6}}) {
+    for (const auto& [m, k, n] : std::vector<std::array<i64, 3>>{
+             {3, 4, 5}, {1, 7, 1}, {1, 1, 1}, {17, 33, 65}, {1, 64, 10}, {64, 64, 1}, {5, 1, 6}}) {
       const NDArray a = integers({m, k}, 1, dtype), b = integers({k, n}, 2, dtype);
       const NDArray aT = integers({k, m}, 3, dtype).transpose(0, 1), bT = integers({n, k}, 4, dtype).transpose(0, 1);
       check(a, b);
       check(aT, b);
       check(a, bT);
       check(aT, bT);
-      check(integers({m, 2 * k}, 5, dtype).slice(1, 0, 2 * k, 2), b);              // no unit stride: copied
+      check(integers({m, 2 * k}, 5, dtype).slice(1, 0, 2 * k, 2), b);                      // no unit stride: copied
       check(integers({m + 3, k + 2}, 6, dtype).slice(0, 2, m + 2).slice(1, 1, k + 1), b);  // a window
       check(a, integers({n + 2, k + 3}, 7, dtype).slice(1, 0, k).slice(0, 1, n + 1).transpose(0, 1));
       check(a, integers({1, n}, 8, dtype).expand({k, n}));
@@ -118,7 +120,8 @@ TEST_CASE("vectors multiply as in NumPy") {
     CHECK(matmul(v, m).toVector<double>() == plain(v.unsqueeze(0), m, {1, 5}));
     CHECK(toString(matmul(batch, v).shape()) == "[3, 2]");
     CHECK(matmul(batch, v).toVector<double>() == plain(batch, v.unsqueeze(1), {3, 2, 1}));
-    CHECK(matmul(v, integers({3, 4, 2}, 4, dtype)).toVector<double>() == plain(v.unsqueeze(0), integers({3, 4, 2}, 4, dtype), {3, 1, 2}));
+    CHECK(matmul(v, integers({3, 4, 2}, 4, dtype)).toVector<double>() ==
+          plain(v.unsqueeze(0), integers({3, 4, 2}, 4, dtype), {3, 1, 2}));
     CHECK(matmul(v.expand({4}), integers({4, 8}, 5, dtype).slice(1, 0, 8, 8).reshape({4})).numel() == 1);
   }
 }
@@ -130,7 +133,8 @@ TEST_CASE("nothing times something: empty sizes give zeros or nothing") {
     CHECK(toString(matmul(NDArray::empty({0, 2, 4}, dtype), NDArray::full({4, 3}, 1, dtype)).shape()) == "[0, 2, 3]");
     CHECK(matmul(NDArray::empty({0}, dtype), NDArray::empty({0}, dtype)).item() == 0);
     const NDArray bias = integers({3}, 1, dtype);
-    CHECK(linear(NDArray::empty({1, 0}, dtype), NDArray::empty({3, 0}, dtype), bias).toVector<double>() == bias.toVector<double>());
+    CHECK(linear(NDArray::empty({1, 0}, dtype), NDArray::empty({3, 0}, dtype), bias).toVector<double>() ==
+          bias.toVector<double>());
     CHECK(toString(linear(NDArray::empty({0, 2}, dtype), NDArray::full({3, 2}, 1, dtype), bias).shape()) == "[0, 3]");
   }
 }
@@ -138,7 +142,8 @@ TEST_CASE("nothing times something: empty sizes give zeros or nothing") {
 TEST_CASE("linear is x times w transposed plus bias") {
   for (const DType dtype : {DType::F32, DType::F64}) {
     for (const auto& [n, in, out] : std::vector<std::array<i64, 3>>{{4, 6, 3}, {1, 64, 10}, {32, 128, 70}}) {
-      const NDArray x = integers({n, in}, 1, dtype), w = integers({out, in}, 2, dtype), bias = integers({out}, 3, dtype);
+      const NDArray x = integers({n, in}, 1, dtype), w = integers({out, in}, 2, dtype),
+                    bias = integers({out}, 3, dtype);
       const auto product = plain(x, w.transpose(0, 1), {n, out});
       CHECK(linear(x, w, {}).toVector<double>() == product);
       auto shifted = product;
@@ -169,7 +174,8 @@ TEST_CASE("transposed views and windows are read where they lie") {
 
 TEST_CASE("no matrix product of ordinary strides runs on oneDNN's reference kernels, and repeats take no memory") {
   onednn::clearCache();
-  const NDArray x = integers({64, 128}, 1, DType::F32), w = integers({32, 128}, 2, DType::F32), bias = integers({32}, 3, DType::F32);
+  const NDArray x = integers({64, 128}, 1, DType::F32), w = integers({32, 128}, 2, DType::F32),
+                bias = integers({32}, 3, DType::F32);
   const NDArray dy = integers({64, 32}, 4, DType::F32), batch = integers({8, 16, 24}, 5, DType::F32);
   const auto step = [&] {
     linear(x, w, bias);
@@ -191,16 +197,29 @@ TEST_CASE("no matrix product of ordinary strides runs on oneDNN's reference kern
 
 TEST_CASE("operands that don't fit are refused, with numbers") {
   const auto zeros = [](const Shape& shape, DType dtype = DType::F32) { return NDArray::zeros(shape, dtype); };
-  CHECK(headlineOf([&] { matmul(zeros({2, 3}), zeros({4, 5})); }) ==
-        "[matmul] ShapeError: shapes cannot be multiplied (2x3 and 4x5)");
-  CHECK(headlineOf([&] { matmul(zeros({3}), zeros({4})); }) == "[matmul] ShapeError: shapes cannot be multiplied (3 and 4)");
-  CHECK(headlineOf([&] { matmul(zeros({2, 2, 3}), zeros({3, 3, 3})); }).find("[matmul] ShapeError: cannot broadcast [2] with [3]") == 0);
-  CHECK(headlineOf([&] { matmul(NDArray::scalar(1), zeros({2})); }) == "[matmul] ShapeError: a scalar has no matrix product");
-  CHECK(headlineOf([&] { matmul(zeros({2, 3}), zeros({3, 2}, DType::F64)); }) == "[matmul] DtypeError: a is f32, b is f64");
-  CHECK(headlineOf([&] { matmul(zeros({2, 3}, DType::I64), zeros({3, 2}, DType::I64)); }) == "[matmul] DtypeError: cannot compute in i64");
-  CHECK(headlineOf([&] { linear(zeros({2, 3136}), zeros({10, 512}), {}); }) ==
-        "[linear] ShapeError: input has 3136 features, weights expect 512");
-  CHECK(headlineOf([&] { linear(zeros({2, 3}), zeros({4, 3}), zeros({3})); }) == "[linear] ShapeError: bias has shape [3], expected [4]");
-  CHECK(headlineOf([&] { linear(zeros({2, 3, 4}), zeros({4, 4}), {}); }) ==
-        "[linear] ShapeError: input has rank 3 and weights rank 2, expected 2 and 2");
+  CHECK(headlineOf([&] {
+          matmul(zeros({2, 3}), zeros({4, 5}));
+        }) == "[matmul] ShapeError: shapes cannot be multiplied (2x3 and 4x5)");
+  CHECK(headlineOf([&] { matmul(zeros({3}), zeros({4})); }) ==
+        "[matmul] ShapeError: shapes cannot be multiplied (3 and 4)");
+  CHECK(headlineOf([&] {
+          matmul(zeros({2, 2, 3}), zeros({3, 3, 3}));
+        }).find("[matmul] ShapeError: cannot broadcast [2] with [3]") == 0);
+  CHECK(headlineOf([&] { matmul(NDArray::scalar(1), zeros({2})); }) ==
+        "[matmul] ShapeError: a scalar has no matrix product");
+  CHECK(headlineOf([&] {
+          matmul(zeros({2, 3}), zeros({3, 2}, DType::F64));
+        }) == "[matmul] DtypeError: a is f32, b is f64");
+  CHECK(headlineOf([&] {
+          matmul(zeros({2, 3}, DType::I64), zeros({3, 2}, DType::I64));
+        }) == "[matmul] DtypeError: cannot compute in i64");
+  CHECK(headlineOf([&] {
+          linear(zeros({2, 3136}), zeros({10, 512}), {});
+        }) == "[linear] ShapeError: input has 3136 features, weights expect 512");
+  CHECK(headlineOf([&] {
+          linear(zeros({2, 3}), zeros({4, 3}), zeros({3}));
+        }) == "[linear] ShapeError: bias has shape [3], expected [4]");
+  CHECK(headlineOf([&] {
+          linear(zeros({2, 3, 4}), zeros({4, 4}), {});
+        }) == "[linear] ShapeError: input has rank 3 and weights rank 2, expected 2 and 2");
 }

@@ -24,19 +24,24 @@ constexpr double notANumber = std::numeric_limits<double>::quiet_NaN();
 /// Integers in [-4, 4]: many ties, and sums that are exact.
 NDArray integers(const Shape& shape, u64 stream, DType dtype) {
   Values values;
-  for (i64 i = 0; i < numel(shape); ++i) values.push_back(static_cast<double>(random::below({1, stream, 0}, static_cast<u64>(i), 9)) - 4);
+  for (i64 i = 0; i < numel(shape); ++i)
+    values.push_back(static_cast<double>(random::below({1, stream, 0}, static_cast<u64>(i), 9)) - 4);
   return NDArray::from<double>(values, shape).to(dtype).contiguous(MemoryOrder::ChannelsLast);
 }
 
-PoolGeometry geometry(int spatial, std::array<i64, 3> kernel, std::array<i64, 3> stride, std::array<i64, 3> pad, bool include = true) {
+PoolGeometry geometry(int spatial, std::array<i64, 3> kernel, std::array<i64, 3> stride, std::array<i64, 3> pad,
+                      bool include = true) {
   return {spatial, kernel, stride, pad, include};
 }
 
-/// The definitions, written out over logical positions: calls f(image, output position, input position) for every pair of an
-/// output and an input of its window, in order of the input.
-template <class F> void eachPair(const Shape& x, const Shape& y, const PoolGeometry& g, F&& f) {
+/// The definitions, written out over logical positions: calls f(image, output position, input position) for every pair
+/// of an output and an input of its window, in order of the input.
+template <class F>
+void eachPair(const Shape& x, const Shape& y, const PoolGeometry& g, F&& f) {
   const auto size = [](const Shape& s, int i) { return s.rank() > 2 + i ? s[2 + i] : 1; };
-  const auto option = [&](const std::array<i64, 3>& v, int i, i64 other) { return i < g.spatial ? v[static_cast<std::size_t>(i)] : other; };
+  const auto option = [&](const std::array<i64, 3>& v, int i, i64 other) {
+    return i < g.spatial ? v[static_cast<std::size_t>(i)] : other;
+  };
   const auto inside = [&](i64 out, i64 in, int i) {
     const i64 first = out * option(g.stride, i, 1) - option(g.pad, i, 0);
     return in >= first && in < first + option(g.kernel, i, 1);
@@ -65,7 +70,8 @@ struct Plain {
 };
 Plain plain(const NDArray& x, const Shape& y, const PoolGeometry& g) {
   const auto xs = x.toVector<double>();
-  const auto count = static_cast<std::size_t>(numel(y)), inputs = static_cast<std::size_t>(x.numel() / x.size(0) / x.size(1));
+  const auto count = static_cast<std::size_t>(numel(y)),
+             inputs = static_cast<std::size_t>(x.numel() / x.size(0) / x.size(1));
   Plain p{Values(count), Values(count, -1.0), Values(count)};
   std::vector<int> seen(count);
   eachPair(x.shape(), y, g, [&](i64 image, i64 output, i64 input) {
@@ -152,14 +158,15 @@ TEST_CASE("gradients of pooling reach the inputs of each window") {
       const i64 inputs = x.numel() / x.size(0) / x.size(1), outputs = y.numel() / x.size(0) / x.size(1);
       Values expected(static_cast<std::size_t>(x.numel()));
       for (i64 o = 0; o < y.numel(); ++o) {
-        expected[static_cast<std::size_t>(o / outputs * inputs) + static_cast<std::size_t>(at[static_cast<std::size_t>(o)])] +=
-            dys[static_cast<std::size_t>(o)];
+        expected[static_cast<std::size_t>(o / outputs * inputs) +
+                 static_cast<std::size_t>(at[static_cast<std::size_t>(o)])] += dys[static_cast<std::size_t>(o)];
       }
       CHECK(maxPoolBackward(dy, indices, xShape).toVector<double>() == expected);
       CHECK(maxPoolGather(x, indices).toVector<double>() == y.toVector<double>());
       // <avg(x), dy> = <x, avgBackward(dy)>: sums of some thousand integers over 2 to 49.
       const double forward = dot(avgPool(x, g), dy);
-      CHECK(dot(x, avgPoolBackward(dy, xShape, g)) == doctest::Approx(forward).epsilon(dtype == DType::F64 ? 1e-12 : 1e-4));
+      CHECK(dot(x, avgPoolBackward(dy, xShape, g)) ==
+            doctest::Approx(forward).epsilon(dtype == DType::F64 ? 1e-12 : 1e-4));
     }
   }
 }
@@ -181,11 +188,13 @@ TEST_CASE("the average's gradient spreads each output evenly over its window") {
     const bool include = g.countIncludePad;
     eachPair(xShape, yShape, g, [&](i64 image, i64 output, i64 input) {
       const auto o = static_cast<std::size_t>(output);
-      expected[static_cast<std::size_t>(image * inputs + input)] += dys[o] / static_cast<double>(include ? window : seen[o]);
+      expected[static_cast<std::size_t>(image * inputs + input)] +=
+          dys[o] / static_cast<double>(include ? window : seen[o]);
     });
     const auto dx = avgPoolBackward(dy, xShape, g).toVector<double>();
     REQUIRE(dx.size() == expected.size());
-    for (std::size_t i = 0; i < dx.size(); ++i) CHECK(std::abs(dx[i] - expected[i]) < 1e-13);  // at most 49 terms of size 4
+    for (std::size_t i = 0; i < dx.size(); ++i)
+      CHECK(std::abs(dx[i] - expected[i]) < 1e-13);  // at most 49 terms of size 4
   }
 }
 
@@ -211,7 +220,8 @@ TEST_CASE("row-major and strided inputs pool like channels-last ones") {
   const auto [y, indices] = maxPool(x, g);
   CHECK(maxPoolBackward(y.contiguous(), indices.contiguous(), x.shape()).toVector<float>() ==
         maxPoolBackward(y, indices, x.shape()).toVector<float>());
-  CHECK(avgPoolBackward(y.contiguous(), x.shape(), g).toVector<float>() == avgPoolBackward(y, x.shape(), g).toVector<float>());
+  CHECK(avgPoolBackward(y.contiguous(), x.shape(), g).toVector<float>() ==
+        avgPoolBackward(y, x.shape(), g).toVector<float>());
 }
 
 TEST_CASE("a global average of many values keeps its precision") {
@@ -254,13 +264,19 @@ TEST_CASE("wrong pooling options are refused, with numbers") {
   const std::array<i64, 3> two{2, 2, 2}, none{0, 0, 0};
   CHECK(headline({1, 3, 8, 8}, geometry(2, {3, 3, 3}, two, {2, 2, 2})) ==
         "[maxPool2d] ValueError: padding 2 is more than half of kernel size 3");
-  CHECK(headline({1, 3, 8, 8}, geometry(2, none, two, none)) == "[maxPool2d] ValueError: kernel size is 0, must be at least 1");
-  CHECK(headline({1, 3, 8, 8}, geometry(2, two, {2, 0, 2}, none)) == "[maxPool2d] ValueError: stride is 0, must be at least 1");
-  CHECK(headline({1, 3, 8, 8}, geometry(2, two, two, {-1, 0, 0})) == "[maxPool2d] ValueError: padding is -1, must be at least 0");
+  CHECK(headline({1, 3, 8, 8}, geometry(2, none, two, none)) ==
+        "[maxPool2d] ValueError: kernel size is 0, must be at least 1");
+  CHECK(headline({1, 3, 8, 8}, geometry(2, two, {2, 0, 2}, none)) ==
+        "[maxPool2d] ValueError: stride is 0, must be at least 1");
+  CHECK(headline({1, 3, 8, 8}, geometry(2, two, two, {-1, 0, 0})) ==
+        "[maxPool2d] ValueError: padding is -1, must be at least 0");
   CHECK(headline({1, 3, 1, 8}, geometry(2, two, two, none)) ==
         "[maxPool2d] ShapeError: kernel 2x2 is larger than the padded input 1x8");
   CHECK(headline({1, 3, 8}, geometry(2, two, two, none)) == "[maxPool2d] ShapeError: input has rank 3, expected 4");
-  CHECK(headlineOf([] { maxPool(NDArray::zeros({1, 1, 4, 4}, DType::I32), {}); }) == "[maxPool2d] DtypeError: cannot pool i32");
-  CHECK(headlineOf([] { avgPoolBackward(NDArray::zeros({1, 1, 3, 3}), {1, 1, 4, 4}, {}); }) ==
-        "[avgPool2d] ShapeError: gradient has shape [1, 1, 3, 3], the output has [1, 1, 2, 2]");
+  CHECK(headlineOf([] {
+          maxPool(NDArray::zeros({1, 1, 4, 4}, DType::I32), {});
+        }) == "[maxPool2d] DtypeError: cannot pool i32");
+  CHECK(headlineOf([] {
+          avgPoolBackward(NDArray::zeros({1, 1, 3, 3}), {1, 1, 4, 4}, {});
+        }) == "[avgPool2d] ShapeError: gradient has shape [1, 1, 3, 3], the output has [1, 1, 2, 2]");
 }

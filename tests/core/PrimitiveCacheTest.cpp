@@ -69,8 +69,14 @@ TEST_CASE("keys differ in kind, in every number, in length and in the split betw
 
 TEST_CASE("the thread count is part of every key") {
   const int before = threads();
-  const Key one = [] { setThreads(1); return keyOf(1); }();
-  const Key two = [] { setThreads(2); return keyOf(1); }();
+  const Key one = [] {
+    setThreads(1);
+    return keyOf(1);
+  }();
+  const Key two = [] {
+    setThreads(2);
+    return keyOf(1);
+  }();
   setThreads(before);
   CHECK_FALSE(one == two);
 }

@@ -66,7 +66,8 @@ void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, bool w
   const Terms t(p);
   const Tag free = Tag::any;
   const Desc userX = f32(t.x, t.channelsLast), userY = f32(t.y, t.channelsLast), userW = f32(t.w, t.rowMajor);
-  const Desc wantX = winograd ? f32(t.x, free) : userX, wantY = winograd ? f32(t.y, free) : userY, wantW = f32(t.w, free);
+  const Desc wantX = winograd ? f32(t.x, free) : userX, wantY = winograd ? f32(t.y, free) : userY,
+             wantW = f32(t.w, free);
   const Desc bias = f32({p.y[1]}, Tag::x);
   const auto algorithm = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
   const auto attributes = userScratchpad();
@@ -89,16 +90,16 @@ void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, bool w
   } else if (direction == ConvDirection::BackwardData) {
     using Backward = dnnl::convolution_backward_data;
     const Backward::primitive_desc backward(
-        Backward::desc(algorithm, wantX, wantW, wantY, t.stride, t.dilation, t.padBefore, t.padAfter), attributes, engine(),
-        forward);
+        Backward::desc(algorithm, wantX, wantW, wantY, t.stride, t.dilation, t.padBefore, t.padAfter), attributes,
+        engine(), forward);
     x = backward.diff_src_desc(), w = backward.weights_desc(), y = backward.diff_dst_desc();
     plan.kernel = Primitive("convolution backward data", Backward(backward), backward,
                             {{DNNL_ARG_DIFF_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_DST, y}});
   } else {
     using Backward = dnnl::convolution_backward_weights;
     const Backward::primitive_desc backward(
-        Backward::desc(algorithm, wantX, wantW, wantY, t.stride, t.dilation, t.padBefore, t.padAfter), attributes, engine(),
-        forward);
+        Backward::desc(algorithm, wantX, wantW, wantY, t.stride, t.dilation, t.padBefore, t.padAfter), attributes,
+        engine(), forward);
     x = backward.src_desc(), w = backward.diff_weights_desc(), y = backward.diff_dst_desc();
     plan.kernel = Primitive("convolution backward weights", Backward(backward), backward,
                             {{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_WEIGHTS, w}, {DNNL_ARG_DIFF_DST, y}});
@@ -115,7 +116,8 @@ void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, bool w
     plan.yBytes = y.get_size();
   }
   if (w != userW) {
-    plan.packWeights = direction == ConvDirection::BackwardWeights ? Primitive::reorder(w, userW) : Primitive::reorder(userW, w);
+    plan.packWeights =
+        direction == ConvDirection::BackwardWeights ? Primitive::reorder(w, userW) : Primitive::reorder(userW, w);
     plan.packedBytes = w.get_size();
     plan.packedForm = formOf(w, key);
   }

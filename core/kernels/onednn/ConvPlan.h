@@ -7,12 +7,12 @@ namespace ember::core::onednn {
 
 /// The primitives of one convolution in one direction.
 struct ConvPlan : Plan {
-  bool usable = false;           ///< false: not to be had (Winograd on this CPU), or only as oneDNN's reference loops
-  Primitive kernel;              ///< forward: x, w, [bias,] y; backward data: dx, w, dy; backward weights: x, dw, dy
-  Primitive packWeights;         ///< row-major to packed, backward weights: back; empty if the kernel takes row-major
-  Primitive moveX, moveY;        ///< between channels last and the kernel's blocked layout; empty if it takes channels last
+  bool usable = false;     ///< false: not to be had (Winograd on this CPU), or only as oneDNN's reference loops
+  Primitive kernel;        ///< forward: x, w, [bias,] y; backward data: dx, w, dy; backward weights: x, dw, dy
+  Primitive packWeights;   ///< row-major to packed, backward weights: back; empty if the kernel takes row-major
+  Primitive moveX, moveY;  ///< between channels last and the kernel's blocked layout; empty if it takes channels last
   std::size_t packedBytes = 0, xBytes = 0, yBytes = 0;  ///< of what the moves make, 0 without a move
-  u64 packedForm = 0;            ///< names the packed layout: plans that pack alike share packed weights
+  u64 packedForm = 0;  ///< names the packed layout: plans that pack alike share packed weights
 
   void describe(std::vector<std::string>& names) const override;
 };

@@ -13,8 +13,10 @@ bool haveAvx512() {
       case dnnl::cpu_isa::avx512_core:
       case dnnl::cpu_isa::avx512_core_vnni:
       case dnnl::cpu_isa::avx512_core_bf16:
-      case dnnl::cpu_isa::avx512_core_amx: return true;
-      default: return false;
+      case dnnl::cpu_isa::avx512_core_amx:
+        return true;
+      default:
+        return false;
     }
   }();
   return have;

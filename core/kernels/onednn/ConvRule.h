@@ -13,16 +13,17 @@ struct ConvProblem {
 };
 
 /// True if oneDNN's Winograd kernel F(4x4, 3x3) can compute this at all: 2-D, 3x3, stride 1, dilation 1, one group,
-/// padding at most 1, AVX-512.
+/// padding at most 1, AVX-512. Its error is 4e-7 to 1e-6 relative rms (direct: 1.5e-7); an infinity in x makes NaN of
+/// the tiles that contain it, not of single elements.
 bool winogradPossible(const ConvProblem&);
 
 /// True if it is also faster than the direct kernel, private reorders included.
 ///
 ///   C·K >= 1024, both at least 16;  tiles >= 48;  useful share of the tiles >= 0.65
 ///
-/// tiles = N · ceil(P/4) · ceil(Q/4) over the result (for backward data: over x). The transformed filters cost C·K whatever the
-/// batch, so few tiles lose; so do sizes that fill their tiles badly (5x5: 39 %). Source: ours, measured on two cores of
-/// AVX-512 with oneDNN 2.6.3; milliseconds direct -> Winograd:
+/// tiles = N · ceil(P/4) · ceil(Q/4) over the result (for backward data: over x). The transformed filters cost C·K
+/// whatever the batch, so few tiles lose; so do sizes that fill their tiles badly (5x5: 39 %). Source: ours, measured
+/// on two cores of AVX-512 with oneDNN 2.6.3; milliseconds direct -> Winograd:
 ///
 ///   shape                    forward        backward data   backward weights
 ///   128x32x28x28, 32 out     8.6 -> 4.3     8.3 -> 4.3      8.1 -> 5.6
@@ -36,8 +37,8 @@ bool winogradPossible(const ConvProblem&);
 bool winogradPays(const ConvProblem&, ConvDirection);
 
 /// Images that Winograd takes at a time, so that their blocked copies stay in the cache between reorder and kernel:
-/// 128x64x28x28 backward weights takes 26 ms in one piece, 18 in pieces of 16 to 32 images. The filters' transform, once a
-/// piece, does not show.
+/// 128x64x28x28 backward weights takes 26 ms in one piece, 18 in pieces of 16 to 32 images. The filters' transform,
+/// once a piece, does not show.
 i64 winogradChunk(const ConvProblem&);
 
 }  // namespace ember::core::onednn

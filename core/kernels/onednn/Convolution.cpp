@@ -33,8 +33,10 @@ ConvProblem images(ConvProblem p, i64 count) {
   return p;
 }
 
-/// Runs `piece(plan, first image)` over the batch in chunks: all of it if `winograd` is false. False if there is no plan.
-template <class F> bool inChunks(const ConvProblem& p, ConvDirection direction, bool winograd, F&& piece) {
+/// Runs `piece(plan, first image)` over the batch in chunks: all of it if `winograd` is false. False if there is no
+/// plan.
+template <class F>
+bool inChunks(const ConvProblem& p, ConvDirection direction, bool winograd, F&& piece) {
   const i64 batch = p.x[0], chunk = winograd ? winogradChunk(p) : batch;
   // Ask for all plans before anything is written.
   const auto plan = usablePlan(images(p, chunk), direction, winograd);
@@ -44,7 +46,8 @@ template <class F> bool inChunks(const ConvProblem& p, ConvDirection direction, 
   return true;
 }
 
-template <class F> bool winogradOrDirect(const ConvProblem& p, ConvDirection direction, ConvAlgorithm algorithm, F&& piece) {
+template <class F>
+bool winogradOrDirect(const ConvProblem& p, ConvDirection direction, ConvAlgorithm algorithm, F&& piece) {
   if (wantsWinograd(p, direction, algorithm) && inChunks(p, direction, true, piece)) return true;
   return inChunks(p, direction, false, piece);
 }
@@ -73,7 +76,8 @@ bool convForward(const ConvProblem& p, const NDArray& x, const NDArray& w, const
   });
 }
 
-bool convBackwardData(const ConvProblem& p, const NDArray& dy, const NDArray& w, const NDArray& dx, ConvAlgorithm algorithm) {
+bool convBackwardData(const ConvProblem& p, const NDArray& dy, const NDArray& w, const NDArray& dx,
+                      ConvAlgorithm algorithm) {
   return winogradOrDirect(p, ConvDirection::BackwardData, algorithm, [&](const ConvPlan& plan, i64 first) {
     const auto weights = plan.packWeights ? packed(plan, w) : nullptr;
     const Scratch blockedX(plan.xBytes), blockedY(plan.yBytes);
@@ -86,7 +90,8 @@ bool convBackwardData(const ConvProblem& p, const NDArray& dy, const NDArray& w,
   });
 }
 
-bool convBackwardWeights(const ConvProblem& p, const NDArray& dy, const NDArray& x, const NDArray& dw, ConvAlgorithm algorithm) {
+bool convBackwardWeights(const ConvProblem& p, const NDArray& dy, const NDArray& x, const NDArray& dw,
+                         ConvAlgorithm algorithm) {
   float* total = dw.data<float>();
   return winogradOrDirect(p, ConvDirection::BackwardWeights, algorithm, [&](const ConvPlan& plan, i64 first) {
     const Scratch blockedX(plan.xBytes), blockedY(plan.yBytes), blockedW(plan.packedBytes);

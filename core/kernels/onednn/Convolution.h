@@ -8,7 +8,8 @@
 /// `algorithm` is not Reference.
 namespace ember::core::onednn {
 
-bool convForward(const ConvProblem&, const NDArray& x, const NDArray& w, const NDArray& bias, const NDArray& y, ConvAlgorithm);
+bool convForward(const ConvProblem&, const NDArray& x, const NDArray& w, const NDArray& bias, const NDArray& y,
+                 ConvAlgorithm);
 bool convBackwardData(const ConvProblem&, const NDArray& dy, const NDArray& w, const NDArray& dx, ConvAlgorithm);
 bool convBackwardWeights(const ConvProblem&, const NDArray& dy, const NDArray& x, const NDArray& dw, ConvAlgorithm);
 

@@ -20,12 +20,18 @@ dnnl::stream& stream() {
 dnnl::memory::data_type dataType(DType dtype) {
   using Type = dnnl::memory::data_type;
   switch (dtype) {
-    case DType::F32: return Type::f32;
-    case DType::BF16: return Type::bf16;
-    case DType::I32: return Type::s32;
-    case DType::I8: return Type::s8;
-    case DType::U8: return Type::u8;
-    default: break;
+    case DType::F32:
+      return Type::f32;
+    case DType::BF16:
+      return Type::bf16;
+    case DType::I32:
+      return Type::s32;
+    case DType::I8:
+      return Type::s8;
+    case DType::U8:
+      return Type::u8;
+    default:
+      break;
   }
   throw DtypeError("oneDNN", "no kernel computes in " + std::string(name(dtype)), {}, "convert with to(DType::F32)");
 }

@@ -18,8 +18,8 @@ struct Primitive::Call {
   }
 };
 
-Primitive::Primitive(const char* what, const char* implementation, const dnnl::primitive& made, std::vector<Argument> arguments,
-                     const dnnl::memory::desc& scratchpad)
+Primitive::Primitive(const char* what, const char* implementation, const dnnl::primitive& made,
+                     std::vector<Argument> arguments, const dnnl::memory::desc& scratchpad)
     : made_(made), arguments_(std::move(arguments)), scratchBytes_(scratchpad.get_size()) {
   name_ = std::string(what) + ": " + implementation;
   if (scratchBytes_ > 0) arguments_.push_back({DNNL_ARG_SCRATCHPAD, scratchpad});
@@ -67,7 +67,8 @@ void Primitive::run(std::initializer_list<const void*> data) const {
   if (scratchBytes_ > 0) bind(scratch.data());
 
   if (status == dnnl_success) {
-    status = dnnl_primitive_execute(made_.get(), stream().get(), static_cast<int>(call->list.size()), call->list.data());
+    status =
+        dnnl_primitive_execute(made_.get(), stream().get(), static_cast<int>(call->list.size()), call->list.data());
   }
   if (status == dnnl_success) status = dnnl_stream_wait(stream().get());
   delete spare_.exchange(call.release(), std::memory_order_release);

@@ -11,8 +11,8 @@ namespace ember::core::onednn {
 
 /// A oneDNN primitive with the arguments that it takes, ready to run from any number of threads at once.
 ///
-/// Memory objects are kept between calls; a call takes them for itself, so two threads never share a set. The scratchpad
-/// is new for each call (from the caching allocator).
+/// Memory objects are kept between calls; a call takes them for itself, so two threads never share a set. The
+/// scratchpad is new for each call (from the caching allocator).
 class Primitive {
  public:
   struct Argument {

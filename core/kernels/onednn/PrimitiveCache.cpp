@@ -27,7 +27,7 @@ struct SameKey {
 
 struct Cache {
   std::mutex mutex;
-  std::list<Entry> order;  // most recently used first
+  std::list<Entry> order;                                                                // most recently used first
   std::unordered_map<const Key*, std::list<Entry>::iterator, HashOfKey, SameKey> index;  // keys live in `order`
   std::size_t capacity = 1024;
   i64 hits = 0, misses = 0;
@@ -69,7 +69,8 @@ Key& Key::add(const Dims& sizes) {
 }
 
 bool operator==(const Key& a, const Key& b) noexcept {
-  return a.hash_ == b.hash_ && a.count_ == b.count_ && std::equal(a.words_.begin(), a.words_.begin() + a.count_, b.words_.begin());
+  return a.hash_ == b.hash_ && a.count_ == b.count_ &&
+         std::equal(a.words_.begin(), a.words_.begin() + a.count_, b.words_.begin());
 }
 
 std::shared_ptr<const Plan> findPlan(const Key& key) {

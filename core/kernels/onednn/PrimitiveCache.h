@@ -38,12 +38,14 @@ class Plan {
 
 /// The stored plan, or null; moves it to the front.
 std::shared_ptr<const Plan> findPlan(const Key&);
-/// Stores a plan and returns it, or the one that another thread stored meanwhile; drops the plan unused longest when full.
+/// Stores a plan and returns it, or the one that another thread stored meanwhile; drops the plan unused longest when
+/// full.
 std::shared_ptr<const Plan> storePlan(const Key&, std::shared_ptr<const Plan>);
 
 /// The plan of type P under `key`, made by `make()` -> shared_ptr<P> at the first use. Process-wide and thread-safe; a
 /// plan is made outside the lock, so other threads go on meanwhile.
-template <class P, class Make> std::shared_ptr<const P> cached(const Key& key, Make&& make) {
+template <class P, class Make>
+std::shared_ptr<const P> cached(const Key& key, Make&& make) {
   auto plan = findPlan(key);
   if (!plan) plan = storePlan(key, make());
   return std::static_pointer_cast<const P>(std::move(plan));

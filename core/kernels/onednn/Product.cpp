@@ -18,7 +18,8 @@ struct ProductPlan : Plan {
 
 // oneDNN asks for a positive stride on every axis, also where it never steps.
 Strides positive(Strides strides, const Shape& shape) {
-  const i64 matrix = strides.back() * (shape.back() - 1) + strides[strides.rank() - 2] * (shape[shape.rank() - 2] - 1) + 1;
+  const i64 matrix =
+      strides.back() * (shape.back() - 1) + strides[strides.rank() - 2] * (shape[shape.rank() - 2] - 1) + 1;
   for (int i = 0; i < strides.rank() - 2; ++i) {
     if (strides[i] == 0) strides[i] = matrix;
   }
@@ -37,7 +38,8 @@ std::shared_ptr<ProductPlan> makePlan(const MatrixView& a, const MatrixView& b, 
   try {
     using Product = dnnl::matmul;
     const Product::primitive_desc made(
-        hasBias ? Product::desc(descA, descB, descBias, descY) : Product::desc(descA, descB, descY), userScratchpad(), engine());
+        hasBias ? Product::desc(descA, descB, descBias, descY) : Product::desc(descA, descB, descY), userScratchpad(),
+        engine());
     std::vector<Primitive::Argument> arguments{{DNNL_ARG_SRC, descA}, {DNNL_ARG_WEIGHTS, descB}, {DNNL_ARG_DST, descY}};
     if (hasBias) arguments.push_back({DNNL_ARG_BIAS, descBias});
     plan->kernel = Primitive("matmul", Product(made), made, std::move(arguments));

@@ -59,7 +59,9 @@ struct Lifted {
   }
 };
 
-Index unflatten(i64 flat, const Index& size) { return {flat / (size[1] * size[2]), flat / size[2] % size[1], flat % size[2]}; }
+Index unflatten(i64 flat, const Index& size) {
+  return {flat / (size[1] * size[2]), flat / size[2] % size[1], flat % size[2]};
+}
 
 /// sum[j] += scale[i] · rows[i, j] for i < count, j < width.
 template <class Scale, class Row>
@@ -77,7 +79,8 @@ EMBER_SIMD void accumulate(double* sum, const double* scale, i64 count, const do
 }
 
 /// sum[i, j] += left[i] · right[j].
-template <class T> [[gnu::always_inline]] inline void addOuter(double* sum, const T* left, i64 rows, const T* right, i64 width) {
+template <class T>
+[[gnu::always_inline]] inline void addOuter(double* sum, const T* left, i64 rows, const T* right, i64 width) {
   for (i64 i = 0; i < rows; ++i) {
     const auto s = static_cast<double>(left[i]);
     for (i64 j = 0; j < width; ++j) sum[i * width + j] += s * static_cast<double>(right[j]);
@@ -91,7 +94,8 @@ EMBER_SIMD void accumulateOuter(double* sum, const double* left, i64 rows, const
 }
 
 /// Weights as [group, tap, c, k], or [group, tap, k, c] if `kFirst`, in f64.
-template <class T> std::vector<double> repack(const T* w, const Lifted& l, bool kFirst) {
+template <class T>
+std::vector<double> repack(const T* w, const Lifted& l, bool kFirst) {
   std::vector<double> packed(static_cast<std::size_t>(l.groups * l.taps * l.c * l.k));
   for (i64 g = 0; g < l.groups; ++g) {
     for (i64 k = 0; k < l.k; ++k) {
@@ -107,7 +111,8 @@ template <class T> std::vector<double> repack(const T* w, const Lifted& l, bool 
   return packed;
 }
 
-template <class T> void forward(const T* x, const T* w, const T* bias, T* y, const Lifted& l) {
+template <class T>
+void forward(const T* x, const T* w, const T* bias, T* y, const Lifted& l) {
   const auto weights = repack(w, l, false);
   const i64 channels = l.groups * l.c, filters = l.groups * l.k;
   parallelFor(l.batch * l.outSize(), 1, [&](i64 begin, i64 end) {
@@ -116,20 +121,23 @@ template <class T> void forward(const T* x, const T* w, const T* bias, T* y, con
       const i64 n = item / l.outSize();
       const Index p = unflatten(item % l.outSize(), l.out);
       for (i64 g = 0; g < l.groups; ++g) {
-        for (i64 k = 0; k < l.k; ++k) sum[static_cast<std::size_t>(k)] = bias ? static_cast<double>(bias[g * l.k + k]) : 0.0;
+        for (i64 k = 0; k < l.k; ++k)
+          sum[static_cast<std::size_t>(k)] = bias ? static_cast<double>(bias[g * l.k + k]) : 0.0;
         for (i64 r = 0; r < l.taps; ++r) {
           const i64 i = l.inputOf(p, l.tap(r));
           if (i < 0) continue;
           accumulate(sum.data(), x + (n * l.inSize() + i) * channels + g * l.c, l.c,
                      weights.data() + (g * l.taps + r) * l.c * l.k, l.k);
         }
-        std::transform(sum.begin(), sum.end(), y + item * filters + g * l.k, [](double v) { return static_cast<T>(v); });
+        std::transform(sum.begin(), sum.end(), y + item * filters + g * l.k,
+                       [](double v) { return static_cast<T>(v); });
       }
     }
   });
 }
 
-template <class T> void backwardData(const T* dy, const T* w, T* dx, const Lifted& l) {
+template <class T>
+void backwardData(const T* dy, const T* w, T* dx, const Lifted& l) {
   const auto weights = repack(w, l, true);
   const i64 channels = l.groups * l.c, filters = l.groups * l.k;
   parallelFor(l.batch * l.inSize(), 1, [&](i64 begin, i64 end) {
@@ -145,13 +153,15 @@ template <class T> void backwardData(const T* dy, const T* w, T* dx, const Lifte
           accumulate(sum.data(), dy + (n * l.outSize() + p) * filters + g * l.k, l.k,
                      weights.data() + (g * l.taps + r) * l.c * l.k, l.c);
         }
-        std::transform(sum.begin(), sum.end(), dx + item * channels + g * l.c, [](double v) { return static_cast<T>(v); });
+        std::transform(sum.begin(), sum.end(), dx + item * channels + g * l.c,
+                       [](double v) { return static_cast<T>(v); });
       }
     }
   });
 }
 
-template <class T> void backwardWeights(const T* dy, const T* x, T* dw, const Lifted& l) {
+template <class T>
+void backwardWeights(const T* dy, const T* x, T* dw, const Lifted& l) {
   constexpr i64 block = 8;  // channels that share one walk over the batch
   const i64 channels = l.groups * l.c, filters = l.groups * l.k, blocks = (l.c + block - 1) / block;
   parallelFor(l.groups * l.taps * blocks, 1, [&](i64 begin, i64 end) {
@@ -171,7 +181,8 @@ template <class T> void backwardWeights(const T* dy, const T* x, T* dw, const Li
       }
       for (i64 row = 0; row < rows; ++row) {
         for (i64 k = 0; k < l.k; ++k) {
-          dw[((g * l.k + k) * l.c + c + row) * l.taps + r] = static_cast<T>(sum[static_cast<std::size_t>(row * l.k + k)]);
+          dw[((g * l.k + k) * l.c + c + row) * l.taps + r] =
+              static_cast<T>(sum[static_cast<std::size_t>(row * l.k + k)]);
         }
       }
     }
@@ -179,7 +190,8 @@ template <class T> void backwardWeights(const T* dy, const T* x, T* dw, const Li
 }
 
 /// f(float{}) or f(double{}).
-template <class F> void forFloating(DType dtype, F&& f) {
+template <class F>
+void forFloating(DType dtype, F&& f) {
   if (dtype == DType::F64) {
     f(double{});
   } else {
@@ -189,7 +201,8 @@ template <class F> void forFloating(DType dtype, F&& f) {
 
 }  // namespace
 
-NDArray conv(const NDArray& x, const NDArray& w, const NDArray& bias, const Shape& yShape, const ConvGeometry& geometry) {
+NDArray conv(const NDArray& x, const NDArray& w, const NDArray& bias, const Shape& yShape,
+             const ConvGeometry& geometry) {
   NDArray y = NDArray::empty(yShape, x.dtype(), MemoryOrder::ChannelsLast);
   const Lifted lifted(x.shape(), w.shape(), yShape, geometry);
   forFloating(x.dtype(), [&](auto zero) {

@@ -5,7 +5,8 @@
 namespace ember::core::reference {
 namespace {
 
-template <class T> void addProductOf(const MatrixView& a, const MatrixView& b, const NDArray& y) {
+template <class T>
+void addProductOf(const MatrixView& a, const MatrixView& b, const NDArray& y) {
   const int rank = y.rank();
   const i64 rows = y.size(-2), columns = y.size(-1), inner = a.shape.back();
   const i64 stepA = a.strides.back(), stepB = b.strides[rank - 2];
@@ -23,14 +24,16 @@ template <class T> void addProductOf(const MatrixView& a, const MatrixView& b, c
         const T* right = b.array.data<T>() + offsetB + column * b.strides.back();
         T& result = y.data<T>()[row * columns + column];
         auto sum = static_cast<double>(result);
-        for (i64 k = 0; k < inner; ++k) sum += static_cast<double>(left[k * stepA]) * static_cast<double>(right[k * stepB]);
+        for (i64 k = 0; k < inner; ++k)
+          sum += static_cast<double>(left[k * stepA]) * static_cast<double>(right[k * stepB]);
         result = static_cast<T>(sum);
       }
     }
   });
 }
 
-template <class T> void addToRowsOf(const NDArray& y, const NDArray& row) {
+template <class T>
+void addToRowsOf(const NDArray& y, const NDArray& row) {
   const i64 columns = row.numel();
   for (i64 i = 0; i < y.numel(); ++i) y.data<T>()[i] += row.data<T>()[i % columns];
 }
