@@ -62,11 +62,11 @@ expect 0 "in truth: " --resume run.json --predict 3
 expect 2 "numbered 0 to 255" --resume run.json --predict 256
 
 # ---- signals: the step ends, the run is saved, and what was interrupted ends as if it had not been
-interrupted() {  # NAME CODE: a run of 20 epochs, sent signal NAME after the first, exits with CODE
+interrupted() {  # NAME CODE: a run of 8 epochs, sent signal NAME after the first, exits with CODE
   rm -f out.txt  # or the wait below would see the last run's lines
-  "$program" --model small --epochs 20 --threads 1 --save stopped.json >out.txt 2>&1 &
+  "$program" --model small --epochs 8 --threads 1 --save stopped.json >out.txt 2>&1 &
   local child=$!
-  until grep -qs "epoch 1/20  test" out.txt || ! kill -0 $child 2>/dev/null; do sleep 0.05; done
+  until grep -qs "epoch 1/8  test" out.txt || ! kill -0 $child 2>/dev/null; do sleep 0.01; done
   kill -s "$1" $child
   wait $child
   local got=$?
@@ -81,11 +81,11 @@ interrupted TERM 143
 set -m
 interrupted INT 130
 set +m
-expect 2 "--epochs 19, the run was begun with 20" --resume stopped.json --epochs 19
+expect 2 "--epochs 7, the run was begun with 8" --resume stopped.json --epochs 7
 
 # ---- what was stopped goes on bit for bit: the same file in the end as without a stop
 expect 0 "test accuracy" --threads 1 --resume stopped.json --save resumed.json
-expect 0 "test accuracy" --threads 1 --model small --epochs 20 --save whole.json
+expect 0 "test accuracy" --threads 1 --model small --epochs 8 --save whole.json
 cmp whole.json resumed.json || failures=$((failures + 1))
 
 exit $((failures > 0))

@@ -118,7 +118,7 @@ TEST_CASE("files that do not belong together are refused: swapped, of different 
 }
 
 TEST_CASE("there is a train and a test part, nothing else") {
-  CHECK(test::messageOf<IoError>([] {
+  CHECK(test::messageOf<ValueError>([] {
           data::fashionMnist("valid");
         }).starts_with("[fashionMnist] ValueError: there is no part \"valid\"\n"));
 }
