@@ -23,7 +23,7 @@ bool winogradPossible(const ConvProblem&);
 ///
 /// tiles = N · ceil(P/4) · ceil(Q/4) over the result (for backward data: over x). The transformed filters cost C·K
 /// whatever the batch, so few tiles lose; so do sizes that fill their tiles badly (5x5: 39 %). Source: ours, measured
-/// on two cores of AVX-512 with oneDNN 2.6.3; milliseconds direct -> Winograd:
+/// on two cores of AVX-512 with oneDNN 2.6.3 (tests/bench/ConvRule); milliseconds direct -> Winograd:
 ///
 ///   shape                    forward        backward data   backward weights
 ///   128x32x28x28, 32 out     8.6 -> 4.3     8.3 -> 4.3      8.1 -> 5.6
