@@ -10,36 +10,37 @@
 namespace ember::core {
 namespace {
 
-constexpr int lanes = 16;  // draws of random::words made side by side, four words each
+constexpr int lanes = 32;  // draws of random::words made side by side, four words each
 
-/// Words of random::words(key, first + l) for every lane l: the same Philox rounds in a form that vectorises.
-/// `stream` is the upper half of the counter.
+/// Words of random::words(key, first + l) for every lane l: the same Philox rounds in a form that vectorises, each
+/// 32-bit number in a 64-bit lane as the multiplication wants it. `stream` is the upper half of the counter.
 EMBER_SIMD void drawWords(u64 seed, u64 stream, u64 first, u32* out) {
-  u32 a[lanes], b[lanes], c[lanes], d[lanes];
+  constexpr u64 low = 0xffffffffu;
+  u64 a[lanes], b[lanes], c[lanes], d[lanes];
   for (int l = 0; l < lanes; ++l) {
     const u64 index = first + static_cast<u64>(l);
-    a[l] = static_cast<u32>(index);
-    b[l] = static_cast<u32>(index >> 32);
-    c[l] = static_cast<u32>(stream);
-    d[l] = static_cast<u32>(stream >> 32);
+    a[l] = index & low;
+    b[l] = index >> 32;
+    c[l] = stream & low;
+    d[l] = stream >> 32;
   }
   u32 k0 = static_cast<u32>(seed), k1 = static_cast<u32>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
     for (int l = 0; l < lanes; ++l) {
-      const u64 p0 = u64{0xD2511F53u} * a[l], p1 = u64{0xCD9E8D57u} * c[l];
-      a[l] = static_cast<u32>(p1 >> 32) ^ b[l] ^ k0;
-      b[l] = static_cast<u32>(p1);
-      c[l] = static_cast<u32>(p0 >> 32) ^ d[l] ^ k1;
-      d[l] = static_cast<u32>(p0);
+      const u64 p0 = u64{0xD2511F53u} * static_cast<u32>(a[l]), p1 = u64{0xCD9E8D57u} * static_cast<u32>(c[l]);
+      a[l] = (p1 >> 32) ^ b[l] ^ k0;
+      b[l] = p1 & low;
+      c[l] = (p0 >> 32) ^ d[l] ^ k1;
+      d[l] = p0 & low;
     }
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
   for (int l = 0; l < lanes; ++l) {
-    out[4 * l] = a[l];
-    out[4 * l + 1] = b[l];
-    out[4 * l + 2] = c[l];
-    out[4 * l + 3] = d[l];
+    out[4 * l] = static_cast<u32>(a[l]);
+    out[4 * l + 1] = static_cast<u32>(b[l]);
+    out[4 * l + 2] = static_cast<u32>(c[l]);
+    out[4 * l + 3] = static_cast<u32>(d[l]);
   }
 }
 
@@ -64,7 +65,7 @@ NDArray dropoutMask(const Shape& shape, double p, const random::Key& key, Memory
   const u64 stream = key.stream ^ (key.call * 0x9e3779b97f4a7c15u);
   constexpr i64 perDraw = 4 * lanes;
   const i64 count = mask.numel(), draws = (count + perDraw - 1) / perDraw;
-  parallelFor(draws, 256, [&](i64 begin, i64 end) {
+  parallelFor(draws, 512, [&](i64 begin, i64 end) {
     u32 words[perDraw];
     for (i64 i = begin; i < end; ++i) {
       drawWords(key.seed, stream, static_cast<u64>(i * lanes), words);
