@@ -105,21 +105,6 @@ template <class T> NDArray compute(Binary kind, const NDArray& a, const NDArray&
   return mapPairs<T, T>(op, a, b, Pow{});
 }
 
-// The gradient of these: dy where the result passed the input through.
-struct ReluBackward { template <class T> EMBER_INLINE T operator()(T dy, T y) const { return y > T(0) ? dy : T(0); } };
-struct LeakyReluBackward {
-  double slope;
-  template <class T> EMBER_INLINE T operator()(T dy, T x) const { return x > T(0) ? dy : static_cast<T>(slope) * dy; }
-};
-
-template <class F> NDArray backwardPairs(const char* op, const NDArray& dy, const NDArray& x, F f) {
-  checkSameType(op, dy, x, "dy", "x");
-  return dispatchFloating(op, dy, [&](auto zero) {
-    using T = decltype(zero);
-    return mapPairs<T, T>(op, dy, x, f);
-  });
-}
-
 }  // namespace
 
 NDArray binary(Binary kind, const NDArray& a, const NDArray& b, const char* op) {
@@ -135,12 +120,6 @@ NDArray binary(Binary kind, const NDArray& a, const NDArray& b, const char* op) 
     case DType::Bool: break;
   }
   throwUnsupported(op, a, "numbers");
-}
-
-NDArray reluBackward(const NDArray& dy, const NDArray& y) { return backwardPairs("reluBackward", dy, y, ReluBackward{}); }
-
-NDArray leakyReluBackward(const NDArray& dy, const NDArray& x, double slope) {
-  return backwardPairs("leakyReluBackward", dy, x, LeakyReluBackward{slope});
 }
 
 }  // namespace ember::core

@@ -27,9 +27,12 @@ NDArray clamp(const NDArray& x, double low, double high);
 /// x > 0 ? x : slope·x.
 NDArray leakyRelu(const NDArray& x, double slope);
 
-/// Fused backwards of the hot activations: one pass, dense operands of one shape.
+/// Fused backwards of the activations, one pass each.
 NDArray reluBackward(const NDArray& dy, const NDArray& y);                    ///< dy where y > 0
 NDArray leakyReluBackward(const NDArray& dy, const NDArray& x, double slope);
+/// dy·f' at y = f(x) for Sigmoid and Tanh, at x for the others.
+enum class Slope : u8 { Sigmoid, Tanh, Gelu, GeluTanh, Silu, Softplus };
+NDArray timesSlope(Slope, const NDArray& dy, const NDArray& at);
 
 /// destination += source (same shape and dtype), in place; reports the write under `writer`, unless that is null (already reported).
 void addInPlace(NDArray& destination, const NDArray& source, const char* writer);

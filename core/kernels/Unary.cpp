@@ -39,14 +39,14 @@ struct Sin { template <class T> EMBER_INLINE T operator()(T x) const { return st
 struct Cos { template <class T> EMBER_INLINE T operator()(T x) const { return std::cos(x); } };
 struct Tanh { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::tanh(x); } };
 struct Sigmoid { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::sigmoid(x); } };
-struct Erf { template <class T> EMBER_INLINE T operator()(T x) const { return std::erf(x); } };
+struct Erf { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::erf(x); } };
 struct Floor { template <class T> EMBER_INLINE T operator()(T x) const { return std::floor(x); } };
 struct Ceil { template <class T> EMBER_INLINE T operator()(T x) const { return std::ceil(x); } };
 struct Round { template <class T> EMBER_INLINE T operator()(T x) const { return std::nearbyint(x); } };  // ties to even
 struct Relu { template <class T> EMBER_INLINE T operator()(T x) const { return x <= T(0) ? T(0) : x; } };  // NaN passes
 struct Gelu {
   // erfc keeps the left tail, where 1 + erf would cancel.
-  template <class T> EMBER_INLINE T operator()(T x) const { return T(0.5) * x * std::erfc(x * T(-0.70710678118654752440)); }
+  template <class T> EMBER_INLINE T operator()(T x) const { return T(0.5) * x * vmath::erfc(x * T(-0.70710678118654752440)); }
 };
 struct GeluTanh {
   template <class T> EMBER_INLINE T operator()(T x) const {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
@@ -128,8 +129,8 @@ TEST_CASE("unary functions agree with plain loops in every layout and floating t
   }
 }
 
-TEST_CASE("exp, log, tanh and sigmoid in f32 are within three units of the last place") {
-  double exp = 0, log = 0, tanh = 0, sigmoid = 0;
+TEST_CASE("exp, log, tanh, sigmoid and erf in f32 are within three units of the last place") {
+  double exp = 0, log = 0, tanh = 0, sigmoid = 0, erf = 0;
   for (float x = -87.0f; x < 88.7f; x += 0.0313f) {
     exp = std::max(exp, ulps(valueOf(Unary::Exp, x), std::exp(static_cast<double>(x))));
     sigmoid = std::max(sigmoid, ulps(valueOf(Unary::Sigmoid, x), 1 / (1 + std::exp(-static_cast<double>(x)))));
@@ -140,7 +141,11 @@ TEST_CASE("exp, log, tanh and sigmoid in f32 are within three units of the last 
   for (float x = 1e-6f; x < 12; x *= 1.0031f) {
     tanh = std::max(tanh, ulps(valueOf(Unary::Tanh, x), std::tanh(static_cast<double>(x))));
   }
+  for (float x = -5; x < 5; x += 0.00313f) {
+    erf = std::max(erf, ulps(valueOf(Unary::Erf, x), std::erf(static_cast<double>(x))));
+  }
   CHECK(exp < 2);
+  CHECK(erf < 3);
   CHECK(log < 2);
   CHECK(tanh < 2);
   CHECK(sigmoid < 3);  // two roundings more
@@ -242,6 +247,37 @@ TEST_CASE("leakyRelu and the fused backwards pass a slope or nothing below zero"
   CHECK(leakyRelu(x, 0.5).toVector<double>() == std::vector<double>{-1, 0, 3});
   CHECK(reluBackward(dy, unary(Unary::Relu, x, "relu")).toVector<double>() == std::vector<double>{0, 0, 7});
   CHECK(leakyReluBackward(dy, x, 0.5).toVector<double>() == std::vector<double>{2.5, 3, 7});
+}
+
+TEST_CASE("fused slopes are the derivatives of their functions in every mix of layouts") {
+  const std::vector<std::tuple<Slope, Unary, bool>> rows = {
+      {Slope::Sigmoid, Unary::Sigmoid, true}, {Slope::Tanh, Unary::Tanh, true},
+      {Slope::Gelu, Unary::Gelu, false},      {Slope::GeluTanh, Unary::GeluTanh, false},
+      {Slope::Silu, Unary::Silu, false},      {Slope::Softplus, Unary::Softplus, false}};
+  for (const auto& row : rows) {
+    const Unary kind = std::get<1>(row);
+    CAPTURE(static_cast<int>(kind));
+    for (const DType dtype : {DType::F32, DType::F64}) {
+      const NDArray x = numbers({2, 3, 4, 5}, 1, -4, 4, dtype), dy = numbers({2, 3, 4, 5}, 2, -1, 1, dtype);
+      const NDArray at = std::get<2>(row) ? unary(kind, x, "test") : x;
+      const std::vector<double> values = x.toVector<double>(), upstream = dy.toVector<double>();
+      std::vector<double> expected;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        constexpr double h = 1e-5;
+        const double slope = (unaryOracle(kind, values[i] + h) - unaryOracle(kind, values[i] - h)) / (2 * h);
+        expected.push_back(upstream[i] * slope);
+      }
+      for (const NDArray& left : layouts(dy)) {
+        for (const NDArray& right : layouts(at)) {
+          // Central differences are good to 1e-10; f32 values of y near 1 lose digits in 1 - y.
+          const double tolerance = dtype == DType::F32 ? 5e-7 : 1e-9;
+          CHECK(worst(timesSlope(std::get<0>(row), left, right).toVector<double>(), expected) <= tolerance);
+        }
+      }
+    }
+  }
+  CHECK(headlineOf<ShapeError>([] { reluBackward(NDArray::zeros({2}), NDArray::zeros({3})); }) ==
+        "[reluBackward] ShapeError: the gradient is [2], the value [3]");
 }
 
 TEST_CASE("integers wrap on overflow and divide towards zero") {
