@@ -1,4 +1,5 @@
-// Every op against the numbers that PyTorch gives (tests/golden/generate_ops.py, generate_spatial.py, generate_losses.py).
+// Every op against the numbers that PyTorch gives (tests/golden/generate_ops.py, generate_spatial.py,
+// generate_losses.py).
 #include <functional>
 #include <map>
 
@@ -23,11 +24,15 @@ Call one(Tensor (*f)(const Tensor&)) {
 Call two(Tensor (*f)(const Tensor&, const Tensor&)) {
   return [f](const Tensors& in, const Json&) { return Tensors{f(in[0], in[1])}; };
 }
-template <class F> Call onAxis(F f) {
+template <class F>
+Call onAxis(F f) {
   return [f](const Tensors& in, const Json& o) { return Tensors{f(in[0], o.at("axis").get<int>())}; };
 }
-template <class F> Call overAxes(F f) {
-  return [f](const Tensors& in, const Json& o) { return Tensors{f(in[0], intsOf(o.at("axes")), o.at("keepDims").get<bool>())}; };
+template <class F>
+Call overAxes(F f) {
+  return [f](const Tensors& in, const Json& o) {
+    return Tensors{f(in[0], intsOf(o.at("axes")), o.at("keepDims").get<bool>())};
+  };
 }
 
 void addShapeOps(std::map<std::string, Call>& calls) {
@@ -43,7 +48,8 @@ void addShapeOps(std::map<std::string, Call>& calls) {
     return Tensors{transpose(in[0], o.at("a").get<int>(), o.at("b").get<int>())};
   };
   calls["slice"] = [](const Tensors& in, const Json& o) {
-    return Tensors{slice(in[0], o.at("axis").get<int>(), o.at("start").get<i64>(), o.at("stop").get<i64>(), o.at("step").get<i64>())};
+    return Tensors{slice(in[0], o.at("axis").get<int>(), o.at("start").get<i64>(), o.at("stop").get<i64>(),
+                         o.at("step").get<i64>())};
   };
   calls["select"] = [](const Tensors& in, const Json& o) {
     return Tensors{select(in[0], o.at("axis").get<int>(), o.at("index").get<i64>())};
@@ -66,7 +72,9 @@ void addReductions(std::map<std::string, Call>& calls) {
   calls["var"] = [](const Tensors& in, const Json& o) {
     return Tensors{var(in[0], intsOf(o.at("axes")), o.at("keepDims").get<bool>(), o.at("correction").get<int>())};
   };
-  calls["argmax"] = [](const Tensors& in, const Json& o) { return Tensors{argmax(in[0], o.at("axis").get<int>(), o.at("keepDims").get<bool>())}; };
+  calls["argmax"] = [](const Tensors& in, const Json& o) {
+    return Tensors{argmax(in[0], o.at("axis").get<int>(), o.at("keepDims").get<bool>())};
+  };
   calls["sumTo"] = [](const Tensors& in, const Json& o) { return Tensors{sumTo(in[0], shapeOf(o.at("shape")))}; };
 }
 
@@ -94,9 +102,13 @@ void addElementwise(std::map<std::string, Call>& calls) {
   calls["cos"] = one(cos);
   calls["erf"] = one(erf);
   calls["pow"] = [](const Tensors& in, const Json& o) { return Tensors{pow(in[0], o.at("exponent").get<double>())}; };
-  calls["clamp"] = [](const Tensors& in, const Json& o) { return Tensors{clamp(in[0], o.at("low").get<double>(), o.at("high").get<double>())}; };
+  calls["clamp"] = [](const Tensors& in, const Json& o) {
+    return Tensors{clamp(in[0], o.at("low").get<double>(), o.at("high").get<double>())};
+  };
   calls["relu"] = one(relu);
-  calls["leakyRelu"] = [](const Tensors& in, const Json& o) { return Tensors{leakyRelu(in[0], o.at("slope").get<double>())}; };
+  calls["leakyRelu"] = [](const Tensors& in, const Json& o) {
+    return Tensors{leakyRelu(in[0], o.at("slope").get<double>())};
+  };
   calls["sigmoid"] = one(sigmoid);
   calls["tanh"] = one(tanh);
   calls["silu"] = one(silu);
@@ -116,13 +128,18 @@ void addSpatial(std::map<std::string, Call>& calls) {
     const std::string suffix = std::to_string(spatial) + "d";
     calls["conv" + suffix] = [=](const Tensors& in, const Json& o) {
       return Tensors{convND(spatial, in[0], in[1], optional(in, 2),
-                            {.stride = sizesOf(o.at("stride")), .padding = sizesOf(o.at("padding")), .dilation = sizesOf(o.at("dilation")),
+                            {.stride = sizesOf(o.at("stride")),
+                             .padding = sizesOf(o.at("padding")),
+                             .dilation = sizesOf(o.at("dilation")),
                              .groups = o.at("groups").get<i64>()})};
     };
     const auto pool = [](const Json& o) {
-      return PoolOptions{.kernel = sizesOf(o.at("kernel")), .stride = sizesOf(o.at("stride")), .padding = sizesOf(o.at("padding"))};
+      return PoolOptions{
+          .kernel = sizesOf(o.at("kernel")), .stride = sizesOf(o.at("stride")), .padding = sizesOf(o.at("padding"))};
     };
-    calls["maxPool" + suffix] = [=](const Tensors& in, const Json& o) { return Tensors{maxPoolND(spatial, in[0], pool(o))}; };
+    calls["maxPool" + suffix] = [=](const Tensors& in, const Json& o) {
+      return Tensors{maxPoolND(spatial, in[0], pool(o))};
+    };
     calls["avgPool" + suffix] = [=](const Tensors& in, const Json& o) {
       PoolOptions options = pool(o);
       options.countIncludePad = o.at("countIncludePad").get<bool>();
@@ -133,7 +150,9 @@ void addSpatial(std::map<std::string, Call>& calls) {
   calls["batchNorm"] = [](const Tensors& in, const Json& o) {
     const Tensor mean = in[1].clone(), var = in[2].clone();
     const Tensor y = batchNorm(in[0], optional(in, 3), optional(in, 4), mean, var,
-                               {.training = o.at("training").get<bool>(), .epsilon = o.at("epsilon").get<double>(), .factor = o.at("factor").get<double>()});
+                               {.training = o.at("training").get<bool>(),
+                                .epsilon = o.at("epsilon").get<double>(),
+                                .factor = o.at("factor").get<double>()});
     return Tensors{y, mean, var};
   };
 }
@@ -145,13 +164,18 @@ Reduction reductionOf(const Json& o) {
 
 void addLosses(std::map<std::string, Call>& calls) {
   calls["crossEntropy"] = [](const Tensors& in, const Json& o) {
-    CrossEntropyOptions options{.labelSmoothing = o.at("labelSmoothing").get<double>(), .classWeights = optional(in, 2), .reduction = reductionOf(o)};
+    CrossEntropyOptions options{.labelSmoothing = o.at("labelSmoothing").get<double>(),
+                                .classWeights = optional(in, 2),
+                                .reduction = reductionOf(o)};
     if (o.contains("ignoreIndex")) options.ignoreIndex = o.at("ignoreIndex").get<i64>();
     return Tensors{crossEntropy(in[0], in[1], options)};
   };
-  calls["mse"] = [](const Tensors& in, const Json& o) { return Tensors{mse(in[0], in[1], {.reduction = reductionOf(o)})}; };
+  calls["mse"] = [](const Tensors& in, const Json& o) {
+    return Tensors{mse(in[0], in[1], {.reduction = reductionOf(o)})};
+  };
   calls["binaryCrossEntropyWithLogits"] = [](const Tensors& in, const Json& o) {
-    return Tensors{binaryCrossEntropyWithLogits(in[0], in[1], {.posWeight = optional(in, 2), .reduction = reductionOf(o)})};
+    return Tensors{
+        binaryCrossEntropyWithLogits(in[0], in[1], {.posWeight = optional(in, 2), .reduction = reductionOf(o)})};
   };
 }
 
@@ -192,7 +216,8 @@ void check(const Json& c, DType dtype) {
   if (!c.contains("gradients")) return;
   outputs[0].backward({.gradient = tensorOf(c.at("outputGradients")[0], dtype)});
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].requiresGrad()) CHECK_CLOSE(inputs[i].grad(), tensorOf(c.at("gradients").at(names[i])), tolerance, "gradient of " << names[i]);
+    if (inputs[i].requiresGrad())
+      CHECK_CLOSE(inputs[i].grad(), tensorOf(c.at("gradients").at(names[i])), tolerance, "gradient of " << names[i]);
   }
 }
 

@@ -10,7 +10,20 @@
 namespace ember::test {
 
 /// What OpTableTest does with each row.
-enum class Check { Gradient, SecondGradient, Composed, Strides, ChannelsLast, F32, Empty, ShapeOnly, Undefined, Stale, Repeat, Golden };
+enum class Check {
+  Gradient,
+  SecondGradient,
+  Composed,
+  Strides,
+  ChannelsLast,
+  F32,
+  Empty,
+  ShapeOnly,
+  Undefined,
+  Stale,
+  Repeat,
+  Golden
+};
 const char* name(Check check);
 
 /// One call of an op.
@@ -18,7 +31,7 @@ struct OpSample {
   std::string name;
   Tensors inputs;  ///< f64, or the type that the op wants; every f64 one is differentiated unless in `constant`
   std::function<Tensor(const Tensors&)> run;
-  std::vector<int> batched = {};   ///< inputs whose axis 0 may be empty; none: the sample says nothing about empty input
+  std::vector<int> batched = {};  ///< inputs whose axis 0 may be empty; none: the sample says nothing about empty input
   std::vector<int> constant = {};  ///< floating inputs that the op takes as given
   std::vector<int> optional = {};  ///< inputs that may be undefined
 };

@@ -19,14 +19,18 @@ using BinaryOp = Tensor (*)(const Tensor&, const Tensor&);
 /// One shape, broadcast in both directions, channels, and a number.
 OpRow binary(BinaryOp op, double low = -2) {
   const auto sample = [&](const char* name, const Shape& a, const Shape& b, std::vector<int> batched) {
-    return OpSample{name, {distinct(name, a), draw("b", b, low)}, [op](const Tensors& in) { return op(in[0], in[1]); }, std::move(batched)};
+    return OpSample{name,
+                    {distinct(name, a), draw("b", b, low)},
+                    [op](const Tensors& in) { return op(in[0], in[1]); },
+                    std::move(batched)};
   };
   return {{sample("one shape", {2, 3}, {2, 3}, {0, 1}), sample("a column and a row", {2, 1}, {1, 3}, {0}),
            sample("pictures and channels", {2, 3, 2, 2}, {3, 1, 1}, {0}), sample("a number", {2, 2}, {}, {0})}};
 }
 
 /// On numbers between low and high, in rows and as pictures.
-template <class F> OpRow unary(F op, double low = -2, double high = 2) {
+template <class F>
+OpRow unary(F op, double low = -2, double high = 2) {
   const auto run = [op](const Tensors& in) { return op(in[0]); };
   return {{{"a matrix", {draw("matrix", {3, 4}, low, high)}, run, {0}},
            {"pictures", {draw("pictures", {2, 3, 2, 2}, low, high)}, run, {0}},
@@ -34,12 +38,15 @@ template <class F> OpRow unary(F op, double low = -2, double high = 2) {
 }
 
 /// On numbers that stay 0.025 and more away from 0, where the derivative jumps.
-template <class F> OpRow kinked(F op) {
+template <class F>
+OpRow kinked(F op) {
   const auto run = [op](const Tensors& in) { return op(in[0]); };
-  return {{{"a matrix", {distinct("matrix", {3, 4})}, run, {0}}, {"pictures", {distinct("pictures", {2, 3, 2, 2})}, run, {0}}}};
+  return {{{"a matrix", {distinct("matrix", {3, 4})}, run, {0}},
+           {"pictures", {distinct("pictures", {2, 3, 2, 2})}, run, {0}}}};
 }
 
-template <class F> OpSample along(const char* name, const Shape& shape, int axis, F op) {
+template <class F>
+OpSample along(const char* name, const Shape& shape, int axis, F op) {
   return {name, {draw(name, shape)}, [=](const Tensors& in) { return op(in[0], axis); }, {0}};
 }
 
@@ -75,8 +82,10 @@ void addElementwiseSamples(OpRows& rows) {
   rows["clamp"] = kinked([](const Tensor& x) { return clamp(x, -0.5, 0.7); });
   rows["pow"] = unary([](const Tensor& x) { return pow(x, 2.5); }, 0.3, 2);
   for (const double exponent : {2.0, -1.0, 0.0}) {
-    rows["pow"].samples.push_back({"exponent " + std::to_string(exponent), {distinct("negative", {2, 3}, 0.4)},
-                                   [exponent](const Tensors& in) { return pow(in[0], exponent); }, {0}});
+    rows["pow"].samples.push_back({"exponent " + std::to_string(exponent),
+                                   {distinct("negative", {2, 3}, 0.4)},
+                                   [exponent](const Tensors& in) { return pow(in[0], exponent); },
+                                   {0}});
   }
 
   rows["relu"] = kinked(relu);
@@ -86,10 +95,12 @@ void addElementwiseSamples(OpRows& rows) {
   rows["silu"] = unary(silu);
   rows["softplus"] = unary(softplus);
   rows["gelu"] = unary([](const Tensor& x) { return gelu(x); });
-  rows["gelu"].samples.push_back({"by tanh", {draw("tanh", {2, 3})}, [](const Tensors& in) { return gelu(in[0], true); }, {0}});
+  rows["gelu"].samples.push_back(
+      {"by tanh", {draw("tanh", {2, 3})}, [](const Tensors& in) { return gelu(in[0], true); }, {0}});
 
   rows["softmax"] = {{along("the last axis", {3, 4}, -1, softmax), along("channels", {2, 3, 2, 2}, 1, softmax)}};
-  rows["logSoftmax"] = {{along("the last axis", {3, 4}, -1, logSoftmax), along("channels", {2, 3, 2, 2}, 1, logSoftmax)}};
+  rows["logSoftmax"] = {
+      {along("the last axis", {3, 4}, -1, logSoftmax), along("channels", {2, 3, 2, 2}, 1, logSoftmax)}};
 
   // The mask is a function of the seed and of the call's number: seeded before each call, the op is a fixed linear map.
   const auto drop = [](double p, bool training) {

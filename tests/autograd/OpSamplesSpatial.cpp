@@ -12,7 +12,8 @@ namespace ember::test {
 namespace {
 
 OpSample product(const char* name, const Shape& a, const Shape& b, std::vector<int> batched = {}) {
-  return {name, {draw(name, a), draw("b", b)}, [](const Tensors& in) { return matmul(in[0], in[1]); }, std::move(batched)};
+  return {
+      name, {draw(name, a), draw("b", b)}, [](const Tensors& in) { return matmul(in[0], in[1]); }, std::move(batched)};
 }
 
 OpSample linearSample(const char* name, const Shape& x, bool bias) {
@@ -24,7 +25,8 @@ OpSample linearSample(const char* name, const Shape& x, bool bias) {
           {2}};
 }
 
-OpSample convolution(const char* name, const Shape& x, const Shape& w, const ConvOptions& options = {}, bool bias = true) {
+OpSample convolution(const char* name, const Shape& x, const Shape& w, const ConvOptions& options = {},
+                     bool bias = true) {
   const int spatial = x.rank() - 2;
   return {name,
           {draw(name, x), draw("w", w), bias ? draw("b", {w[0]}) : Tensor()},
@@ -35,15 +37,24 @@ OpSample convolution(const char* name, const Shape& x, const Shape& w, const Con
 }
 
 OpSample maximum(const char* name, const Shape& x, const PoolOptions& options = {}) {
-  return {name, {distinct(name, x)}, [=](const Tensors& in) { return maxPoolND(in[0].defined() ? in[0].rank() - 2 : x.rank() - 2, in[0], options); }, {0}};
+  return {
+      name,
+      {distinct(name, x)},
+      [=](const Tensors& in) { return maxPoolND(in[0].defined() ? in[0].rank() - 2 : x.rank() - 2, in[0], options); },
+      {0}};
 }
 
 OpSample average(const char* name, const Shape& x, const PoolOptions& options = {}) {
-  return {name, {draw(name, x)}, [=](const Tensors& in) { return avgPoolND(in[0].defined() ? in[0].rank() - 2 : x.rank() - 2, in[0], options); }, {0}};
+  return {
+      name,
+      {draw(name, x)},
+      [=](const Tensors& in) { return avgPoolND(in[0].defined() ? in[0].rank() - 2 : x.rank() - 2, in[0], options); },
+      {0}};
 }
 
 /// Running statistics are made anew for every call: a training forward writes them.
-OpSample norm(const char* name, const Shape& x, const BatchNormOptions& options, bool affine = true, bool running = true) {
+OpSample norm(const char* name, const Shape& x, const BatchNormOptions& options, bool affine = true,
+              bool running = true) {
   const Shape c{x.at(options.channelAxis)};
   const Tensor mean = running ? draw("mean", c) : Tensor(), var = running ? draw("var", c, 0.5, 2) : Tensor();
   return {name,
@@ -61,55 +72,75 @@ OpSample norm(const char* name, const Shape& x, const BatchNormOptions& options,
 }  // namespace
 
 void addSpatialSamples(OpRows& rows) {
-  rows["matmul"] = {{product("two matrices", {2, 3}, {3, 4}, {0}), product("two vectors", {3}, {3}), product("a matrix and a vector", {2, 3}, {3}, {0}),
-                     product("a vector and a matrix", {3}, {3, 2}), product("two batches", {2, 2, 3}, {2, 3, 2}, {0, 1}),
-                     product("a batch and a matrix", {2, 2, 3}, {3, 2}, {0}), product("a batch and a vector", {2, 2, 3}, {3}, {0}),
-                     product("broadcast batches", {2, 1, 2, 3}, {3, 3, 2}, {0}), product("nothing to sum", {2, 0}, {0, 3})}};
-  rows["linear"] = {{linearSample("with bias", {4, 3}, true), linearSample("without bias", {2, 3}, false), linearSample("sequences", {2, 2, 3}, true),
+  rows["matmul"] = {
+      {product("two matrices", {2, 3}, {3, 4}, {0}), product("two vectors", {3}, {3}),
+       product("a matrix and a vector", {2, 3}, {3}, {0}), product("a vector and a matrix", {3}, {3, 2}),
+       product("two batches", {2, 2, 3}, {2, 3, 2}, {0, 1}), product("a batch and a matrix", {2, 2, 3}, {3, 2}, {0}),
+       product("a batch and a vector", {2, 2, 3}, {3}, {0}), product("broadcast batches", {2, 1, 2, 3}, {3, 3, 2}, {0}),
+       product("nothing to sum", {2, 0}, {0, 3})}};
+  rows["linear"] = {{linearSample("with bias", {4, 3}, true), linearSample("without bias", {2, 3}, false),
+                     linearSample("sequences", {2, 2, 3}, true),
                      linearSample("one sample without a batch", {3}, true)}};
   rows["linear"].samples.back().batched.clear();
 
-  rows["conv1d"] = {{convolution("plain", {2, 2, 5}, {3, 2, 3}),
-                     convolution("stride, padding, dilation", {1, 2, 9}, {2, 2, 3}, {.stride = 2, .padding = 2, .dilation = 2}),
-                     convolution("groups", {2, 4, 5}, {2, 2, 2}, {.groups = 2}, false),
-                     convolution("depthwise", {1, 3, 6}, {3, 1, 3}, {.padding = 1, .groups = 3})}};
-  rows["conv2d"] = {{convolution("plain", {2, 2, 4, 4}, {3, 2, 3, 3}), convolution("padding, no bias", {1, 2, 3, 4}, {2, 2, 3, 3}, {.padding = 1}, false),
+  rows["conv1d"] = {
+      {convolution("plain", {2, 2, 5}, {3, 2, 3}),
+       convolution("stride, padding, dilation", {1, 2, 9}, {2, 2, 3}, {.stride = 2, .padding = 2, .dilation = 2}),
+       convolution("groups", {2, 4, 5}, {2, 2, 2}, {.groups = 2}, false),
+       convolution("depthwise", {1, 3, 6}, {3, 1, 3}, {.padding = 1, .groups = 3})}};
+  rows["conv2d"] = {{convolution("plain", {2, 2, 4, 4}, {3, 2, 3, 3}),
+                     convolution("padding, no bias", {1, 2, 3, 4}, {2, 2, 3, 3}, {.padding = 1}, false),
                      convolution("stride", {1, 2, 5, 5}, {2, 2, 3, 3}, {.stride = 2, .padding = 1}),
                      convolution("dilation", {1, 1, 6, 5}, {2, 1, 3, 2}, {.dilation = {2, 3}}),
-                     convolution("every option differs", {1, 2, 7, 6}, {2, 2, 3, 2}, {.stride = {2, 1}, .padding = {0, 2}, .dilation = {1, 2}}),
+                     convolution("every option differs", {1, 2, 7, 6}, {2, 2, 3, 2},
+                                 {.stride = {2, 1}, .padding = {0, 2}, .dilation = {1, 2}}),
                      convolution("groups", {1, 4, 3, 3}, {4, 2, 2, 2}, {.groups = 2}),
                      convolution("depthwise", {1, 3, 4, 3}, {3, 1, 3, 3}, {.padding = 1, .groups = 3}),
                      convolution("kernel 1, stride 2", {1, 3, 5, 4}, {2, 3, 1, 1}, {.stride = 2}),
                      convolution("rows that the stride leaves out", {1, 1, 6, 6}, {1, 1, 3, 3}, {.stride = 3})}};
-  rows["conv3d"] = {{convolution("plain", {1, 2, 3, 3, 3}, {2, 2, 2, 2, 2}),
-                     convolution("every option", {1, 2, 4, 4, 3}, {2, 1, 2, 3, 2}, {.stride = {1, 2, 1}, .padding = {1, 1, 0}, .dilation = {1, 1, 2}, .groups = 2},
-                                 false)}};
+  rows["conv3d"] = {
+      {convolution("plain", {1, 2, 3, 3, 3}, {2, 2, 2, 2, 2}),
+       convolution("every option", {1, 2, 4, 4, 3}, {2, 1, 2, 3, 2},
+                   {.stride = {1, 2, 1}, .padding = {1, 1, 0}, .dilation = {1, 1, 2}, .groups = 2}, false)}};
 
   const char *two = "kernel 2", *overlap = "overlapping, padded", *uneven = "every option differs";
-  rows["maxPool1d"] = {{maximum(two, {2, 2, 6}), maximum(overlap, {1, 2, 7}, {.kernel = 3, .stride = 2, .padding = 1})}};
-  rows["maxPool2d"] = {{maximum(two, {2, 2, 4, 4}), maximum(overlap, {1, 2, 5, 6}, {.kernel = 3, .stride = 2, .padding = 1}),
+  rows["maxPool1d"] = {
+      {maximum(two, {2, 2, 6}), maximum(overlap, {1, 2, 7}, {.kernel = 3, .stride = 2, .padding = 1})}};
+  rows["maxPool2d"] = {{maximum(two, {2, 2, 4, 4}),
+                        maximum(overlap, {1, 2, 5, 6}, {.kernel = 3, .stride = 2, .padding = 1}),
                         maximum(uneven, {1, 1, 6, 5}, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}})}};
-  rows["maxPool3d"] = {{maximum(two, {1, 2, 4, 2, 4}), maximum(overlap, {1, 1, 3, 4, 5}, {.kernel = {2, 3, 3}, .stride = {1, 2, 2}, .padding = 1})}};
-  rows["avgPool1d"] = {{average(two, {2, 2, 6}), average(overlap, {1, 2, 7}, {.kernel = 3, .stride = 2, .padding = 1})}};
-  rows["avgPool2d"] = {{average(two, {2, 2, 4, 4}), average(overlap, {1, 2, 5, 6}, {.kernel = 3, .stride = 2, .padding = 1}),
-                        average("padding not counted", {1, 2, 5, 4}, {.kernel = 3, .stride = 2, .padding = 1, .countIncludePad = false}),
-                        average(uneven, {1, 1, 6, 5}, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}})}};
-  rows["avgPool3d"] = {{average(two, {1, 2, 4, 2, 4}), average(overlap, {1, 1, 3, 4, 5}, {.kernel = {2, 3, 3}, .stride = {1, 2, 2}, .padding = 1}),
-                        average("padding not counted", {1, 1, 3, 3, 3}, {.kernel = 2, .padding = 1, .countIncludePad = false})}};
+  rows["maxPool3d"] = {{maximum(two, {1, 2, 4, 2, 4}),
+                        maximum(overlap, {1, 1, 3, 4, 5}, {.kernel = {2, 3, 3}, .stride = {1, 2, 2}, .padding = 1})}};
+  rows["avgPool1d"] = {
+      {average(two, {2, 2, 6}), average(overlap, {1, 2, 7}, {.kernel = 3, .stride = 2, .padding = 1})}};
+  rows["avgPool2d"] = {
+      {average(two, {2, 2, 4, 4}), average(overlap, {1, 2, 5, 6}, {.kernel = 3, .stride = 2, .padding = 1}),
+       average("padding not counted", {1, 2, 5, 4}, {.kernel = 3, .stride = 2, .padding = 1, .countIncludePad = false}),
+       average(uneven, {1, 1, 6, 5}, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}})}};
+  rows["avgPool3d"] = {
+      {average(two, {1, 2, 4, 2, 4}),
+       average(overlap, {1, 1, 3, 4, 5}, {.kernel = {2, 3, 3}, .stride = {1, 2, 2}, .padding = 1}),
+       average("padding not counted", {1, 1, 3, 3, 3}, {.kernel = 2, .padding = 1, .countIncludePad = false})}};
   const auto global = [](const Tensors& in) { return globalAvgPool(in[0]); };
   rows["globalAvgPool"] = {{{"sequences", {draw("1", {2, 3, 4})}, global, {0}},
                             {"pictures", {draw("2", {2, 3, 2, 4})}, global, {0}},
-                            {"volumes, axes kept", {draw("3", {1, 2, 2, 3, 2})}, [](const Tensors& in) { return globalAvgPool(in[0], true); }, {0}}}};
+                            {"volumes, axes kept",
+                             {draw("3", {1, 2, 2, 3, 2})},
+                             [](const Tensors& in) { return globalAvgPool(in[0], true); },
+                             {0}}}};
 
-  rows["batchNorm"] = {{norm("training, [N, C]", {5, 3}, {}), norm("training, [N, C, L]", {3, 2, 3}, {}), norm("training, [N, C, H, W]", {2, 3, 2, 2}, {}),
-                        norm("training, [N, C, D, H, W]", {2, 2, 2, 1, 2}, {}), norm("evaluation", {2, 3, 2, 2}, {.training = false}),
-                        norm("frozen", {2, 2, 3}, {.freeze = true}, false), norm("not affine", {2, 3, 2, 2}, {}, false),
-                        norm("no running statistics", {2, 3, 2}, {}, true, false), norm("channels at the end", {2, 2, 3}, {.channelAxis = -1}),
-                        norm("LeakyReLU behind", {2, 3, 2, 2}, {.act = Act::LeakyReLU, .slope = 0.2}),
-                        norm("ReLU behind", {2, 3, 2, 2}, {.act = Act::ReLU}), norm("evaluation, ReLU behind", {2, 3, 2}, {.training = false, .act = Act::ReLU}),
-                        norm("a large epsilon", {4, 2, 2}, {.epsilon = 0.5}),
-                        norm("biased running variance, batch statistics in evaluation", {3, 2, 2},
-                             {.training = false, .varEstimator = VarEstimator::Biased, .trainableStatistics = true})}};
+  rows["batchNorm"] = {
+      {norm("training, [N, C]", {5, 3}, {}), norm("training, [N, C, L]", {3, 2, 3}, {}),
+       norm("training, [N, C, H, W]", {2, 3, 2, 2}, {}), norm("training, [N, C, D, H, W]", {2, 2, 2, 1, 2}, {}),
+       norm("evaluation", {2, 3, 2, 2}, {.training = false}), norm("frozen", {2, 2, 3}, {.freeze = true}, false),
+       norm("not affine", {2, 3, 2, 2}, {}, false), norm("no running statistics", {2, 3, 2}, {}, true, false),
+       norm("channels at the end", {2, 2, 3}, {.channelAxis = -1}),
+       norm("LeakyReLU behind", {2, 3, 2, 2}, {.act = Act::LeakyReLU, .slope = 0.2}),
+       norm("ReLU behind", {2, 3, 2, 2}, {.act = Act::ReLU}),
+       norm("evaluation, ReLU behind", {2, 3, 2}, {.training = false, .act = Act::ReLU}),
+       norm("a large epsilon", {4, 2, 2}, {.epsilon = 0.5}),
+       norm("biased running variance, batch statistics in evaluation", {3, 2, 2},
+            {.training = false, .varEstimator = VarEstimator::Biased, .trainableStatistics = true})}};
 }
 
 }  // namespace ember::test

@@ -51,7 +51,8 @@ def layers():
     one("Linear without bias", nn.Linear(3, 2, bias=False), 2, 3)
     one("Conv1D", nn.Conv1d(2, 3, 3, stride=2, padding=1), 2, 2, 5)
     one("Conv2D", nn.Conv2d(2, 3, 3, padding=1), 1, 2, 4, 4)
-    one("Conv2D with every option", nn.Conv2d(2, 4, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2, bias=False), 1, 2, 5, 4)
+    one("Conv2D with every option",
+        nn.Conv2d(2, 4, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2, bias=False), 1, 2, 5, 4)
     one("Conv3D", nn.Conv3d(1, 2, 2), 1, 1, 3, 3, 3)
     one("MaxPool1D", nn.MaxPool1d(2), 1, 2, 5)
     one("MaxPool2D", nn.MaxPool2d(3, stride=2, padding=1), 1, 2, 5, 5)
@@ -100,7 +101,8 @@ def batch_norm_layers():
 
     for name, (kind, shape) in kinds.items():
         one(name, kind(shape[0]), shape, factor=0.1, epsilon=1e-5, affine=True)
-    one("BatchNorm2D: factor 0.3, epsilon 0.01", nn.BatchNorm2d(2, eps=0.01, momentum=0.3), (2, 2, 2), factor=0.3, epsilon=0.01, affine=True)
+    one("BatchNorm2D: factor 0.3, epsilon 0.01", nn.BatchNorm2d(2, eps=0.01, momentum=0.3), (2, 2, 2), factor=0.3,
+        epsilon=0.01, affine=True)
     one("BatchNorm2D: mean over the batches", nn.BatchNorm2d(2, momentum=None), (2, 2, 2), factor=None, epsilon=1e-5, affine=True)
     one("BatchNorm2D: not affine", nn.BatchNorm2d(2, affine=False), (2, 2, 2), factor=0.1, epsilon=1e-5, affine=False)
     return g
@@ -128,10 +130,11 @@ def initialisers():
             function(torch.empty(shape, dtype=torch.float64), **options)
         return caught
 
+    kaiming = {"kaimingUniform": nn.init.kaiming_uniform_, "kaimingNormal": nn.init.kaiming_normal_}
     for shape in ((4, 3), (8, 4, 3, 3), (6, 2, 5), (4, 1, 2, 3, 2)):
         for mode in ("fan_in", "fan_out"):
             for slope in (0.0, 0.2, 5 ** 0.5):
-                for op, function in {"kaimingUniform": nn.init.kaiming_uniform_, "kaimingNormal": nn.init.kaiming_normal_}.items():
+                for op, function in kaiming.items():
                     g.add({"name": f"{op} {list(shape)} {mode} slope {slope:.3g}", "op": op, "shape": list(shape),
                            "options": {"fanOut": mode == "fan_out", "slope": slope},
                            **catch(function, shape, a=slope, mode=mode, nonlinearity="leaky_relu")})

@@ -49,8 +49,8 @@ def losses():
     x, y = d.uniform(2, 3), d.uniform(2, 3)
     probabilities = d.uniform(2, 3, low=0.05, high=0.95)
     for reduction in ("mean", "sum", "none"):
-        g.case(f"mse: {reduction}", "mse", lambda x, target, r=reduction: F.mse_loss(x, target, reduction=r), {"x": x, "target": y},
-               {"reduction": reduction})
+        g.case(f"mse: {reduction}", "mse", lambda x, target, r=reduction: F.mse_loss(x, target, reduction=r),
+               {"x": x, "target": y}, {"reduction": reduction})
         g.case(f"binaryCrossEntropyWithLogits: {reduction}", "binaryCrossEntropyWithLogits",
                lambda x, target, r=reduction: F.binary_cross_entropy_with_logits(x, target, reduction=r),
                {"x": x, "target": probabilities}, {"reduction": reduction})
@@ -60,7 +60,8 @@ def losses():
            {"x": x, "target": probabilities, "posWeight": torch.tensor([0.5, 1, 3], dtype=torch.float64)}, {"reduction": "mean"},
            only=("x", "target"))
     g.case(f"{op}: large logits", op, lambda x, target: F.binary_cross_entropy_with_logits(x, target),
-           {"x": torch.tensor([500.0, -500, 500, -500], dtype=torch.float64), "target": torch.tensor([1.0, 0, 0, 1], dtype=torch.float64)},
+           {"x": torch.tensor([500.0, -500, 500, -500], dtype=torch.float64),
+            "target": torch.tensor([1.0, 0, 0, 1], dtype=torch.float64)},
            {"reduction": "mean"}, only=("x",))
     return g
 

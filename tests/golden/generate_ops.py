@@ -58,10 +58,11 @@ def elementwise():
         unary("pow", lambda x, e=exponent: torch.pow(x, e), Draw(f"pow{exponent}").uniform(2, 3, low=0.2, high=3),
               name=f"pow: exponent {exponent:g}", exponent=exponent)
     for exponent in (2.0, 3.0, -2.0):
-        unary("pow", lambda x, e=exponent: torch.pow(x, e), f64(-1.5, -0.5, -3), name=f"pow: negative base, exponent {exponent:g}",
-              exponent=exponent)
+        unary("pow", lambda x, e=exponent: torch.pow(x, e), f64(-1.5, -0.5, -3),
+              name=f"pow: negative base, exponent {exponent:g}", exponent=exponent)
     for exponent in (1.0, 2.0, 0.0):
-        unary("pow", lambda x, e=exponent: torch.pow(x, e), f64(0.0, 1), name=f"pow: base 0, exponent {exponent:g}", exponent=exponent)
+        unary("pow", lambda x, e=exponent: torch.pow(x, e), f64(0.0, 1),
+              name=f"pow: base 0, exponent {exponent:g}", exponent=exponent)
     unary("clamp", lambda x: torch.clamp(x, -0.5, 1), f64(-2, -0.5, 0.25, 1, 3), low=-0.5, high=1.0)
     unary("clamp", lambda x: torch.clamp(x, -1, 0.75), Draw("clamp").uniform(2, 3), name="clamp: random", low=-1.0, high=0.75)
     return g
@@ -89,14 +90,15 @@ def reduction():
                 g.case(f"{op}: axes {axes}{' kept' if keep else ''}", op, function, {"x": x}, options)
     g.case("var: biased", "var", lambda x: torch.var(x, [1], unbiased=False), {"x": Draw("biased").uniform(2, 5)},
            {"axes": [1], "keepDims": False, "correction": 0})
-    g.case("var: a constant far from 0", "var", lambda x: torch.var(x, [0], unbiased=True), {"x": f64(10000, 10001, 10002, 10000.5)},
-           {"axes": [0], "keepDims": False, "correction": 1})
+    g.case("var: a constant far from 0", "var", lambda x: torch.var(x, [0], unbiased=True),
+           {"x": f64(10000, 10001, 10002, 10000.5)}, {"axes": [0], "keepDims": False, "correction": 1})
     for op in ("amax", "amin"):
         g.case(f"{op}: equal elements share the gradient", op, lambda x, op=op: getattr(torch, op)(x, [1]),
                {"x": torch.tensor([[1.0, 3, 3], [-2, -2, -2]], dtype=torch.float64)}, {"axes": [1], "keepDims": False})
     for axis in (0, 1, -1):
         for keep in (False, True):
-            g.case(f"argmax: axis {axis}{' kept' if keep else ''}", "argmax", lambda x, a=axis, k=keep: torch.argmax(x, a, keepdim=k),
+            g.case(f"argmax: axis {axis}{' kept' if keep else ''}", "argmax",
+                   lambda x, a=axis, k=keep: torch.argmax(x, a, keepdim=k),
                    {"x": Draw("argmax").distinct(2, 3, 4)}, {"axis": axis, "keepDims": keep}, grad=False)
     g.case("argmax: the first of equals", "argmax", lambda x: torch.argmax(x, 0), {"x": f64(1, 5, 5, 2)},
            {"axis": 0, "keepDims": False}, grad=False)
@@ -117,7 +119,8 @@ def shape():
 
     one("reshape: two axes", "reshape", lambda x: x.reshape(6, 4), shape=[6, 4])
     one("reshape: one size worked out", "reshape", lambda x: x.reshape(3, -1), shape=[3, -1])
-    one("reshape: of a permuted array", "reshapeOfPermuted", lambda x: x.permute(2, 0, 1).reshape(4, 6), shape=[4, 6], axes=[2, 0, 1])
+    one("reshape: of a permuted array", "reshapeOfPermuted", lambda x: x.permute(2, 0, 1).reshape(4, 6),
+        shape=[4, 6], axes=[2, 0, 1])
     one("flatten: from axis 1", "flatten", lambda x: x.flatten(1), first=1, last=-1)
     one("flatten: the first two", "flatten", lambda x: x.flatten(0, 1), first=0, last=1)
     one("permute", "permute", lambda x: x.permute(2, 0, 1), axes=[2, 0, 1])
@@ -155,7 +158,8 @@ def matmul():
         d = Draw("matmul" + what)
         g.case(f"matmul: {what}", "matmul", lambda a, b: torch.matmul(a, b), {"a": d.uniform(*a), "b": d.uniform(*b)})
     d = Draw("linear")
-    g.case("linear: with bias", "linear", lambda x, w, b: F.linear(x, w, b), {"x": d.uniform(4, 3), "w": d.uniform(2, 3), "b": d.uniform(2)})
+    g.case("linear: with bias", "linear", lambda x, w, b: F.linear(x, w, b),
+           {"x": d.uniform(4, 3), "w": d.uniform(2, 3), "b": d.uniform(2)})
     g.case("linear: without bias", "linear", lambda x, w: F.linear(x, w), {"x": d.uniform(2, 3), "w": d.uniform(4, 3)})
     g.case("linear: sequences", "linear", lambda x, w, b: F.linear(x, w, b),
            {"x": d.uniform(2, 2, 3), "w": d.uniform(2, 3), "b": d.uniform(2)})
@@ -176,10 +180,12 @@ def activation():
         g.case(f"{op}: far out", op, functions[op], {"x": far})
     for op, function in {"softmax": F.softmax, "logSoftmax": F.log_softmax}.items():
         for axis in (0, 1, -1):
-            g.case(f"{op}: axis {axis}", op, lambda x, f=function, a=axis: f(x, a), {"x": Draw(op).uniform(2, 3, 2)}, {"axis": axis})
+            g.case(f"{op}: axis {axis}", op, lambda x, f=function, a=axis: f(x, a),
+                   {"x": Draw(op).uniform(2, 3, 2)}, {"axis": axis})
         g.case(f"{op}: large logits", op, lambda x, f=function: f(x, -1), {"x": f64(1000, 1001, -1000)}, {"axis": -1})
         g.case(f"{op}: one class", op, lambda x, f=function: f(x, -1), {"x": torch.ones(2, 1, dtype=torch.float64)}, {"axis": -1})
-        g.case(f"{op}: -inf among finite logits", op, lambda x, f=function: f(x, -1), {"x": f64(1, float("-inf"), 2)}, {"axis": -1})
+        g.case(f"{op}: -inf among finite logits", op, lambda x, f=function: f(x, -1),
+               {"x": f64(1, float("-inf"), 2)}, {"axis": -1})
     return g
 
 

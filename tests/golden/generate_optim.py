@@ -73,7 +73,8 @@ def schedules():
     one("cosine to a minimum", "cosine", 0.1, 9, {"steps": 8, "floor": 0.1}, lambda o: lr_scheduler.CosineAnnealingLR(o, 8, 0.01))
     one("linear warm-up", "warmUp", 0.1, 8, {"steps": 4, "start": 0.25}, lambda o: lr_scheduler.LinearLR(o, 0.25, 1.0, 4))
     one("linear warm-up, then cosine", "warmUpCosine", 0.1, 13, {"steps": 4, "start": 0.1, "cosineSteps": 8},
-        lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.LinearLR(o, 0.1, 1.0, 4), lr_scheduler.CosineAnnealingLR(o, 8)], [4]))
+        lambda o: lr_scheduler.SequentialLR(
+            o, [lr_scheduler.LinearLR(o, 0.1, 1.0, 4), lr_scheduler.CosineAnnealingLR(o, 8)], [4]))
     for total, start, div, final in ((20, 0.3, 25.0, 1e4), (15, 0.25, 10.0, 100.0), (10, 0.5, 4.0, 50.0)):
         one(f"one-cycle, {total} steps, {start:g} of them up", "oneCycle", 0.5, total,
             {"steps": total, "warmUp": start, "startDivisor": div, "finalDivisor": final},

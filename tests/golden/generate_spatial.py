@@ -18,7 +18,8 @@ def convolution():
         if bias:
             inputs["b"] = d.uniform(w[0])
         g.case(f"conv{rank}d: {name}", f"conv{rank}d",
-               lambda x, w, b=None: CONV[rank](x, w, b, full["stride"], full["padding"], full["dilation"], full["groups"]), inputs, full)
+               lambda x, w, b=None: CONV[rank](x, w, b, full["stride"], full["padding"], full["dilation"], full["groups"]),
+               inputs, full)
 
     one("plain", (2, 2, 5), (3, 2, 3))
     one("stride, padding, dilation", (1, 2, 9), (2, 2, 3), stride=[2], padding=[2], dilation=[2])
@@ -78,8 +79,8 @@ def pooling():
     same = torch.tensor([[[[1.0, 1, 2, 2], [1, 1, 2, 2]]]], dtype=torch.float64)
     g.case("maxPool2d: the first of equals takes the gradient", "maxPool2d", lambda x: F.max_pool2d(x, 2), {"x": same},
            {"kernel": [2, 2], "stride": [2, 2], "padding": [0, 0]})
-    g.case("maxPool2d: padding never wins", "maxPool2d", lambda x: F.max_pool2d(x, 2, 2, 1), {"x": Draw("negative").distinct(1, 1, 3, 3) - 5},
-           {"kernel": [2, 2], "stride": [2, 2], "padding": [1, 1]})
+    g.case("maxPool2d: padding never wins", "maxPool2d", lambda x: F.max_pool2d(x, 2, 2, 1),
+           {"x": Draw("negative").distinct(1, 1, 3, 3) - 5}, {"kernel": [2, 2], "stride": [2, 2], "padding": [1, 1]})
     nan = Draw("nan").distinct(1, 1, 4, 4)
     nan[0, 0, 1, 1] = float("nan")
     g.case("maxPool2d: NaN wins", "maxPool2d", lambda x: F.max_pool2d(x, 2), {"x": nan},
@@ -111,7 +112,8 @@ def batch_norm():
                     return F.batch_norm(x, mean, var, gamma, beta, training, 0.1, 1e-5), mean, var
 
                 g.case(f"batchNorm {what}: {'training' if training else 'evaluation'}{'' if affine else ', no gamma and beta'}",
-                       "batchNorm", function, inputs, {"training": training, "factor": 0.1, "epsilon": 1e-5}, only=("x", "gamma", "beta"))
+                       "batchNorm", function, inputs, {"training": training, "factor": 0.1, "epsilon": 1e-5},
+                       only=("x", "gamma", "beta"))
     d = Draw("epsilon")
     g.case("batchNorm: a large epsilon and factor", "batchNorm",
            lambda x, runningMean, runningVar, gamma, beta: batch_norm_large(x, runningMean, runningVar, gamma, beta),

@@ -70,7 +70,7 @@ class GoldenFile:
         self.cases = []
 
     def case(self, name, op, function, inputs, options=None, grad=True, only=None):
-        """Runs function(*inputs.values()) and records results and gradients of the floating inputs (those in `only`, if given)."""
+        """Runs function(*inputs.values()); records results and the gradients of the floating inputs (or of those in `only`)."""
         inputs = dict(inputs)
         wanted = [k for k, t in inputs.items() if grad and t.is_floating_point() and (only is None or k in only)]
         leaves = {k: t.clone().requires_grad_(k in wanted) for k, t in inputs.items()}

@@ -18,7 +18,8 @@ using namespace ember::test;
 namespace {
 
 using Make = std::function<std::unique_ptr<nn::Module>()>;
-template <class M, class... A> Make make(A... arguments) {
+template <class M, class... A>
+Make make(A... arguments) {
   return [=] { return std::make_unique<M>(arguments...); };
 }
 
@@ -29,7 +30,10 @@ const std::map<std::string, Make> layers = {
     {"Conv1D", make<nn::Conv1D>(2, 3, nn::ConvOptions{.kernel = 3, .stride = 2, .padding = 1})},
     {"Conv2D", make<nn::Conv2D>(2, 3, nn::ConvOptions{.kernel = 3, .padding = 1})},
     {"Conv2D with every option",
-     make<nn::Conv2D>(2, 4, nn::ConvOptions{.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2, .bias = false})},
+     make<nn::Conv2D>(
+         2, 4,
+         nn::ConvOptions{
+             .kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2, .bias = false})},
     {"Conv3D", make<nn::Conv3D>(1, 2, nn::ConvOptions{.kernel = 2})},
     {"MaxPool1D", make<nn::MaxPool1D>(nn::PoolOptions{.kernel = 2})},
     {"MaxPool2D", make<nn::MaxPool2D>(nn::PoolOptions{.kernel = 3, .stride = 2, .padding = 1})},
@@ -92,8 +96,10 @@ TEST_CASE("every layer gives PyTorch's output, gradients and state, in f64 and f
       REQUIRE(entry != layers.end());
       const auto module = entry->second();
       module->to(dtype);
-      if (c.contains("state")) REQUIRE(loadState(*module, c.at("state")) == "");
-      else CHECK(module->namedParameters().empty());
+      if (c.contains("state"))
+        REQUIRE(loadState(*module, c.at("state")) == "");
+      else
+        CHECK(module->namedParameters().empty());
       checkRun(*module, c, dtype, toleranceOf(dtype));
       if (c.contains("stateAfter")) CHECK(stateDifference(*module, c.at("stateAfter"), toleranceOf(dtype)) == "");
     }
@@ -102,12 +108,14 @@ TEST_CASE("every layer gives PyTorch's output, gradients and state, in f64 and f
   CHECK(found == layers.size());
 }
 
-TEST_CASE("batch norm layers follow PyTorch over three batches and in evaluation: outputs, gradients, running statistics") {
+TEST_CASE(
+    "batch norm layers follow PyTorch over three batches and in evaluation: outputs, gradients, running statistics") {
   for (const Json& c : golden("batchNormLayers")) {
     for (const DType dtype : {DType::F64, DType::F32}) {
       const std::string where = c.at("name").get<std::string>() + " " + std::string(name(dtype));
       CAPTURE(where);
-      const auto module = makeNorm(c.at("name").get<std::string>(), c.at("options"), shapeOf(c.at("state").at("running_mean").at("shape"))[0]);
+      const auto module = makeNorm(c.at("name").get<std::string>(), c.at("options"),
+                                   shapeOf(c.at("state").at("running_mean").at("shape"))[0]);
       module->to(dtype);
       REQUIRE(loadState(*module, c.at("state")) == "");
       std::size_t batch = 0;
@@ -132,8 +140,10 @@ TEST_CASE("initialisers draw with PyTorch's bounds and standard deviations") {
     if (op.starts_with("kaiming")) {
       const auto fan = o.at("fanOut").get<bool>() ? nn::init::Fan::Out : nn::init::Fan::In;
       const double slope = o.at("slope").get<double>();
-      if (op == "kaimingUniform") nn::init::kaimingUniform_(actual, slope, fan);
-      else nn::init::kaimingNormal_(actual, slope, fan);
+      if (op == "kaimingUniform")
+        nn::init::kaimingUniform_(actual, slope, fan);
+      else
+        nn::init::kaimingNormal_(actual, slope, fan);
     } else if (op == "xavierUniform") {
       nn::init::xavierUniform_(actual, o.at("gain").get<double>());
     } else {

@@ -5,30 +5,36 @@
 namespace ember::test {
 namespace {
 
-template <class M, class... A> LayerSample sample(std::string name, const Shape& input, const std::optional<Shape>& wrong, A... arguments) {
+template <class M, class... A>
+LayerSample sample(std::string name, const Shape& input, const std::optional<Shape>& wrong, A... arguments) {
   return {std::move(name), [=] { return std::make_unique<M>(arguments...); }, input, wrong};
 }
 
 /// A layer that takes any shape.
-template <class M, class... A> LayerRow anyShape(A... arguments) {
+template <class M, class... A>
+LayerRow anyShape(A... arguments) {
   return {{sample<M>("a matrix", {3, 4}, {}, arguments...), sample<M>("pictures", {2, 3, 2, 2}, {}, arguments...)},
           {{LayerCheck::WrongInput, "it takes every shape"}}};
 }
 
-template <class M> LayerRow pools(int spatial, const nn::PoolOptions& other) {
+template <class M>
+LayerRow pools(int spatial, const nn::PoolOptions& other) {
   Shape input{2, 2};
   for (int i = 0; i < spatial; ++i) input.push(4 + i);
   return {{sample<M>("as it comes", input, Shape{2, 3}), sample<M>("other options", input, Shape{2, 3}, other)}};
 }
 
-template <class M> LayerRow norms(const Shape& input, std::map<LayerCheck, std::string> skips = {}) {
+template <class M>
+LayerRow norms(const Shape& input, std::map<LayerCheck, std::string> skips = {}) {
   Shape wrong = input;
   wrong[1] = input[1] + 1;
   const auto with = [&](const char* name, const nn::BatchNormNDOptions& options) {
     return LayerSample{name, [=] { return std::make_unique<M>(input[1], options); }, input, wrong};
   };
-  return {{with("as it comes", {}), with("constant factor, exact scale", {.initFactor = 0.1, .minFactor = 0.1, .sscale = 0}),
-           with("not affine", {.affine = false}), with("scale alone, LeakyReLU", {.useShift = false, .act = Act::LeakyReLU, .slope = 0.2}),
+  return {{with("as it comes", {}),
+           with("constant factor, exact scale", {.initFactor = 0.1, .minFactor = 0.1, .sscale = 0}),
+           with("not affine", {.affine = false}),
+           with("scale alone, LeakyReLU", {.useShift = false, .act = Act::LeakyReLU, .slope = 0.2}),
            with("momentum, biased", {.epsilon = 0.01, .momentum = 0.8, .varEstimator = VarEstimator::Biased}),
            with("no running statistics", {.trackRunningStats = false})},
           std::move(skips)};
@@ -36,9 +42,9 @@ template <class M> LayerRow norms(const Shape& input, std::map<LayerCheck, std::
 
 /// A net of nets.
 std::unique_ptr<nn::Module> nested() {
-  return std::make_unique<nn::Sequential>(
-      nn::Sequential(nn::Conv2D(2, 3, {.kernel = 3, .padding = 1, .bias = false}), nn::BatchNorm2D(3), nn::ReLU(), nn::MaxPool2D({.kernel = 2})),
-      nn::Dropout(0.3), nn::Flatten(), nn::Linear(12, 4));
+  return std::make_unique<nn::Sequential>(nn::Sequential(nn::Conv2D(2, 3, {.kernel = 3, .padding = 1, .bias = false}),
+                                                         nn::BatchNorm2D(3), nn::ReLU(), nn::MaxPool2D({.kernel = 2})),
+                                          nn::Dropout(0.3), nn::Flatten(), nn::Linear(12, 4));
 }
 
 }  // namespace
@@ -47,21 +53,36 @@ const std::map<std::string, LayerRow>& layerSamples() {
   using Conv = nn::ConvOptions;
   static const std::map<std::string, LayerRow> rows = {
       {"Sequential",
-       {{{"layers", [] { return std::make_unique<nn::Sequential>(nn::Linear(3, 4), nn::Tanh(), nn::Linear(4, 2)); }, {3, 3}, Shape{3, 5}},
+       {{{"layers",
+          [] { return std::make_unique<nn::Sequential>(nn::Linear(3, 4), nn::Tanh(), nn::Linear(4, 2)); },
+          {3, 3},
+          Shape{3, 5}},
          {"nested", nested, {3, 2, 4, 4}, Shape{3, 2, 6, 6}},
          {"nothing", [] { return std::make_unique<nn::Sequential>(); }, {2, 3}, {}}},
         {{LayerCheck::Golden, "a chain has no numbers of its own; tests/optim trains whole nets against PyTorch"}}}},
-      {"Conv1D", {{sample<nn::Conv1D>("plain", {2, 2, 5}, Shape{2, 3, 5}, 2, 3, Conv{.kernel = 3}),
-                   sample<nn::Conv1D>("every option", {2, 4, 9}, Shape{2, 4}, 4, 2,
-                                      Conv{.kernel = 3, .stride = 2, .padding = 1, .dilation = 2, .groups = 2, .bias = false})}}},
-      {"Conv2D", {{sample<nn::Conv2D>("plain", {2, 2, 4, 4}, Shape{2, 3, 4, 4}, 2, 3, Conv{.kernel = 3, .padding = 1}),
-                   sample<nn::Conv2D>("kernel larger than the input", {1, 1, 3, 3}, Shape{1, 1, 2, 2}, 1, 1, Conv{.kernel = 3}),
-                   sample<nn::Conv2D>("every option", {1, 2, 7, 6}, Shape{1, 2, 7}, 2, 4,
-                                      Conv{.kernel = {3, 2}, .stride = {2, 1}, .padding = {0, 2}, .dilation = {1, 2}, .groups = 2, .bias = false})}}},
+      {"Conv1D",
+       {{sample<nn::Conv1D>("plain", {2, 2, 5}, Shape{2, 3, 5}, 2, 3, Conv{.kernel = 3}),
+         sample<nn::Conv1D>("every option", {2, 4, 9}, Shape{2, 4}, 4, 2,
+                            Conv{.kernel = 3, .stride = 2, .padding = 1, .dilation = 2, .groups = 2, .bias = false})}}},
+      {"Conv2D",
+       {{sample<nn::Conv2D>("plain", {2, 2, 4, 4}, Shape{2, 3, 4, 4}, 2, 3, Conv{.kernel = 3, .padding = 1}),
+         sample<nn::Conv2D>("kernel larger than the input", {1, 1, 3, 3}, Shape{1, 1, 2, 2}, 1, 1, Conv{.kernel = 3}),
+         sample<nn::Conv2D>("every option", {1, 2, 7, 6}, Shape{1, 2, 7}, 2, 4,
+                            Conv{.kernel = {3, 2},
+                                 .stride = {2, 1},
+                                 .padding = {0, 2},
+                                 .dilation = {1, 2},
+                                 .groups = 2,
+                                 .bias = false})}}},
       {"Conv3D", {{sample<nn::Conv3D>("plain", {1, 2, 3, 3, 3}, Shape{1, 1, 3, 3, 3}, 2, 2, Conv{.kernel = 2})}}},
-      {"Linear", {{sample<nn::Linear>("plain", {4, 3}, Shape{4, 2}, 3, 2), sample<nn::Linear>("no bias", {4, 3}, Shape{4, 2}, 3, 2, nn::LinearOptions{.bias = false}),
-                   sample<nn::Linear>("sequences", {2, 4, 3}, Shape{4, 3, 2}, 3, 2)}}},
-      {"BatchNormND", norms<nn::BatchNormND>({2, 3, 2, 2}, {{LayerCheck::Golden, "BatchNorm1D to BatchNorm3D, which are nothing but its ranks, are compared"}})},
+      {"Linear",
+       {{sample<nn::Linear>("plain", {4, 3}, Shape{4, 2}, 3, 2),
+         sample<nn::Linear>("no bias", {4, 3}, Shape{4, 2}, 3, 2, nn::LinearOptions{.bias = false}),
+         sample<nn::Linear>("sequences", {2, 4, 3}, Shape{4, 3, 2}, 3, 2)}}},
+      {"BatchNormND",
+       norms<nn::BatchNormND>(
+           {2, 3, 2, 2},
+           {{LayerCheck::Golden, "BatchNorm1D to BatchNorm3D, which are nothing but its ranks, are compared"}})},
       {"BatchNorm1D", norms<nn::BatchNorm1D>({5, 3})},
       {"BatchNorm2D", norms<nn::BatchNorm2D>({2, 3, 2, 2})},
       {"BatchNorm3D", norms<nn::BatchNorm3D>({2, 2, 2, 1, 2})},
@@ -71,17 +92,25 @@ const std::map<std::string, LayerRow>& layerSamples() {
       {"AvgPool1D", pools<nn::AvgPool1D>(1, {.kernel = 3, .stride = 2, .padding = 1, .countIncludePad = false})},
       {"AvgPool2D", pools<nn::AvgPool2D>(2, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}})},
       {"AvgPool3D", pools<nn::AvgPool3D>(3, {.kernel = 3, .padding = 1, .countIncludePad = false})},
-      {"GlobalAvgPool", {{sample<nn::GlobalAvgPool>("pictures", {2, 3, 2, 4}, Shape{2, 3}), sample<nn::GlobalAvgPool>("sequences", {2, 3, 4}, Shape{2, 3})}}},
+      {"GlobalAvgPool",
+       {{sample<nn::GlobalAvgPool>("pictures", {2, 3, 2, 4}, Shape{2, 3}),
+         sample<nn::GlobalAvgPool>("sequences", {2, 3, 4}, Shape{2, 3})}}},
       {"ReLU", anyShape<nn::ReLU>()},
       {"LeakyReLU", anyShape<nn::LeakyReLU>(0.2)},
       {"Sigmoid", anyShape<nn::Sigmoid>()},
       {"Tanh", anyShape<nn::Tanh>()},
       {"GELU", anyShape<nn::GELU>(true)},
       {"SiLU", anyShape<nn::SiLU>()},
-      {"Softmax", {{sample<nn::Softmax>("classes", {3, 4}, Shape{3}), sample<nn::Softmax>("the last axis", {2, 3, 2}, Shape{}, -1)}}},
-      {"LogSoftmax", {{sample<nn::LogSoftmax>("classes", {3, 4}, Shape{3}), sample<nn::LogSoftmax>("the last axis", {2, 3, 2}, Shape{}, -1)}}},
+      {"Softmax",
+       {{sample<nn::Softmax>("classes", {3, 4}, Shape{3}),
+         sample<nn::Softmax>("the last axis", {2, 3, 2}, Shape{}, -1)}}},
+      {"LogSoftmax",
+       {{sample<nn::LogSoftmax>("classes", {3, 4}, Shape{3}),
+         sample<nn::LogSoftmax>("the last axis", {2, 3, 2}, Shape{}, -1)}}},
       {"Dropout", anyShape<nn::Dropout>(0.4)},
-      {"Flatten", {{sample<nn::Flatten>("pictures", {2, 3, 2, 2}, Shape{3}), sample<nn::Flatten>("the first two", {2, 3, 4}, Shape{3}, 0, 1)}}},
+      {"Flatten",
+       {{sample<nn::Flatten>("pictures", {2, 3, 2, 2}, Shape{3}),
+         sample<nn::Flatten>("the first two", {2, 3, 4}, Shape{3}, 0, 1)}}},
       {"Identity", anyShape<nn::Identity>()},
   };
   return rows;

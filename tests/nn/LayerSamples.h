@@ -8,7 +8,8 @@
 
 #include <ember/nn/Module.h>
 
-/// What the walk over nn/Layers.def needs to know of each layer: how to make it, what to feed it, and what does not apply to it.
+/// What the walk over nn/Layers.def needs to know of each layer: how to make it, what to feed it, and what does not
+/// apply to it.
 namespace ember::test {
 
 /// Checks that a row may skip; all others hold for every layer.

@@ -63,7 +63,9 @@ std::unique_ptr<nn::Module> make(const LayerSample& sample, DType dtype = DType:
   return module;
 }
 
-Tensor inputOf(const LayerSample& sample, DType dtype = DType::F32) { return distinct("input", sample.input).to(dtype); }
+Tensor inputOf(const LayerSample& sample, DType dtype = DType::F32) {
+  return distinct("input", sample.input).to(dtype);
+}
 
 /// Forward with the counters of random draws at 0, so every call draws the same.
 Tensor forward(nn::Module& module, const Tensor& x) {
@@ -109,9 +111,9 @@ TEST_CASE("every layer of the table has samples of its type, and every sample be
     CHECK_MESSAGE(names.insert(type).second, type << " stands twice in Layers.def");
     CHECK_MESSAGE(layerSamples().contains(type), type << " has no row in LayerSamples.cpp");
   }
-  for (const auto& [type, row] : layerSamples()) {
-    CHECK_MESSAGE(names.contains(type), type << " is not in Layers.def");
-    CHECK_FALSE(row.samples.empty());
+  for (const auto& row : layerSamples()) {
+    CHECK_MESSAGE(names.contains(row.first), row.first << " is not in Layers.def");
+    CHECK_FALSE(row.second.samples.empty());
   }
   walk([](const std::string& type, const LayerSample& sample) { CHECK(make(sample)->typeName() == type); });
 }

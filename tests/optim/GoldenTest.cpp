@@ -1,5 +1,5 @@
-// Optimisers, schedules and clipping against the numbers that PyTorch gives (tests/golden/generate_optim.py), and whole nets
-// that train (generate_layers.py).
+// Optimisers, schedules and clipping against the numbers that PyTorch gives (tests/golden/generate_optim.py), and whole
+// nets that train (generate_layers.py).
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,7 +15,9 @@ using namespace ember::test;
 
 namespace {
 
-double field(const Json& o, const char* name, double fallback) { return o.contains(name) ? o.at(name).get<double>() : fallback; }
+double field(const Json& o, const char* name, double fallback) {
+  return o.contains(name) ? o.at(name).get<double>() : fallback;
+}
 bool flag(const Json& o, const char* name) { return o.contains(name) && o.at(name).get<bool>(); }
 
 std::unique_ptr<optim::Optimizer> makeOptimizer(const std::string& kind, const nn::Parameters& p, const Json& o) {
@@ -28,7 +30,8 @@ std::unique_ptr<optim::Optimizer> makeOptimizer(const std::string& kind, const n
                                                              .nesterov = flag(o, "nesterov")});
   }
   if (kind == "RMSProp") {
-    optim::RMSPropOptions options{.lr = lr, .weightDecay = field(o, "weightDecay", 0), .momentum = field(o, "momentum", 0)};
+    optim::RMSPropOptions options{
+        .lr = lr, .weightDecay = field(o, "weightDecay", 0), .momentum = field(o, "momentum", 0)};
     options.alpha = field(o, "alpha", options.alpha);
     options.epsilon = field(o, "epsilon", options.epsilon);
     options.centered = flag(o, "centered");
@@ -108,12 +111,14 @@ TEST_CASE("every optimiser follows PyTorch's, step by step, in f64 and f32") {
       int step = 0;
       for (const Json& s : c.at("steps")) {
         for (nn::Parameter& p : parameters) {
-          p.tensor.setGrad(Tensor::of<double>(s.at("gradients").at(p.name).get<std::vector<double>>(), p.tensor.shape()).to(dtype));
+          p.tensor.setGrad(
+              Tensor::of<double>(s.at("gradients").at(p.name).get<std::vector<double>>(), p.tensor.shape()).to(dtype));
         }
         optimizer->step();
         ++step;
         for (const nn::Parameter& p : parameters) {
-          const Tensor expected = Tensor::of<double>(s.at("after").at(p.name).get<std::vector<double>>(), p.tensor.shape());
+          const Tensor expected =
+              Tensor::of<double>(s.at("after").at(p.name).get<std::vector<double>>(), p.tensor.shape());
           CHECK_CLOSE(p.tensor, expected, toleranceOf(dtype), p.name << " after step " << step);
         }
       }
@@ -125,7 +130,8 @@ TEST_CASE("every schedule draws PyTorch's curve") {
   for (const Json& c : golden("schedules")) {
     CAPTURE(c.at("name").get<std::string>());
     const auto rates = c.at("rates").get<std::vector<double>>();
-    const auto curve = makeSchedule(c.at("op").get<std::string>(), c.at("options")).curve(static_cast<i64>(rates.size()));
+    const auto curve =
+        makeSchedule(c.at("op").get<std::string>(), c.at("options")).curve(static_cast<i64>(rates.size()));
     REQUIRE(curve.size() == rates.size());
     for (std::size_t i = 0; i < rates.size(); ++i) {
       CAPTURE(i);
@@ -147,7 +153,8 @@ TEST_CASE("clipping by norm and by value gives PyTorch's gradients") {
       optim::clipGradValue(parameters, limit);
     }
     // PyTorch divides by norm + 1e-6, which shows in the seventh digit.
-    for (const nn::Parameter& p : parameters) CHECK_CLOSE(p.tensor.grad(), tensorOf(c.at("after").at(p.name)), (Tolerance{1e-6, 0}), p.name);
+    for (const nn::Parameter& p : parameters)
+      CHECK_CLOSE(p.tensor.grad(), tensorOf(c.at("after").at(p.name)), (Tolerance{1e-6, 0}), p.name);
   }
 }
 
@@ -160,13 +167,16 @@ TEST_CASE("nets train as PyTorch's do: losses of every step, parameters, running
       // Rounding grows over six steps, most in Adam, whose first steps divide gradients by their own size.
       const Tolerance tolerance = dtype == DType::F64 ? Tolerance{1e-9, 1e-10} : Tolerance{2e-3, 5e-4};
       std::unique_ptr<nn::Module> net;
-      if (plain) net = std::make_unique<Plain>();
-      else net = std::make_unique<Residual>();
+      if (plain)
+        net = std::make_unique<Plain>();
+      else
+        net = std::make_unique<Residual>();
       net->to(dtype);
       REQUIRE(loadState(*net, c.at("state")) == "");
-      const auto optimizer = plain ? makeOptimizer("SGD", net->namedParameters(),
-                                                   Json{{"lr", 0.1}, {"momentum", 0.9}, {"nesterov", true}, {"weightDecay", 5e-4}})
-                                   : makeOptimizer("AdamW", net->namedParameters(), Json{{"lr", 0.01}, {"weightDecay", 0.05}});
+      const auto optimizer =
+          plain ? makeOptimizer("SGD", net->namedParameters(),
+                                Json{{"lr", 0.1}, {"momentum", 0.9}, {"nesterov", true}, {"weightDecay", 5e-4}})
+                : makeOptimizer("AdamW", net->namedParameters(), Json{{"lr", 0.01}, {"weightDecay", 0.05}});
       const Tensor x = tensorOf(c.at("x"), dtype), target = tensorOf(c.at("target"));
       int step = 0;
       for (const Json& expected : c.at("losses")) {

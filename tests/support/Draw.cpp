@@ -23,7 +23,8 @@ Tensor draw(std::string_view name, const Shape& shape, double low, double high) 
 Tensor distinct(std::string_view name, const Shape& shape, double gap) {
   const std::vector<i64> order = random::permutation(keyOf(name), numel(shape));
   std::vector<double> values;
-  for (const i64 i : order) values.push_back((static_cast<double>(i) - 0.5 * static_cast<double>(order.size()) + 0.25) * gap);
+  for (const i64 i : order)
+    values.push_back((static_cast<double>(i) - 0.5 * static_cast<double>(order.size()) + 0.25) * gap);
   return Tensor::of<double>(values, shape);
 }
 

@@ -45,7 +45,8 @@ std::vector<i64> sizesOf(const Json& json) { return json.get<std::vector<i64>>()
 
 std::string difference(const Tensor& actual, const Tensor& expected, const Tolerance& tolerance) {
   if (!actual.defined()) return "there is none";
-  if (!(actual.shape() == expected.shape())) return fmt::format("shape {} instead of {}", toString(actual.shape()), toString(expected.shape()));
+  if (!(actual.shape() == expected.shape()))
+    return fmt::format("shape {} instead of {}", toString(actual.shape()), toString(expected.shape()));
   const auto a = actual.toVector<double>(), e = expected.toVector<double>();
   std::string worst;
   double worstExcess = 1;

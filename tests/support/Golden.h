@@ -28,14 +28,15 @@ inline constexpr Tolerance toleranceF64{1e-11, 1e-12};
 inline constexpr Tolerance toleranceF32{2e-5, 1e-5};
 inline Tolerance toleranceOf(DType dtype) { return dtype == DType::F32 ? toleranceF32 : toleranceF64; }
 
-/// Empty if equal within the tolerance, else what differs most: "shape [2] instead of [3]", "element 4: 1 instead of 2".
+/// Empty if equal within the tolerance, else what differs most: "shape [2] instead of [3]", "element 4: 1 instead of
+/// 2".
 std::string difference(const Tensor& actual, const Tensor& expected, const Tolerance& tolerance);
 
 }  // namespace ember::test
 
 /// CHECK that two tensors are close; `what` names the tensor in the failure.
-#define CHECK_CLOSE(actual, expected, tolerance, what)                                       \
-  do {                                                                                       \
+#define CHECK_CLOSE(actual, expected, tolerance, what)                                          \
+  do {                                                                                          \
     const std::string difference_ = ember::test::difference((actual), (expected), (tolerance)); \
-    CHECK_MESSAGE(difference_.empty(), what << ": " << difference_);                         \
+    CHECK_MESSAGE(difference_.empty(), what << ": " << difference_);                            \
   } while (false)
