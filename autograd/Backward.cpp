@@ -72,14 +72,53 @@ struct Wanted {
   u32 output;
 };
 
+// Behind which nodes of a graph some wanted tensor lies: gradients() walks no others.
+class Paths {
+ public:
+  explicit Paths(const std::vector<Wanted>& wanted) : wanted_(wanted) {}
+
+  void explore(const std::shared_ptr<Node>& root) {
+    if (!root || !leads_.emplace(root.get(), false).second) return;
+    std::vector<std::pair<const Node*, std::size_t>> stack{{root.get(), 0}};  // nodes with the input to look at next
+    while (!stack.empty()) {
+      auto& [node, next] = stack.back();
+      if (next < node->inputs.size()) {
+        const Node* below = node->inputs[next++].node.get();
+        if (below && leads_.emplace(below, false).second) stack.emplace_back(below, 0);
+        continue;
+      }
+      bool any = false;
+      for (const Node::Edge& edge : node->inputs) any = any || useful(edge);
+      leads_[node] = any;
+      stack.pop_back();
+    }
+  }
+  bool useful(const Node::Edge& edge) const {
+    if (edge.node && leads(edge.node.get())) return true;
+    for (const Wanted& w : wanted_) {
+      if (edge.leaf ? w.leaf == edge.leaf.get() : edge.node && w.node == edge.node.get() && w.output == edge.output) return true;
+    }
+    return false;
+  }
+  bool leads(const Node* node) const {
+    const auto found = leads_.find(node);
+    return found != leads_.end() && found->second;
+  }
+
+ private:
+  const std::vector<Wanted>& wanted_;
+  std::unordered_map<const Node*, bool> leads_;
+};
+
 class Engine {
  public:
   Engine(const BackwardOptions& options, std::vector<Wanted> wanted, bool capturing)
       : options_(options), retain_(options.retainGraph || options.createGraph), wanted_(std::move(wanted)), capturing_(capturing),
-        captured_(wanted_.size()) {}
+        captured_(wanted_.size()), paths_(wanted_) {}
 
   void start(const Tensor& output, Tensor gradient) {
     const auto& impl = output.impl();
+    if (capturing_) paths_.explore(impl->node);
     if (impl->node) {
       deliver(Node::Edge{impl->node, impl->output, nullptr}, std::move(gradient));
     } else {
@@ -128,14 +167,19 @@ class Engine {
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       if (wanted_[i].node == &node) captured_[i] = gradients[wanted_[i].output];
     }
+    if (capturing_ && !paths_.leads(&node)) return;
     if (!node.backward) {
       throw StateError("backward", "the graph was already freed: " + std::string(node.op) + " has no saved values left", {},
                        "pass {.retainGraph = true} to the first backward to walk the graph twice");
     }
+    std::vector<bool> useful;
+    if (capturing_) {
+      for (const Node::Edge& edge : node.inputs) useful.push_back(paths_.useful(edge));
+    }
     Tensors results;
     {
       const ResultsUnchecked unchecked;  // anomaly mode names this op, not those that its backward is written in
-      results = node.backward(BackwardContext(node, gradients));
+      results = node.backward(BackwardContext(node, gradients, capturing_ ? &useful : nullptr));
     }
     gradients.clear();
     if (!retain_) {
@@ -147,7 +191,7 @@ class Engine {
     }
     for (std::size_t i = 0; i < results.size(); ++i) {
       const Node::Edge& edge = node.inputs[i];
-      if (!edge.wanted() || !results[i].defined()) continue;
+      if (!edge.wanted() || !results[i].defined() || (capturing_ && !useful[i])) continue;
       check(node, i, edge, results[i]);
       deliver(edge, std::move(results[i]));
     }
@@ -156,13 +200,13 @@ class Engine {
   static void check(const Node& node, std::size_t input, const Node::Edge& edge, const Tensor& gradient) {
     const Shape& shape = edge.leaf ? edge.leaf->array.shape() : edge.node->outputs[edge.output].shape;
     const DType dtype = edge.leaf ? edge.leaf->array.dtype() : edge.node->outputs[edge.output].dtype;
-    const std::string which = "the gradient of input " + std::to_string(input) + " is ";
+    const auto which = [&] { return "the gradient of input " + std::to_string(input) + " is "; };
     if (gradient.shape() != shape) {
-      throw ShapeError(node.op, which + toString(gradient.shape()) + ", expected " + toString(shape), {},
+      throw ShapeError(node.op, which() + toString(gradient.shape()) + ", expected " + toString(shape), {},
                        "return gradients of the inputs' shapes from the backward function");
     }
     if (gradient.dtype() != dtype) {
-      throw DtypeError(node.op, which + std::string(name(gradient.dtype())) + ", expected " + std::string(name(dtype)), {},
+      throw DtypeError(node.op, which() + std::string(name(gradient.dtype())) + ", expected " + std::string(name(dtype)), {},
                        "return gradients of the inputs' types from the backward function");
     }
     if (AnomalyMode::enabled() && gradient.array().hasStorage() && !core::allFinite(gradient.array())) {
@@ -172,6 +216,7 @@ class Engine {
   }
 
   void finishLeaves() {
+    // All hooks before the first store: one that throws leaves every leaf as it was.
     for (TensorImpl* key : leafOrder_) {
       auto& [leaf, gradient] = leaves_[key];
       const auto hooks = leaf->hooks;
@@ -179,8 +224,11 @@ class Engine {
       for (std::size_t i = 0; i < wanted_.size(); ++i) {
         if (wanted_[i].leaf == key) captured_[i] = gradient;
       }
-      if (capturing_) continue;
-      const std::lock_guard lock(leafMutex);
+    }
+    if (capturing_) return;
+    const std::lock_guard lock(leafMutex);
+    for (TensorImpl* key : leafOrder_) {
+      auto& [leaf, gradient] = leaves_[key];
       if (leaf->grad.defined()) {
         accumulate(leaf->grad, gradient, options_.createGraph);
       } else {
@@ -194,6 +242,7 @@ class Engine {
   std::vector<Wanted> wanted_;
   bool capturing_;
   Tensors captured_;
+  Paths paths_;
   std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, Later> ready_;
   std::unordered_map<Node*, Tensors> pending_;
   std::unordered_map<TensorImpl*, std::pair<std::shared_ptr<TensorImpl>, Tensor>> leaves_;

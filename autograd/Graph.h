@@ -66,12 +66,17 @@ class Node : public std::enable_shared_from_this<Node> {
 /// What a backward function sees.
 class BackwardContext {
  public:
-  BackwardContext(Node& node, const Tensors& gradients) : node_(node), gradients_(gradients) {}
+  /// `useful` says for each input whether its gradient leads anywhere in this run; null: all that are wanted do.
+  BackwardContext(Node& node, const Tensors& gradients, const std::vector<bool>* useful = nullptr)
+      : node_(node), gradients_(gradients), useful_(useful) {}
   /// Gradient of an output; undefined only for an output of a multi-output op that nothing used.
   const Tensor& grad(int output = 0) const { return gradients_[static_cast<std::size_t>(output)]; }
   int outputs() const noexcept { return static_cast<int>(gradients_.size()); }
   /// Whether anyone wants the gradient of that input.
-  bool needs(int input) const { return node_.inputs[static_cast<std::size_t>(input)].wanted(); }
+  bool needs(int input) const {
+    const auto i = static_cast<std::size_t>(input);
+    return node_.inputs[i].wanted() && (!useful_ || (*useful_)[i]);
+  }
   /// A saved output (recorded with SaveOutputs), connected to the graph. Throws StateError if it was overwritten.
   Tensor output(int index = 0) const;
   const char* op() const noexcept { return node_.op; }
@@ -79,6 +84,7 @@ class BackwardContext {
  private:
   Node& node_;
   const Tensors& gradients_;
+  const std::vector<bool>* useful_;
 };
 
 /// A tensor kept for backward. get() throws StateError if its memory was overwritten since, naming writer and reader.

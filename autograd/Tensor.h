@@ -128,10 +128,13 @@ class Tensor {
 struct BackwardOptions {
   Tensor gradient = {};      ///< d(result)/d(this), shape of the tensor; 1 for a scalar if undefined
   bool retainGraph = false;  ///< keep what the nodes saved, for another backward
-  bool createGraph = false;  ///< record the backward itself (second derivatives); keeps the graph
+  /// Record the backward itself (second derivatives); keeps the graph. A gradient that is stored in a leaf then holds that leaf
+  /// through its graph: call zeroGrad() when done, or use gradients(), or the memory stays.
+  bool createGraph = false;
 };
 
-/// d(sum of outputs·gradients)/d(inputs) as new tensors, leaving every grad() alone. `gradients` may be empty for scalars.
+/// d(sum of outputs·gradients)/d(inputs) as new tensors, leaving every grad() alone; walks only what leads to the inputs.
+/// `gradients` may be empty for scalars.
 /// An input that the outputs do not depend on gets an undefined Tensor.
 Tensors gradients(const Tensors& outputs, const Tensors& inputs, const BackwardOptions& = {}, const Tensors& outputGradients = {});
 

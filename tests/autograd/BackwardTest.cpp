@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <ember/autograd/Function.h>
 #include <ember/autograd/Graph.h>
 #include <ember/autograd/ops/Activation.h>
 #include <ember/autograd/ops/Arithmetic.h>
@@ -157,6 +158,45 @@ TEST_CASE("gradients() leaves grad() alone and gives undefined where there is no
   CHECK_FALSE(x.grad().defined());
 }
 
+TEST_CASE("gradients() walks only what leads to the wanted tensors") {
+  const Tensor x = leaf({2}), w = leaf({3});
+  int calls = 0;
+  const auto watched = [&](const Tensor& t) {
+    return custom(
+        "watched", {t}, [](FunctionContext&, const Tensors& in) { return Tensors{in[0] * 1}; },
+        [&](const FunctionContext&, const Tensors& dy) {
+          ++calls;
+          return dy;
+        });
+  };
+  const Tensor middle = watched(x) * 2, y = middle * watched(w);
+  CHECK(gradients({y}, {w}, {.retainGraph = true})[0].item() == 4);
+  CHECK(calls == 1);
+  CHECK(gradients({y}, {middle}, {.retainGraph = true})[0].item() == 3);
+  CHECK(calls == 1);
+  CHECK(gradients({y}, {x, w})[0].item() == 6);
+  CHECK(calls == 3);
+}
+
+TEST_CASE("gradients() asks an op only for what is wanted of it") {
+  const Tensor x = leaf({2}), w = leaf({3});
+  const auto product = custom(
+      "product", {x, w}, [](FunctionContext&, const Tensors& in) { return Tensors{in[0] * in[1]}; },
+      [](const FunctionContext& c, const Tensors& dy) {
+        CHECK(c.needs(0));
+        CHECK_FALSE(c.needs(1));
+        return Tensors{dy[0] * 3, Tensor()};
+      });
+  CHECK(gradients({product}, {x})[0].item() == 3);
+}
+
+TEST_CASE("gradients() finds its way through a graph of a million nodes") {
+  const Tensor x = leaf({1});
+  Tensor y = x;
+  for (int i = 0; i < 1'000'000; ++i) y = neg(y);
+  CHECK(gradients({y}, {x})[0].item() == 1);
+}
+
 TEST_CASE("gradients() of several results add up, weighted by the given gradients") {
   const Tensor x = leaf({2});
   const Tensors ys{x * x, x * 3};
@@ -266,6 +306,9 @@ TEST_CASE("a backward that fails leaves the gradients of leaves as they were") {
   const Tensor y = x * x;
   y.registerHook([](const Tensor&) -> Tensor { throw ValueError("hook", "no"); });
   CHECK(headlineOf<ValueError>([&] { sum(y + x).backward(); }) == "[hook] ValueError: no");
+  const Tensor other = leaf({1});
+  other.registerHook([](const Tensor&) -> Tensor { throw ValueError("hook", "of a leaf"); });
+  CHECK(headlineOf<ValueError>([&] { (sum(x) + sum(other)).backward(); }) == "[hook] ValueError: of a leaf");
   CHECK(valuesOf(x.grad()) == Values{1, 1});
   CHECK(gradEnabled());
 }
