@@ -17,7 +17,7 @@ std::string compose(std::string_view kind, std::string_view op, std::string_view
     text.append("\n    ").append(label).append(width - std::min(width, label.size()), ' ').append(value);
   };
   for (const auto& [label, value] : details) line(label, value);
-  if (const std::string module = core::currentModule(); !module.empty()) line("at", module);
+  if (const std::string module = core::currentModuleInFull(); !module.empty()) line("at", module);
   if (!help.empty()) line("help", help);
   return text;
 }

@@ -11,8 +11,8 @@ namespace ember {
 ///
 ///   [conv2d] ShapeError: input has 3 channels, filters expect 1
 ///       input    x [64, 3, 28, 28]
-///       filters  w [32, 1, 5, 5]
-///       at       features.0 (Conv2D)
+///       filters  w [32, 1, 5, 5]      groups = 1
+///       at       features.0 (Conv2D 1 -> 32, 5x5)
 ///       help     build the layer with 3 input channels, or convert the images to grey
 ///
 /// The first line alone is enough for a log; `at` is the module path of the forward that was running, if any.

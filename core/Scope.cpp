@@ -5,8 +5,20 @@ namespace {
 thread_local const ModuleScope* innermost = nullptr;
 }
 
-ModuleScope::ModuleScope(std::string_view name, std::string_view type, i64* calls) noexcept
-    : name_(name), type_(type), calls_(calls), parent_(innermost) {
+namespace {
+
+std::string shown(const ModuleScope& scope, const std::string& details) {
+  const std::string path = scope.path();
+  std::string type(scope.type());
+  if (!details.empty()) type += " " + details;
+  return path.empty() ? type : path + " (" + type + ")";
+}
+
+}  // namespace
+
+ModuleScope::ModuleScope(std::string_view name, std::string_view type, i64* calls, Details describe,
+                         const void* module) noexcept
+    : name_(name), type_(type), calls_(calls), details_(describe), module_(module), parent_(innermost) {
   innermost = this;
 }
 
@@ -23,11 +35,8 @@ std::string ModuleScope::path() const {
   return text;
 }
 
-std::string currentModule() {
-  if (!innermost) return {};
-  const std::string path = innermost->path();
-  const std::string type(innermost->type());
-  return path.empty() ? type : path + " (" + type + ")";
-}
+std::string currentModule() { return innermost ? shown(*innermost, {}) : std::string(); }
+
+std::string currentModuleInFull() { return innermost ? shown(*innermost, innermost->details()) : std::string(); }
 
 }  // namespace ember::core

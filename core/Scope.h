@@ -7,11 +7,14 @@
 namespace ember::core {
 
 /// One step on the way from a root module to the running one; lives on the C++ stack of the forward call.
-/// Errors, anomaly reports, traces and random streams read it. Cheap: three pointers, no allocation.
+/// Errors, anomaly reports, traces and random streams read it. Cheap: a few pointers, no allocation.
 class ModuleScope {
  public:
+  /// What a module says of itself behind its type ("1 -> 32, 5x5"); asked only when a message is made.
+  using Details = std::string (*)(const void* module);
   /// `name` under its parent ("" for a root), `type` as printed ("Conv2D"), `calls` the module's random call counter.
-  ModuleScope(std::string_view name, std::string_view type, i64* calls) noexcept;
+  ModuleScope(std::string_view name, std::string_view type, i64* calls, Details describe = nullptr,
+              const void* module = nullptr) noexcept;
   ~ModuleScope();
   ModuleScope(const ModuleScope&) = delete;
   ModuleScope& operator=(const ModuleScope&) = delete;
@@ -22,14 +25,20 @@ class ModuleScope {
   std::string_view type() const noexcept { return type_; }
   /// "features.0" (empty for the root itself).
   std::string path() const;
+  /// Empty without a Details function.
+  std::string details() const { return details_ ? details_(module_) : std::string(); }
 
  private:
   std::string_view name_, type_;
   i64* calls_;
+  Details details_;
+  const void* module_;
   const ModuleScope* parent_;
 };
 
 /// "features.0 (Conv2D)" of the running module, empty outside any forward.
 std::string currentModule();
+/// "features.0 (Conv2D 1 -> 32, 5x5)": with what the module says of itself.
+std::string currentModuleInFull();
 
 }  // namespace ember::core

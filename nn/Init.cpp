@@ -20,6 +20,10 @@ template <class Draw> void fill(Tensor& t, Draw&& draw) {
   t.copy_(Tensor(values), "initialiser");
 }
 
+void require(bool holds, const char* what) {
+  if (!holds) throw ValueError("init", what);
+}
+
 double gainOf(double slope) { return std::sqrt(2.0 / (1.0 + slope * slope)); }
 
 double fanOf(const Tensor& t, Fan fan) {
@@ -44,10 +48,12 @@ void constant_(Tensor& t, double value) {
 }
 
 void uniform_(Tensor& t, double low, double high) {
+  require(std::isfinite(low) && std::isfinite(high) && low <= high, "uniform_ needs finite bounds in growing order");
   fill(t, [=](const random::Key& key, u64 i) { return low + (high - low) * random::uniform(key, i); });
 }
 
 void normal_(Tensor& t, double mean, double std) {
+  require(std::isfinite(mean) && std::isfinite(std) && std >= 0, "normal_ needs a finite mean and a standard deviation of 0 or more");
   fill(t, [=](const random::Key& key, u64 i) { return mean + std * random::normal(key, i); });
 }
 

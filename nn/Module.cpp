@@ -7,6 +7,7 @@
 
 #include <ember/core/Error.h>
 #include <ember/core/Scope.h>
+#include <ember/core/io/Text.h>
 #include <ember/nn/Init.h>
 #include <ember/nn/Pattern.h>
 #include <ember/nn/Registry.h>
@@ -20,7 +21,8 @@ std::string className(const std::type_info& type) {
   char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
   std::string name = status == 0 && text ? text : type.name();
   std::free(text);
-  if (const auto colon = name.rfind("::"); colon != std::string::npos) name.erase(0, colon + 2);
+  // Not inside template arguments: "my::Net<ember::nn::ReLU>" is "Net<ember::nn::ReLU>".
+  if (const auto colon = name.rfind("::", name.find('<')); colon != std::string::npos) name.erase(0, colon + 2);
   return name;
 }
 
@@ -43,7 +45,8 @@ Tensor Module::forward(const Tensor&) {
 
 Tensors Module::operator()(const Tensors& inputs) {
   const std::string type = typeName();
-  const core::ModuleScope scope(name_, type, &randomCalls_);
+  const auto describe = [](const void* module) { return static_cast<const Module*>(module)->details(); };
+  const core::ModuleScope scope(name_, type, &randomCalls_, describe, this);
   SummaryRecorder::Entry entry(*this);
   Tensors outputs = forward(inputs);
   entry.finish(outputs);
@@ -60,14 +63,11 @@ Tensor Module::operator()(const Tensor& input) {
 // ---- parts ----
 
 void Module::checkName(std::string_view name) const {
-  const auto refuse = [&](const std::string& why) { throw ValueError(typeName(), "the name \"" + std::string(name.substr(0, 64)) + "\" " + why, {}, "names are 1 to 1024 bytes of printable UTF-8 without a dot"); };
-  if (name.empty()) refuse("is empty");
-  if (name.size() > 1024) refuse("is longer than 1024 bytes");
-  for (const char c : name) {
-    if (c == '.') refuse("has a dot, which separates levels");
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) refuse("has a control character");
-  }
-  if (!isUtf8(name)) refuse("is not valid UTF-8");
+  const auto refuse = [&](const std::string& why) {
+    throw ValueError(typeName(), "the name " + io::inQuotes(name) + " " + why, {}, "names are 1 to 1024 bytes of printable UTF-8 without a dot");
+  };
+  if (name.find('.') != name.npos) refuse("has a dot, which separates levels");
+  if (const std::string problem = io::nameProblem(name); !problem.empty()) refuse(problem);
   const auto taken = [&](const auto& list) {
     for (const auto& entry : list) {
       if (entry->name == name) refuse("is already taken");
@@ -88,8 +88,19 @@ Module& Module::addChild(std::string_view name, std::unique_ptr<Module> child) {
   return *children_.back();
 }
 
+namespace {
+
+void checkDefined(const Module& module, std::string_view name, const Tensor& value) {
+  if (value.defined()) return;
+  throw ValueError(module.typeName(), "the tensor " + io::inQuotes(name) + " is undefined", {},
+                   "give it a shape at least: Tensor::zeros({...})");
+}
+
+}  // namespace
+
 Tensor Module::addParameter(std::string_view name, Tensor value, ParameterSettings settings) {
   checkName(name);
+  checkDefined(*this, name, value);
   value.setRequiresGrad();
   parameters_.push_back(std::make_unique<Parameter>(Parameter{std::string(name), value, settings}));
   return value;
@@ -97,6 +108,7 @@ Tensor Module::addParameter(std::string_view name, Tensor value, ParameterSettin
 
 Tensor Module::addBuffer(std::string_view name, Tensor value, ParameterSettings settings) {
   checkName(name);
+  checkDefined(*this, name, value);
   buffers_.push_back(std::make_unique<Parameter>(Parameter{std::string(name), value, settings}));
   return value;
 }
@@ -142,7 +154,8 @@ std::vector<std::pair<std::string, Module*>> Module::namedModules() const {
 Module& Module::child(std::string_view path) const {
   std::vector<std::string> known;
   for (const auto& [name, module] : namedModules()) {
-    if (name == path && !name.empty()) return *module;
+    if (name.empty()) continue;  // the module itself
+    if (name == path) return *module;
     known.push_back(name);
   }
   throw ValueError(typeName(), "no child \"" + std::string(path) + "\"", {}, nearestHint(path, known));
@@ -229,9 +242,17 @@ Value Module::architecture() const {
 
 std::unique_ptr<Module> Module::clone() const {
   std::unique_ptr<Module> copy;
-  {
-    const init::Skip skip;
+  try {
+    const init::Skip skip;  // every value is copied below
     copy = build(architecture());
+  } catch (const Error& error) {
+    throw StateError("clone", typeName() + " cannot be rebuilt", {{"because", error.headline()}},
+                     "call nn::registerModule(NAME, factory) for types of your own; see nn/Registry.h");
+  }
+  const auto here = namedModules(), there = copy->namedModules();
+  if (here.size() != there.size()) {
+    throw StateError("clone", typeName() + " has " + std::to_string(here.size()) + " modules, its rebuilt copy " + std::to_string(there.size()), {},
+                     "make args() and the registered factory agree");
   }
   const auto copyAll = [&](const Parameters& from, Parameters to) {
     if (from.size() != to.size()) {
@@ -246,7 +267,6 @@ std::unique_ptr<Module> Module::clone() const {
   copyAll(namedParameters(), copy->namedParameters());
   copyAll(namedBuffers(), copy->namedBuffers());
   for (const Parameter& p : namedParameters()) copy->parameterSettings(p.name) = p.settings;
-  const auto here = namedModules(), there = copy->namedModules();
   for (std::size_t i = 0; i < here.size(); ++i) {
     there[i].second->training_ = here[i].second->training_;
     there[i].second->randomCalls_ = here[i].second->randomCalls_;

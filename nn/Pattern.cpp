@@ -53,21 +53,4 @@ std::string nearestHint(std::string_view wanted, const std::vector<std::string>&
   return "did you mean \"" + *nearest + "\"?";
 }
 
-bool isUtf8(std::string_view bytes) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(bytes[i])); };
-  for (std::size_t i = 0; i < bytes.size();) {
-    const unsigned lead = at(i);
-    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead <= 0xdf ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-    if (length == 0 || i + length > bytes.size()) return false;
-    unsigned code = length == 1 ? lead : lead & (0x7fu >> length);
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((at(i + k) & 0xc0) != 0x80) return false;
-      code = code << 6 | (at(i + k) & 0x3f);
-    }
-    if ((length == 3 && (code < 0x800 || (code >= 0xd800 && code <= 0xdfff))) || (length == 4 && (code < 0x10000 || code > 0x10ffff))) return false;
-    i += length;
-  }
-  return true;
-}
-
 }  // namespace ember::nn

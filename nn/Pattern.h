@@ -9,7 +9,5 @@ namespace ember::nn {
 bool matches(std::string_view pattern, std::string_view name);
 /// "did you mean "conv1"?" with the known name nearest by edit distance, or what there is.
 std::string nearestHint(std::string_view wanted, const std::vector<std::string>& known);
-/// Whether the bytes are well-formed UTF-8 (no overlong forms, no surrogates).
-bool isUtf8(std::string_view bytes);
 
 }  // namespace ember::nn

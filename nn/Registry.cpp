@@ -35,6 +35,9 @@ Registry& registry() {
 }  // namespace
 
 void registerModule(std::string_view name, const std::type_info& type, ModuleFactory factory) {
+  if (name.empty() || !factory) {
+    throw ValueError("registerModule", name.empty() ? "the name is empty" : "the factory of \"" + std::string(name) + "\" is empty");
+  }
   Registry& r = registry();
   const std::lock_guard lock(r.mutex);
   if (const auto entry = r.byName.find(name); entry != r.byName.end()) {

@@ -20,11 +20,14 @@ std::string grouped(i64 value) {
 
 }  // namespace
 
-SummaryRecorder::SummaryRecorder(const Shape& input) : outer_(std::exchange(active, this)) {
+SummaryRecorder::SummaryRecorder(const Shape& input) : outer_(std::exchange(active, this)), outerCount_(autograd::multiplyAdds()) {
   summary_.input = input;
 }
 
-SummaryRecorder::~SummaryRecorder() { active = outer_; }
+SummaryRecorder::~SummaryRecorder() {
+  active = outer_;
+  autograd::multiplyAdds() = outerCount_;
+}
 
 Summary SummaryRecorder::finish(const Module& root) {
   for (const Parameter& p : root.namedParameters()) {

@@ -38,6 +38,7 @@ class SummaryRecorder {
   Summary summary_;
   int depth_ = 0;
   SummaryRecorder* outer_;
+  i64 outerCount_;
 };
 
 }  // namespace ember::nn

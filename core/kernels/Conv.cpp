@@ -68,7 +68,8 @@ void checkChannels(const Shape& x, const Shape& w, const ConvGeometry& g, const 
   if (x[1] != expected) {
     throw ShapeError(
         op, "input has " + std::to_string(x[1]) + " channels, filters expect " + std::to_string(expected), details,
-        "build the layer with " + std::to_string(x[1]) + " input channels, or give it " + std::to_string(expected));
+        "build the layer with " + std::to_string(x[1]) + " input channels, or " +
+            (expected == 1 ? "convert the images to grey" : "give it " + std::to_string(expected)));
   }
 }
 
@@ -148,7 +149,7 @@ void columnSums(const T* data, i64 rows, i64 width, T* sums) {
 Shape convShape(const Shape& x, const Shape& w, const ConvGeometry& g, const char* op) {
   const Error::Details details{
       {"input", "x " + toString(x)},
-      {"filters", "w " + toString(w) + (g.groups == 1 ? "" : "  groups = " + std::to_string(g.groups))}};
+      {"filters", "w " + toString(w) + "      groups = " + std::to_string(g.groups)}};
   const int rank = g.spatial + 2;
   if (x.rank() != rank) {
     throw ShapeError(op, "input has rank " + std::to_string(x.rank()) + ", expected " + layout(g.spatial), details,

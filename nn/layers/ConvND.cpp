@@ -1,5 +1,6 @@
 #include <ember/nn/layers/ConvND.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include <ember/autograd/ops/Conv.h>
@@ -77,17 +78,18 @@ ConvOptions ConvND::optionsOf(const Args& a) {
 }
 
 std::string ConvND::details() const {
-  const auto over = [&](const Sizes& sizes) { return sizes.over(spatial_, "Conv", "size"); };
-  const auto is = [&](const Sizes& sizes, i64 value) {
-    for (int i = 0; i < spatial_; ++i) {
-      if (over(sizes)[static_cast<std::size_t>(i)] != value) return false;
-    }
-    return true;
+  const auto sizes = [&](const Sizes& all) { return all.over(spatial_, "Conv", "size"); };
+  std::string text = std::to_string(in_) + " -> " + std::to_string(out_) + ", " + times(sizes(options_.kernel), spatial_);
+  // One number where all axes have the same, nothing where it is the default.
+  const auto add = [&](const char* what, const Sizes& all, i64 usual) {
+    const std::array<i64, 3> each = sizes(all);
+    const bool same = std::all_of(each.begin(), each.begin() + spatial_, [&](i64 size) { return size == each[0]; });
+    if (same && each[0] == usual) return;
+    text += std::string(", ") + what + " " + (same ? std::to_string(each[0]) : times(each, spatial_));
   };
-  std::string text = std::to_string(in_) + " -> " + std::to_string(out_) + ", " + times(over(options_.kernel), spatial_);
-  if (!is(options_.stride, 1)) text += ", stride " + times(over(options_.stride), spatial_);
-  if (!is(options_.padding, 0)) text += ", padding " + times(over(options_.padding), spatial_);
-  if (!is(options_.dilation, 1)) text += ", dilation " + times(over(options_.dilation), spatial_);
+  add("stride", options_.stride, 1);
+  add("padding", options_.padding, 0);
+  add("dilation", options_.dilation, 1);
   if (options_.groups != 1) text += ", groups " + std::to_string(options_.groups);
   if (!options_.bias) text += ", no bias";
   return text;

@@ -1,0 +1,428 @@
+#include <doctest/doctest.h>
+
+#include <ember/ember.h>
+
+#include "support/Draw.h"
+#include "support/Headline.h"
+#include "support/TempFolder.h"
+
+using namespace ember;
+using namespace ember::test;
+
+namespace {
+
+/// As a user writes one: DESIGN's block with a parameter and a buffer of its own.
+struct Block : nn::Module {
+  explicit Block(int width) : channels(width) {}
+  int channels;
+  nn::Conv2D& conv = add("conv", nn::Conv2D(channels, channels, {.kernel = 3, .padding = 1, .bias = false}));
+  nn::BatchNorm2D& norm = add("norm", nn::BatchNorm2D(channels));
+  Tensor scale = addParameter("scale", Tensor::full({1}, 0.5));
+  Tensor seen = addBuffer("seen", Tensor::zeros({}, DType::I64));
+  Tensor forward(const Tensor& x) override { return scale * norm(conv(x)) + x; }
+};
+
+/// Nothing of its own: to try names on.
+struct Holder : nn::Module {};
+
+/// Two in, two out.
+struct SumAndDifference : nn::Module {
+  Tensors forward(const Tensors& inputs) override { return {inputs[0] + inputs[1], inputs[0] - inputs[1]}; }
+};
+
+/// Ends in f64 whatever it is given, to see what ran.
+template <class T> struct Boxed : nn::Module {
+  T& inner = add("inner", T());
+  Tensor forward(const Tensor& x) override { return inner(x); }
+};
+
+nn::Sequential smallNet() {
+  return nn::Sequential(nn::Conv2D(1, 2, {.kernel = 3, .padding = 1}), nn::BatchNorm2D(2), nn::Dropout(0.5), nn::Flatten(), nn::Linear(2 * 4 * 4, 3));
+}
+
+std::vector<std::string> namesOf(const nn::Parameters& parameters) {
+  std::vector<std::string> names;
+  for (const nn::Parameter& p : parameters) names.push_back(p.name);
+  return names;
+}
+
+nn::Parameters stateOf(const nn::Module& module) {
+  nn::Parameters all = module.namedParameters();
+  for (nn::Parameter& buffer : module.namedBuffers()) all.push_back(std::move(buffer));
+  return all;
+}
+
+bool sameState(const nn::Module& a, const nn::Module& b) {
+  const nn::Parameters x = stateOf(a), y = stateOf(b);
+  if (namesOf(x) != namesOf(y)) return false;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!sameBits(x[i].tensor, y[i].tensor)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("names, order and counts follow from the declarations") {
+  nn::Sequential net(Block(2), nn::ReLU(), nn::Sequential(nn::Linear(4, 3)));
+  CHECK(namesOf(net.namedParameters()) ==
+        std::vector<std::string>{"0.scale", "0.conv.weight", "0.norm.weight", "0.norm.bias", "2.0.weight", "2.0.bias"});
+  CHECK(namesOf(net.namedBuffers()) ==
+        std::vector<std::string>{"0.seen", "0.norm.running_mean", "0.norm.running_var", "0.norm.num_batches_tracked"});
+  CHECK(net.parameterCount() == 1 + 2 * 2 * 9 + 2 + 2 + 4 * 3 + 3);
+  std::vector<std::string> paths;
+  for (const auto& [path, module] : net.namedModules()) paths.push_back(path + "=" + module->typeName());
+  CHECK(paths == std::vector<std::string>{"=Sequential", "0=Block", "0.conv=Conv2D", "0.norm=BatchNorm2D", "1=ReLU", "2=Sequential", "2.0=Linear"});
+  CHECK(net.childCount() == 3);
+  CHECK(net.child(1).name() == "1");
+  CHECK(&net.child("0.conv") == &net.child(0).child(0));
+}
+
+TEST_CASE("a parameter is a handle on the one tensor that the module uses") {
+  Block block(2);
+  nn::Parameters parameters = block.namedParameters();
+  CHECK(parameters[0].tensor.impl() == block.scale.impl());
+  CHECK(parameters[1].tensor.impl() == block.conv.weight.impl());
+  CHECK(block.scale.requiresGrad());
+  CHECK(!block.seen.requiresGrad());
+}
+
+TEST_CASE("a child that is not there is an error naming the nearest") {
+  nn::Sequential net(Block(2), nn::ReLU());
+  const std::string message = messageOf([&] { net.child("0.comv"); });
+  CHECK(contains(message, "[Sequential] ValueError: no child \"0.comv\""));
+  CHECK(contains(message, "did you mean \"0.conv\"?"));
+  CHECK(contains(messageOf([&] { net.child("2"); }), "did you mean \"0\"?"));
+  CHECK(headlineOf<ValueError>([&] { net.child(""); }) == "[Sequential] ValueError: no child \"\"");
+  CHECK_THROWS_AS(net.child(2), std::out_of_range);
+}
+
+TEST_CASE("names that are taken, empty, dotted, too long or unprintable are refused (M1, M2)") {
+  Holder holder;
+  holder.addParameter("w", Tensor::ones({1}));
+  holder.addBuffer("b", Tensor::ones({1}));
+  holder.add("child", nn::ReLU());
+  const auto refused = [&](const std::string& name, const std::string& shown, const std::string& why) {
+    const std::string expected = "[Holder] ValueError: the name " + shown + " " + why;
+    CHECK(headlineOf<ValueError>([&] { holder.addParameter(name, Tensor::ones({1})); }) == expected);
+    CHECK(headlineOf<ValueError>([&] { holder.addBuffer(name, Tensor::ones({1})); }) == expected);
+    CHECK(headlineOf<ValueError>([&] { holder.add(name, nn::ReLU()); }) == expected);
+  };
+  refused("", "\"\"", "is empty");
+  refused("w", "\"w\"", "is already taken");
+  refused("b", "\"b\"", "is already taken");
+  refused("child", "\"child\"", "is already taken");
+  refused("a.b", "\"a.b\"", "has a dot, which separates levels");
+  refused(".", "\".\"", "has a dot, which separates levels");
+  refused("a\tb", "\"a\\x09b\"", "has a control character");
+  refused("a\x7f", "\"a\\x7f\"", "has a control character");
+  refused(std::string("a\0b", 3), "\"a\\x00b\"", "has a control character");
+  refused("\xc3(", "\"\\xc3(\"", "is not UTF-8");
+  refused(std::string(1025, 'x'), "\"" + std::string(200, 'x') + "\"... (1025 bytes)", "has 1025 bytes, at most 1024 are allowed");
+  CHECK(holder.namedParameters().size() == 1);
+  CHECK(holder.namedBuffers().size() == 1);
+  CHECK(holder.childCount() == 1);
+  holder.addParameter(std::string(1024, 'x'), Tensor::ones({1}));
+  holder.addParameter("gewicht größer 1", Tensor::ones({1}));
+  CHECK(holder.namedParameters().size() == 3);
+}
+
+TEST_CASE("tensors that cannot be trained or saved are refused, and leave no trace") {
+  Holder holder;
+  CHECK(headlineOf<ValueError>([&] { holder.addParameter("w", {}); }) == "[Holder] ValueError: the tensor \"w\" is undefined");
+  CHECK(headlineOf<ValueError>([&] { holder.addBuffer("w", {}); }) == "[Holder] ValueError: the tensor \"w\" is undefined");
+  CHECK_THROWS_AS(holder.addParameter("w", Tensor::ones({2}, DType::I64)), DtypeError);
+  Tensor leaf = Tensor::ones({2}).setRequiresGrad();
+  CHECK_THROWS_AS(holder.addParameter("w", leaf * leaf), StateError);
+  CHECK_THROWS_AS(holder.addChild("w", nullptr), ValueError);
+  CHECK(stateOf(holder).empty());
+  holder.addParameter("w", leaf);
+  CHECK(holder.namedParameters().size() == 1);
+}
+
+TEST_CASE("children declared where they stand survive moves") {
+  seed(3);
+  Block first(2);
+  const Tensor x = Tensor::uniform({2, 2, 4, 4});
+  first.eval();
+  const Tensor before = first(x);
+  const nn::Module* conv = &first.conv;
+
+  Block second(std::move(first));
+  CHECK(&second.conv == conv);
+  CHECK(&second.conv == &second.child("conv"));
+  CHECK(sameBits(second(x), before));
+
+  nn::Sequential net(std::move(second), nn::Identity());
+  nn::Sequential outer(std::move(net), nn::Identity());
+  CHECK(&outer.child("0.0.conv") == conv);
+  auto& block = dynamic_cast<Block&>(outer.child("0.0"));
+  CHECK(&block.conv == conv);
+  CHECK(&block.norm == &block.child("norm"));
+  CHECK(sameBits(outer(x), before));
+  {
+    const NoGrad guard;
+    outer.namedParameters()[0].tensor.fill_(0);  // 0.0.scale
+  }
+  CHECK(sameBits(outer(x), x));
+}
+
+TEST_CASE("a net prints as a tree, one module a line") {
+  nn::Sequential net(Block(2), nn::Sequential(nn::MaxPool2D({.kernel = 2}), nn::Flatten()), nn::Dropout(0.25), nn::Linear(8, 10, {.bias = false}));
+  CHECK(net.toString() ==
+        "Sequential\n"
+        "  0: Block\n"
+        "    conv: Conv2D(2 -> 2, 3x3, padding 1, no bias)\n"
+        "    norm: BatchNorm2D(2)\n"
+        "  1: Sequential\n"
+        "    0: MaxPool2D(2)\n"
+        "    1: Flatten\n"
+        "  2: Dropout(0.25)\n"
+        "  3: Linear(8 -> 10, no bias)\n");
+  CHECK(Boxed<nn::ReLU>().typeName() == "Boxed<ember::nn::ReLU>");
+}
+
+TEST_CASE("train and eval reach every module below, and only those") {
+  nn::Sequential net(Block(2), nn::Sequential(nn::Dropout(0.5)));
+  const auto modes = [&] {
+    std::string text;
+    for (const auto& [path, module] : net.namedModules()) text += module->training() ? 't' : 'e';
+    return text;
+  };
+  CHECK(modes() == "tttttt");
+  net.eval();
+  CHECK(modes() == "eeeeee");
+  net.child("0").train();
+  CHECK(modes() == "etttee");
+  net.train();
+  net.child("1").train(false);
+  CHECK(modes() == "ttttee");
+}
+
+TEST_CASE("to(F64) converts parameters and floating buffers, and the net computes in f64") {
+  seed(1);
+  nn::Sequential net = smallNet();
+  const std::vector<float> before = net.namedParameters()[0].tensor.toVector<float>();
+  const Tensor x = Tensor::uniform({2, 1, 4, 4});
+  net(x).sum().backward();
+  net.to(DType::F64).eval();
+  for (const nn::Parameter& p : stateOf(net)) CHECK(p.tensor.dtype() == (p.name == "1.num_batches_tracked" ? DType::I64 : DType::F64));
+  for (const nn::Parameter& p : net.namedParameters()) {
+    CHECK(p.tensor.requiresGrad());
+    CHECK(!p.tensor.grad().defined());  // it was of the other type
+  }
+  CHECK(net.namedParameters()[0].tensor.toVector<float>() == before);
+  CHECK(net(x.to(DType::F64)).dtype() == DType::F64);
+  CHECK_THROWS_AS(net(x), DtypeError);
+  CHECK(net.to(DType::F32)(x).dtype() == DType::F32);
+  for (const DType dtype : {DType::I64, DType::BF16, DType::Bool}) CHECK_THROWS_AS(net.to(dtype), DtypeError);
+}
+
+TEST_CASE("freeze and unfreeze take a pattern, drop gradients and say how many") {
+  seed(1);
+  nn::Sequential net = smallNet();
+  const Tensor x = Tensor::uniform({2, 1, 4, 4});
+  net(x).sum().backward();
+  CHECK(net.freeze("0.*") == 2);
+  CHECK(net.freeze("*.bias") == 3);
+  std::string trainable;
+  for (const nn::Parameter& p : net.namedParameters()) {
+    if (p.tensor.requiresGrad()) trainable += p.name + " ";
+    CHECK(p.tensor.grad().defined() == p.tensor.requiresGrad());
+  }
+  CHECK(trainable == "1.weight 4.weight ");
+  net.zeroGrad();
+  net(x).sum().backward();
+  for (const nn::Parameter& p : net.namedParameters()) CHECK(p.tensor.grad().defined() == p.tensor.requiresGrad());
+  CHECK(net.unfreeze() == 6);
+  CHECK(net.freeze() == 6);
+  CHECK(headlineOf<StateError>([&] { net(x).sum().backward(); }) ==
+        "[backward] StateError: the tensor depends on nothing that requires a gradient");
+}
+
+TEST_CASE("a freeze pattern that matches nothing is an error naming the nearest parameter") {
+  nn::Sequential net(Block(2));
+  const std::string message = messageOf([&] { net.freeze("0.conv.wieght"); });
+  CHECK(contains(message, "[freeze] ValueError: no parameter matches \"0.conv.wieght\""));
+  CHECK(contains(message, "did you mean \"0.conv.weight\"?"));
+  CHECK(headlineOf<ValueError>([&] { net.unfreeze("head.*"); }) == "[unfreeze] ValueError: no parameter matches \"head.*\"");
+  CHECK(contains(messageOf([&] { nn::ReLU().freeze(); }), "there is none to choose from"));
+}
+
+TEST_CASE("a clone of library modules has the same values, modes, settings and streams, and is independent") {
+  seed(5);
+  nn::Sequential net = smallNet();
+  const Tensor x = Tensor::uniform({4, 1, 4, 4});
+  for (int i = 0; i < 3; ++i) net(x).sum().backward();  // running statistics and the dropout's stream move
+  net.child("1").eval();
+  net.freeze("0.bias");
+  net.parameterSettings("4.weight") = {.lrMultiplier = 2, .weightDecayMultiplier = 0, .averaged = false};
+  int calls = 0;
+  net.registerForwardHook([&](nn::Module&, const Tensors&, const Tensors&) { ++calls; });
+
+  const std::unique_ptr<nn::Module> copy = net.clone();
+  CHECK(dynamic_cast<nn::Sequential*>(copy.get()) != nullptr);
+  CHECK(sameState(net, *copy));
+  CHECK(copy->architecture() == net.architecture());
+  CHECK(copy->streams() == net.streams());
+  CHECK(copy->streams() == std::vector<std::pair<std::string, i64>>{{"2", 3}});
+  const auto here = net.namedModules(), there = copy->namedModules();
+  for (std::size_t i = 0; i < here.size(); ++i) CHECK(here[i].second->training() == there[i].second->training());
+  const nn::Parameters a = net.namedParameters(), b = copy->namedParameters();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    CHECK(a[i].tensor.requiresGrad() == b[i].tensor.requiresGrad());
+    CHECK(a[i].settings.lrMultiplier == b[i].settings.lrMultiplier);
+    CHECK(a[i].settings.weightDecayMultiplier == b[i].settings.weightDecayMultiplier);
+    CHECK(a[i].settings.averaged == b[i].settings.averaged);
+    CHECK(!b[i].tensor.grad().defined());
+  }
+  // The same masks too: both are roots, so the dropout's path is the same.
+  CHECK(sameBits((*copy)(x), net(x)));
+  CHECK(calls == 1);
+
+  copy->train();
+  (*copy)(x).sum().backward();
+  CHECK(net.namedBuffers()[2].tensor.item() == 3);
+  CHECK(copy->namedBuffers()[2].tensor.item() == 4);
+  {
+    const NoGrad guard;
+    copy->namedParameters()[0].tensor.fill_(7);
+  }
+  CHECK(!sameBits(copy->namedParameters()[0].tensor, net.namedParameters()[0].tensor));
+  CHECK(!net.child("1").training());
+}
+
+TEST_CASE("a clone keeps the type of its tensors and draws no random numbers") {
+  seed(5);
+  nn::Sequential net = smallNet();
+  net.to(DType::F64);
+  const Tensor next = nn::Linear(2, 2).weight;
+  seed(5);
+  nn::Sequential again = smallNet();
+  again.to(DType::F64);
+  const auto copy = again.clone();
+  CHECK(sameState(net, *copy));
+  CHECK(sameBits(nn::Linear(2, 2).weight, next));
+}
+
+TEST_CASE("a type that is not registered does not clone, and the error says what to do") {
+  nn::Sequential net(nn::Linear(2, 2), Block(2));
+  const std::string message = messageOf([&] { net.clone(); });
+  CHECK(contains(message, "[clone] StateError: Sequential cannot be rebuilt"));
+  CHECK(contains(message, "unknown module type \"Block\""));
+  CHECK(contains(message, "nn::registerModule"));
+  CHECK(headlineOf<StateError>([] { Holder().clone(); }) == "[clone] StateError: Holder cannot be rebuilt");
+}
+
+TEST_CASE("a factory that makes another net than args() describes is an error in clone") {
+  struct Growing : nn::Module {
+    explicit Growing(int layers) {
+      for (int i = 0; i < layers; ++i) add("layer" + std::to_string(i), nn::Linear(2, 2));
+    }
+    nn::Args args() const override { return {{"layers", static_cast<i64>(childCount())}}; }
+  };
+  struct Renamed : nn::Module {
+    explicit Renamed(const char* name) { addParameter(name, Tensor::ones({2})); }
+  };
+  nn::registerModule("Growing", [](const nn::Args& a) { return Growing(a.get<int>("layers") + 1); });
+  nn::registerModule("Renamed", [](const nn::Args&) { return Renamed("b"); });
+  CHECK(headlineOf<StateError>([] { Growing(1).clone(); }) == "[clone] StateError: Growing has 2 modules, its rebuilt copy 3");
+  CHECK(headlineOf<StateError>([] { Renamed("a").clone(); }) == "[clone] StateError: the rebuilt copy has b where a was expected");
+  nn::registerModule("Growing", [](const nn::Args& a) { return Growing(a.get<int>("layers")); });
+  CHECK(Growing(3).clone()->childCount() == 3);
+}
+
+TEST_CASE("forward hooks see module, inputs and outputs, children before their parents") {
+  seed(1);
+  nn::Sequential net(nn::Linear(2, 3), nn::ReLU());
+  std::string log;
+  const Tensor x = Tensor::of<float>({1, 2}, {1, 2});
+  const auto note = [&](const std::string& mark) {
+    return [&log, mark](nn::Module& module, const Tensors& inputs, const Tensors& outputs) {
+      log += mark + module.typeName() + toString(inputs.at(0).shape()) + toString(outputs.at(0).shape()) + " ";
+    };
+  };
+  net.registerForwardHook(note("1:"));
+  net.registerForwardHook(note("2:"));
+  net.child(0).registerForwardHook(note(""));
+  nn::Sequential moved(std::move(net));
+  moved(x);
+  CHECK(log == "Linear[1, 2][1, 3] 1:Sequential[1, 2][1, 3] 2:Sequential[1, 2][1, 3] ");
+  moved.child(0).registerForwardHook([](nn::Module&, const Tensors&, const Tensors&) { throw ValueError("mine", "enough"); });
+  CHECK(contains(messageOf([&] { moved(x); }), "at      0 (Linear 2 -> 3)"));
+}
+
+TEST_CASE("modules of several tensors chain; the one-tensor form says when it does not fit") {
+  nn::Sequential net{SumAndDifference(), nn::Identity(), SumAndDifference()};
+  const Tensor a = Tensor::of({3}), b = Tensor::of({1});
+  const Tensors result = net(Tensors{a, b});
+  REQUIRE(result.size() == 2);
+  CHECK(result[0].item() == 6);
+  CHECK(result[1].item() == 2);
+  struct Last : nn::Module {
+    Tensors forward(const Tensors& inputs) override { return {inputs[0], inputs[0]}; }
+  } last;
+  CHECK(headlineOf<StateError>([&] { last(a); }) == "[Last] StateError: forward gave 2 tensors where one was expected");
+  nn::ReLU relu;
+  CHECK(headlineOf<StateError>([&] { relu(Tensors{a, b}); }) == "[ReLU] StateError: forward takes one tensor, got 2");
+  CHECK(headlineOf<StateError>([&] { Holder()(a); }) == "[Holder] StateError: the module has no forward");
+}
+
+TEST_CASE("an error carries the path of the module whose forward was running") {
+  struct Classifier : nn::Module {
+    nn::Sequential& features = add("features", nn::Sequential(nn::Conv2D(1, 32, {.kernel = 5}), nn::ReLU()));
+    Tensor forward(const Tensor& x) override { return features(x); }
+  } net;
+  const Tensor wrong = Tensor::zeros({2, 3, 8, 8});
+  const std::string message = messageOf([&] { net(wrong); });
+  CHECK(contains(message, "\n    at       features.0 (Conv2D 1 -> 32, 5x5)\n"));
+  CHECK(contains(messageOf([&] { net.features.child(0)(wrong); }), "\n    at       0 (Conv2D 1 -> 32, 5x5)\n"));
+  // What was left by an exception is left whole.
+  CHECK(!contains(messageOf([&] { conv2d(wrong, Tensor::zeros({1, 1, 3, 3})); }), "    at "));
+  CHECK(contains(messageOf([&] { nn::Conv2D(1, 32, {.kernel = 5})(wrong); }), "\n    at       Conv2D 1 -> 32, 5x5\n"));
+}
+
+TEST_CASE("settings of a parameter are found by dotted name") {
+  nn::Sequential net(Block(2));
+  net.parameterSettings("0.norm.weight").weightDecayMultiplier = 0;
+  for (const nn::Parameter& p : net.namedParameters()) CHECK(p.settings.weightDecayMultiplier == (p.name == "0.norm.weight" ? 0 : 1));
+  const std::string message = messageOf([&] { net.parameterSettings("0.norm.wight"); });
+  CHECK(contains(message, "no parameter \"0.norm.wight\""));
+  CHECK(contains(message, "did you mean \"0.norm.weight\"?"));
+}
+
+TEST_CASE("random streams follow the module's path and count training forwards") {
+  const Tensor x = Tensor::ones({64});
+  seed(9);
+  nn::Sequential net(nn::Dropout(0.5), nn::Identity());
+  const Tensor first = net(x), second = net(x);
+  CHECK(!sameBits(first, second));
+  CHECK(net.streams() == std::vector<std::pair<std::string, i64>>{{"0", 2}});
+  net.setStreams({{"0", 1}});
+  CHECK(sameBits(net(x), second));
+  net.setStreams({});
+  CHECK(net.streams().empty());
+  CHECK(sameBits(net(x), first));
+
+  net.eval();
+  net(x);
+  net.train();
+  (void)net.summary({64});
+  CHECK(net.streams() == std::vector<std::pair<std::string, i64>>{{"0", 1}});
+
+  nn::Sequential other(nn::Identity(), nn::Dropout(0.5));
+  CHECK(!sameBits(other(x), first));  // another path, another stream
+  seed(10);
+  net.setStreams({});
+  CHECK(!sameBits(net(x), first));
+  CHECK(headlineOf<ValueError>([&] { net.setStreams({{"7", 1}}); }) ==
+        "[setStreams] ValueError: no module \"7\" for the random stream of that name");
+}
+
+TEST_CASE("zeroGrad marks every gradient absent") {
+  nn::Sequential net(nn::Linear(2, 2), nn::Linear(2, 2));
+  net(Tensor::ones({1, 2})).sum().backward();
+  for (const nn::Parameter& p : net.namedParameters()) CHECK(p.tensor.grad().defined());
+  net.zeroGrad();
+  for (const nn::Parameter& p : net.namedParameters()) CHECK(!p.tensor.grad().defined());
+}

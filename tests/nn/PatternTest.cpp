@@ -1,0 +1,47 @@
+#include <doctest/doctest.h>
+
+#include <ember/nn/Pattern.h>
+
+using ember::nn::matches;
+using ember::nn::nearestHint;
+
+TEST_CASE("a star stands for any run of characters, dots and nothing included") {
+  CHECK(matches("*", ""));
+  CHECK(matches("*", "features.0.weight"));
+  CHECK(matches("features.*", "features.0.weight"));
+  CHECK(matches("features.*", "features."));
+  CHECK(matches("*.bias", "features.0.bias"));
+  CHECK(matches("*.0.*", "features.0.weight"));
+  CHECK(matches("a*b*c", "abc"));
+  CHECK(matches("a*b*c", "a.b.b.c"));
+  CHECK(matches("**", "x"));
+  CHECK(matches("*a*a", "aa"));
+  CHECK(matches("", ""));
+  CHECK(matches("fc.weight", "fc.weight"));
+}
+
+TEST_CASE("everything else must be equal, from the first character to the last") {
+  CHECK(!matches("", "a"));
+  CHECK(!matches("features.*", "features"));
+  CHECK(!matches("features.*", "my.features.0"));
+  CHECK(!matches("*.bias", "features.0.bias2"));
+  CHECK(!matches("*.bias", "bias"));
+  CHECK(!matches("a*b*c", "a.c"));
+  CHECK(!matches("*a*a", "a"));
+  CHECK(!matches("fc.weight", "fc.Weight"));
+  CHECK(!matches("fc.?eight", "fc.weight"));
+  CHECK(!matches("[f]c", "fc"));
+}
+
+TEST_CASE("matching takes no exponential time") {
+  const std::string name(2000, 'a');
+  CHECK(!matches("*a*a*a*a*a*a*a*a*a*a*a*a*b", name));
+  CHECK(matches("*a*a*a*a*a*a*a*a*a*a*a*a*a", name));
+}
+
+TEST_CASE("the hint names the known name that the fewest edits reach") {
+  CHECK(nearestHint("conv3", {"fc", "conv1", "norm"}) == "did you mean \"conv1\"?");
+  CHECK(nearestHint("fc.wieght", {"fc.bias", "fc.weight", "conv.weight"}) == "did you mean \"fc.weight\"?");
+  CHECK(nearestHint("", {"long name", "ab", "abc"}) == "did you mean \"ab\"?");
+  CHECK(nearestHint("anything", {}) == "there is none to choose from");
+}
