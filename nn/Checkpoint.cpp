@@ -47,7 +47,8 @@ void checkOptions(const LoadOptions& options) {
   const auto stars = [](const std::string& text) { return std::count(text.begin(), text.end(), '*'); };
   for (const auto& [from, to] : options.rename) {
     if (stars(from) > 1 || stars(to) > stars(from)) {
-      throw ValueError(op, "cannot rename " + io::inQuotes(from) + " to " + io::inQuotes(to), {}, "one * on each side at most, as in {\"backbone.*\", \"features.*\"}");
+      throw ValueError(op, "cannot rename " + io::inQuotes(from) + " to " + io::inQuotes(to), {},
+                       "one * on each side at most, as in {\"backbone.*\", \"features.*\"}");
     }
   }
 }
@@ -58,14 +59,17 @@ struct Misfits {
 
   bool any() const { return !(missing.empty() && unexpected.empty() && shapes.empty() && dtypes.empty()); }
 
-  [[noreturn]] void raise(const std::string& file, const std::vector<std::string>& inFile, const std::vector<std::string>& inNet) const {
+  [[noreturn]] void raise(const std::string& file, const std::vector<std::string>& inFile,
+                          const std::vector<std::string>& inNet) const {
     Error::Details details;
-    const auto add = [&](const char* label, const std::vector<std::string>& names, const std::vector<std::string>* others) {
+    const auto add = [&](const char* label, const std::vector<std::string>& names,
+                         const std::vector<std::string>* others) {
       for (std::size_t i = 0; i < std::min(names.size(), longestList); ++i) {
         const std::string hint = others && !others->empty() ? "; " + nn::nearestHint(names[i], *others) : std::string();
         details.emplace_back(label, (others ? io::inQuotes(names[i]) : names[i]) + hint);
       }
-      if (names.size() > longestList) details.emplace_back(label, "... and " + std::to_string(names.size() - longestList) + " more");
+      if (names.size() > longestList)
+        details.emplace_back(label, "... and " + std::to_string(names.size() - longestList) + " more");
     };
     add("missing", missing, &inFile);
     add("unexpected", unexpected, &inNet);
@@ -80,9 +84,12 @@ struct Misfits {
     count(shapes, " of another shape");
     count(dtypes, " of another dtype");
     std::string help = "nothing was loaded; ";
-    if (!shapes.empty()) help += "build the net as it was saved, or choose by LoadOptions::only what fits";
-    else if (!missing.empty() || !unexpected.empty()) help += "strict = false takes what both have, rename = {{\"old.*\", \"new.*\"}} maps names";
-    else help += "allowCast = true converts floating types";
+    if (!shapes.empty())
+      help += "build the net as it was saved, or choose by LoadOptions::only what fits";
+    else if (!missing.empty() || !unexpected.empty())
+      help += "strict = false takes what both have, rename = {{\"old.*\", \"new.*\"}} maps names";
+    else
+      help += "allowCast = true converts floating types";
     throw IoError(op, io::inQuotes(file) + " does not fit the net: " + what, details, help);
   }
 };
@@ -91,7 +98,8 @@ void compareModels(const io::Checkpoint& checkpoint, const nn::Module& module, c
   if (checkpoint.model.isNull()) return;
   const std::string difference = firstDifference(checkpoint.model, module.architecture());
   if (difference.empty()) return;
-  throw IoError(op, io::inQuotes(file) + " was saved from another net", {{"differs", difference + " (here: the file, there: the net)"}},
+  throw IoError(op, io::inQuotes(file) + " was saved from another net",
+                {{"differs", difference + " (here: the file, there: the net)"}},
                 "build the net as it was saved; compareModel = false loads the values all the same");
 }
 
@@ -101,7 +109,8 @@ std::string LoadReport::toString() const {
   std::string text = "took " + countText(taken.size(), "tensor");
   if (!cast.empty()) text += "; converted " + listed(cast);
   if (!left.empty()) text += "; left " + std::to_string(left.size()) + " in the file: " + listed(left);
-  if (!missing.empty()) text += "; " + std::to_string(missing.size()) + " of the net kept their values: " + listed(missing);
+  if (!missing.empty())
+    text += "; " + std::to_string(missing.size()) + " of the net kept their values: " + listed(missing);
   return text;
 }
 
@@ -115,12 +124,14 @@ io::Checkpoint checkpointOf(const Module& module) {
     checkpoint.tensors.push_back({parameter.name, "param", parameter.tensor.array()});
     if (!parameter.tensor.requiresGrad()) frozen.push(parameter.name);
   }
-  for (const Parameter& buffer : module.namedBuffers()) checkpoint.tensors.push_back({buffer.name, "buffer", buffer.tensor.array()});
+  for (const Parameter& buffer : module.namedBuffers())
+    checkpoint.tensors.push_back({buffer.name, "buffer", buffer.tensor.array()});
   if (frozen.size() > 0) checkpoint.extra = {{"frozen", frozen}};
   return checkpoint;
 }
 
-PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const LoadOptions& options, const std::string& file) {
+PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const LoadOptions& options,
+                         const std::string& file) {
   checkOptions(options);
   Misfits misfits;
   std::unordered_map<std::string, const io::CheckpointTensor*> available;  // by name in the net
@@ -147,7 +158,8 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
     }
     core::NDArray array = found->second->array;
     if (!(array.shape() == entry.tensor.shape())) {
-      misfits.shapes.push_back(io::inQuotes(entry.name) + ": " + ember::toString(array.shape()) + " in the file, " + ember::toString(entry.tensor.shape()) + " in the net");
+      misfits.shapes.push_back(io::inQuotes(entry.name) + ": " + ember::toString(array.shape()) + " in the file, " +
+                               ember::toString(entry.tensor.shape()) + " in the net");
       continue;
     }
     if (array.dtype() != entry.tensor.dtype()) {
@@ -170,10 +182,14 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
     if (options.strict && matches(options.only, name) && !known.count(name)) misfits.unexpected.push_back(name);
   }
   if (misfits.any()) misfits.raise(file, inFile, inNet);
-  if (options.strict && options.compareModel && options.only == "*" && options.rename.empty()) compareModels(checkpoint, module, file);
+  if (options.strict && options.compareModel && options.only == "*" && options.rename.empty())
+    compareModels(checkpoint, module, file);
   if (writes_.empty() && !inNet.empty()) {
-    throw IoError(op, io::inQuotes(file) + " has no tensor that the net takes" + (options.only == "*" ? "" : " under " + io::inQuotes(options.only)),
-                  {{"in the file", listed(inFile)}, {"in the net", listed(inNet)}}, "nothing was loaded; rename maps names");
+    throw IoError(op,
+                  io::inQuotes(file) + " has no tensor that the net takes" +
+                      (options.only == "*" ? "" : " under " + io::inQuotes(options.only)),
+                  {{"in the file", listed(inFile)}, {"in the net", listed(inNet)}},
+                  "nothing was loaded; rename maps names");
   }
 }
 
@@ -186,7 +202,8 @@ std::unique_ptr<Module> load(const std::string& path) {
   const io::Checkpoint checkpoint = io::readCheckpoint(path);
   const std::string file = io::inQuotes(path);
   if (checkpoint.model.isNull()) {
-    throw IoError(op, file + " has no architecture to build a net from", {}, "build the net in code and load() the file into it");
+    throw IoError(op, file + " has no architecture to build a net from", {},
+                  "build the net in code and load() the file into it");
   }
   std::unique_ptr<Module> module;
   try {
@@ -194,7 +211,8 @@ std::unique_ptr<Module> load(const std::string& path) {
     module = build(checkpoint.model);
   } catch (const Error& error) {
     throw IoError(op, file + " holds a net that cannot be built here", {{"reason", error.headline()}},
-                  "call nn::registerModule(NAME, factory) for types of your own, or build the net in code and load() the file into it");
+                  "call nn::registerModule(NAME, factory) for types of your own, or build the net in code and load() "
+                  "the file into it");
   }
   // The architecture says nothing of types: each floating tensor takes that of the file (a net after to(DType::F64)).
   const auto takeTypes = [&](const Parameters& tensors) {
@@ -202,7 +220,8 @@ std::unique_ptr<Module> load(const std::string& path) {
       for (const io::CheckpointTensor& saved : checkpoint.tensors) {
         if (saved.name != p.name || (saved.role != "param" && saved.role != "buffer")) continue;
         if (!isFloating(saved.array.dtype()) || !isFloating(p.tensor.dtype())) continue;
-        if (saved.array.dtype() != p.tensor.dtype()) Tensor(p.tensor).setArray(p.tensor.array().to(saved.array.dtype()));
+        if (saved.array.dtype() != p.tensor.dtype())
+          Tensor(p.tensor).setArray(p.tensor.array().to(saved.array.dtype()));
       }
     }
   };
@@ -223,7 +242,8 @@ std::unique_ptr<Module> load(const std::string& path) {
 }  // namespace nn
 
 void save(const std::string& path, const nn::Module& module, const SaveOptions& options) {
-  io::writeCheckpoint(path, nn::checkpointOf(module), {.readable = options.readable, .keepPrevious = options.keepPrevious});
+  io::writeCheckpoint(path, nn::checkpointOf(module),
+                      {.readable = options.readable, .keepPrevious = options.keepPrevious});
 }
 
 LoadReport load(const std::string& path, nn::Module& module, const LoadOptions& options) {

@@ -40,14 +40,20 @@ std::string temporaryName(const std::string& name) {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   constexpr std::size_t longest = 150;  // file names end at 255 bytes
-  return "." + name.substr(0, longest) + "." + std::to_string(::getpid()) + "." + std::to_string(now.tv_nsec) + "." +
-         std::to_string(count.fetch_add(1)) + ".tmp";
+  std::string temporary(".");
+  temporary.append(name, 0, longest);
+  for (const u64 part : {static_cast<u64>(::getpid()), static_cast<u64>(now.tv_nsec), count.fetch_add(1)}) {
+    temporary.append(".").append(std::to_string(part));
+  }
+  return temporary.append(".tmp");
 }
 
 }  // namespace
 
-AtomicFile::AtomicFile(const std::string& path, const char* op, bool keepPrevious) : path_(path), op_(op), keepPrevious_(keepPrevious) {
-  if (path.empty() || path.back() == '/' || path.find('\0') != path.npos) throw IoError(op, "not a file name: " + inQuotes(path));
+AtomicFile::AtomicFile(const std::string& path, const char* op, bool keepPrevious)
+    : path_(path), op_(op), keepPrevious_(keepPrevious) {
+  if (path.empty() || path.back() == '/' || path.find('\0') != path.npos)
+    throw IoError(op, "not a file name: " + inQuotes(path));
   buffer_.reserve(bufferBytes);
   const std::string resolved = resolveLinks(path, op);
   const auto slash = resolved.rfind('/');
@@ -136,7 +142,8 @@ void AtomicFile::keepOld() {
   }
   const bool renamed = ::renameat(folderFd_, second.c_str(), folderFd_, (name_ + ".prev").c_str()) == 0;
   const int error = errno;
-  // Where both names are the same file already (a save that was killed here), rename does nothing and leaves its source.
+  // Where both names are the same file already (a save that was killed here), rename does nothing and leaves its
+  // source.
   ::unlinkat(folderFd_, second.c_str(), 0);
   if (!renamed && error == ENAMETOOLONG) return;
   if (!renamed) fail("keep the previous generation", error);
@@ -151,13 +158,15 @@ void AtomicFile::commit() {
   fd_ = -1;
   if (closed != 0 && errno != EINTR) fail("close the temporary file", errno);
   if (keepPrevious_) keepOld();
-  if (::renameat(folderFd_, temporary_.c_str(), folderFd_, name_.c_str()) != 0) fail("put the new file in its place", errno);
+  if (::renameat(folderFd_, temporary_.c_str(), folderFd_, name_.c_str()) != 0)
+    fail("put the new file in its place", errno);
   temporary_.clear();
   const bool durable = ::fsync(folderFd_) == 0 || errno == EINVAL;  // EINVAL: a file system that has no such call
   const int error = errno;
   discard();
   if (!durable) {
-    throw IoError(op_, "saved, but " + inQuotes(path_) + " may not survive a loss of power: its folder cannot be flushed",
+    throw IoError(op_,
+                  "saved, but " + inQuotes(path_) + " may not survive a loss of power: its folder cannot be flushed",
                   {{"cause", errnoText(error)}}, "check the disk");
   }
 }

@@ -12,10 +12,10 @@ namespace ember::io {
 ///   file.write(...);
 ///   file.commit();   // without it, the destructor leaves no trace
 ///
-/// The bytes go to a temporary file in the target's own directory; commit() flushes it to the disk, keeps the present target as
-/// NAME.prev, renames the temporary over the target and flushes the directory. Whatever fails before the rename, the target is
-/// as it was and the temporary is gone. A symbolic link is followed: the file it names is replaced, the link stays.
-/// Of a target with several hard links, the other names keep the old content.
+/// The bytes go to a temporary file in the target's own directory; commit() flushes it to the disk, keeps the present
+/// target as NAME.prev, renames the temporary over the target and flushes the directory. Whatever fails before the
+/// rename, the target is as it was and the temporary is gone. A symbolic link is followed: the file it names is
+/// replaced, the link stays. Of a target with several hard links, the other names keep the old content.
 class AtomicFile final : public ByteSink {
  public:
   /// Opens the temporary file. `op` opens every message; throws IoError with path, reason and what to do.
@@ -46,7 +46,8 @@ class AtomicFile final : public ByteSink {
   std::string buffer_;
 };
 
-/// Throws IoError if a file could not be saved under `path` (no such folder, no permission, ...), by trying; leaves no trace.
+/// Throws IoError if a file could not be saved under `path` (no such folder, no permission, ...), by trying; leaves no
+/// trace.
 void checkCanSave(const std::string& path, const char* op);
 
 }  // namespace ember::io

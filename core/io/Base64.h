@@ -16,12 +16,13 @@ void appendBase64(std::string& out, const void* bytes, std::size_t count);
 
 /// What decoding found.
 struct Base64Result {
-  std::size_t bytes = 0;    ///< decoded, before the problem if there is one
-  bool padded = false;      ///< the text ended with '='
-  std::string problem = {}; ///< empty if all is well, else "character '!' at 17 is not base64"
+  std::size_t bytes = 0;     ///< decoded, before the problem if there is one
+  bool padded = false;       ///< the text ended with '='
+  std::string problem = {};  ///< empty if all is well, else "character '!' at 17 is not base64"
 };
-/// Decodes strictly into `to`, which has room for `capacity` bytes: any character outside the alphabet (white space included),
-/// a length that is no multiple of 4, wrong padding, set bits behind the last byte and a text longer than the room are problems.
+/// Decodes strictly into `to`, which has room for `capacity` bytes: any character outside the alphabet (white space
+/// included), a length that is no multiple of 4, wrong padding, set bits behind the last byte and a text longer than
+/// the room are problems.
 Base64Result decodeBase64(std::string_view text, void* to, std::size_t capacity);
 
 }  // namespace ember::io

@@ -84,7 +84,8 @@ void FileSource::checkUnchanged() const {
       info.st_mtim.tv_nsec == modifiedNanoseconds_) {
     return;
   }
-  throw IoError(op_, inQuotes(name()) + " was changed while it was read", {{"was", bytesText(size_)}, {"is", bytesText(static_cast<u64>(info.st_size))}},
+  throw IoError(op_, inQuotes(name()) + " was changed while it was read",
+                {{"was", bytesText(size_)}, {"is", bytesText(static_cast<u64>(info.st_size))}},
                 "nothing was taken from it; try again when nobody writes it");
 }
 

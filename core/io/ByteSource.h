@@ -60,7 +60,8 @@ class FileSource final : public RewindableSource {
 /// Bytes in memory that outlive the source.
 class MemorySource final : public RewindableSource {
  public:
-  explicit MemorySource(std::string_view bytes, std::string name = "memory") : RewindableSource(std::move(name)), bytes_(bytes) {}
+  explicit MemorySource(std::string_view bytes, std::string name = "memory")
+      : RewindableSource(std::move(name)), bytes_(bytes) {}
   std::size_t read(void* to, std::size_t count) override;
   u64 size() const noexcept override { return bytes_.size(); }
   void rewind() override { position_ = 0; }

@@ -11,13 +11,13 @@
 ///
 ///   { "format": "ember-checkpoint", "format_version": "1.0", "required_features": [],
 ///     "writer": {...}, "model": {...}, "train": {...}, "optimizer": {...}, "scheduler": {...},
-///     "tensors": [ {"name": "conv1.weight", "role": "param", "dtype": "f32", "shape": [8, 1, 3, 3], "bytes": 288, "crc32": "1a2b3c4d"} ],
-///     "data": { "conv1.weight": ["base64 of at most 48 KiB", ...] },
-///     "end": {"tensors": 1, "bytes": "288"} }
+///     "tensors": [ {"name": "conv1.weight", "role": "param", "dtype": "f32", "shape": [8, 1, 3, 3], "bytes": 288,
+///     "crc32": "1a2b3c4d"} ], "data": { "conv1.weight": ["base64 of at most 48 KiB", ...] }, "end": {"tensors": 1,
+///     "bytes": "288"} }
 ///
-/// Payload and CRC-32 are those of the little-endian bytes of the elements in row-major order, whatever the order in memory.
-/// A tensor with "encoding": "decimal" has its elements as numbers instead. Readers take the members in any order and ignore
-/// those they don't know; what changes the meaning of a file stands in required_features.
+/// Payload and CRC-32 are those of the little-endian bytes of the elements in row-major order, whatever the order in
+/// memory. A tensor with "encoding": "decimal" has its elements as numbers instead. Readers take the members in any
+/// order and ignore those they don't know; what changes the meaning of a file stands in required_features.
 namespace ember::io {
 
 struct CheckpointTensor {
@@ -41,21 +41,22 @@ struct Checkpoint {
 };
 
 struct CheckpointOptions {
-  /// Writes tensors of at most decimalLimit elements as decimal numbers, exact in the shortest form; a tensor with a NaN, an
-  /// infinity or an integer beyond 2^53 stays base64.
+  /// Writes tensors of at most decimalLimit elements as decimal numbers, exact in the shortest form; a tensor with a
+  /// NaN, an infinity or an integer beyond 2^53 stays base64.
   bool readable = false;
   i64 decimalLimit = 10'000;
   bool keepPrevious = true;  ///< the file that stood there stays as NAME.prev
 };
 
-/// Writes a checkpoint, whole or not at all (AtomicFile). Nothing is written that readCheckpoint would refuse: names, depths and
-/// sizes are checked first (ValueError). Memory: a small buffer, and one tensor at a time if it is not dense row-major.
+/// Writes a checkpoint, whole or not at all (AtomicFile). Nothing is written that readCheckpoint would refuse: names,
+/// depths and sizes are checked first (ValueError). Memory: a small buffer, and one tensor at a time if it is not dense
+/// row-major.
 void writeCheckpoint(const std::string& path, const Checkpoint& checkpoint, const CheckpointOptions& options = {});
 /// The same text into any sink.
 void writeCheckpoint(ByteSink& sink, const Checkpoint& checkpoint, const CheckpointOptions& options = {});
 
-/// Reads and validates a whole checkpoint; what it returns agrees in every check sum and count. Throws IoError that names
-/// file, tensor and place, says what was expected and found. Allocates no more than the file can fill.
+/// Reads and validates a whole checkpoint; what it returns agrees in every check sum and count. Throws IoError that
+/// names file, tensor and place, says what was expected and found. Allocates no more than the file can fill.
 Checkpoint readCheckpoint(const std::string& path);
 Checkpoint readCheckpoint(RewindableSource& source);
 

@@ -22,22 +22,29 @@ using core::NDArray;
 
 std::size_t byteCount(const NDArray& array) { return static_cast<std::size_t>(array.bytes()); }
 
-template <class T> void appendElement(std::string& out, T value) {
-  if constexpr (std::is_same_v<T, bf16>) appendJsonNumber(out, static_cast<float>(value));
-  else if constexpr (std::is_floating_point_v<T>) appendJsonNumber(out, value);
-  else if constexpr (std::is_same_v<T, bool>) out += value ? "true" : "false";
-  else out += std::to_string(value);
+template <class T>
+void appendElement(std::string& out, T value) {
+  if constexpr (std::is_same_v<T, bf16>)
+    appendJsonNumber(out, static_cast<float>(value));
+  else if constexpr (std::is_floating_point_v<T>)
+    appendJsonNumber(out, value);
+  else if constexpr (std::is_same_v<T, bool>)
+    out += value ? "true" : "false";
+  else
+    out += std::to_string(value);
 }
 
 /// The value of `digits` in T, finite; an error sentence otherwise.
-template <class T> std::string parseFloating(std::string_view digits, T& value) {
+template <class T>
+std::string parseFloating(std::string_view digits, T& value) {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   const bool whole = end == digits.data() + digits.size();
   if (error == std::errc() && whole && std::isfinite(value)) return {};
   return inQuotes(digits) + " is beyond the range of the type";
 }
 
-template <class T> std::string storeDigits(std::string_view digits, u8* to) {
+template <class T>
+std::string storeDigits(std::string_view digits, u8* to) {
   if constexpr (std::is_same_v<T, bf16>) {
     float wide = 0;
     if (std::string problem = parseFloating(digits, wide); !problem.empty()) return problem;
@@ -54,7 +61,8 @@ template <class T> std::string storeDigits(std::string_view digits, u8* to) {
   return {};
 }
 
-template <class T> std::string storeScalar(const Value& element, u8* to) {
+template <class T>
+std::string storeScalar(const Value& element, u8* to) {
   if (element.isNull()) return "it is null (NaN written by a JSON library?)";
   const bool isBool = element.kind() == Value::Kind::Bool;
   if constexpr (std::is_same_v<T, bool>) {
@@ -71,7 +79,8 @@ template <class T> std::string storeScalar(const Value& element, u8* to) {
       const std::string digits = element.isInt() ? std::to_string(element.as<i64>()) : element.as<std::string>();
       T value{};
       const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-      if (error != std::errc() || end != digits.data() + digits.size()) return digits + " is beyond the range of the type";
+      if (error != std::errc() || end != digits.data() + digits.size())
+        return digits + " is beyond the range of the type";
       std::memcpy(to, &value, sizeof value);
       return {};
     }
@@ -143,10 +152,12 @@ std::string PayloadReader::room() {
 }
 
 std::string PayloadReader::text(std::string_view text) {
-  if (encoding_ == Encoding::Decimal) return "element " + std::to_string(done_ / itemSize(array_.dtype())) + " is a string, expected a number";
+  if (encoding_ == Encoding::Decimal)
+    return "element " + std::to_string(done_ / itemSize(array_.dtype())) + " is a string, expected a number";
   const std::string chunk = "chunk " + std::to_string(chunks_++) + ": ";
   if (text.empty()) return chunk + "it is empty";
-  if (text.size() > chunkCharacters) return chunk + "it has " + std::to_string(text.size()) + " characters, at most 65,536 are allowed";
+  if (text.size() > chunkCharacters)
+    return chunk + "it has " + std::to_string(text.size()) + " characters, at most 65,536 are allowed";
   if (padded_) return chunk + "it follows one that ended with '='";
   const Base64Result result = decodeBase64(text, next(), total_ - done_);
   if (!result.problem.empty()) return chunk + result.problem;
@@ -162,7 +173,8 @@ std::string PayloadReader::text(std::string_view text) {
 
 std::string PayloadReader::scalar(const Value& value) {
   const std::string element = "element " + std::to_string(done_ / itemSize(array_.dtype())) + ": ";
-  if (encoding_ == Encoding::Base64) return "chunk " + std::to_string(chunks_) + " is " + std::string(value.kindName()) + ", expected a base64 string";
+  if (encoding_ == Encoding::Base64)
+    return "chunk " + std::to_string(chunks_) + " is " + std::string(value.kindName()) + ", expected a base64 string";
   if (std::string problem = room(); !problem.empty()) return problem;
   std::string problem = dispatch(array_.dtype(), [&](auto zero) { return storeScalar<decltype(zero)>(value, next()); });
   if (!problem.empty()) return element + problem;
@@ -171,9 +183,11 @@ std::string PayloadReader::scalar(const Value& value) {
 }
 
 std::string PayloadReader::number(std::string_view digits) {
-  if (encoding_ == Encoding::Base64) return "chunk " + std::to_string(chunks_) + " is a number, expected a base64 string";
+  if (encoding_ == Encoding::Base64)
+    return "chunk " + std::to_string(chunks_) + " is a number, expected a base64 string";
   if (std::string problem = room(); !problem.empty()) return problem;
-  std::string problem = dispatch(array_.dtype(), [&](auto zero) { return storeDigits<decltype(zero)>(digits, next()); });
+  std::string problem =
+      dispatch(array_.dtype(), [&](auto zero) { return storeDigits<decltype(zero)>(digits, next()); });
   if (!problem.empty()) return "element " + std::to_string(done_ / itemSize(array_.dtype())) + ": " + problem;
   done_ += itemSize(array_.dtype());
   return {};

@@ -21,8 +21,8 @@ bool fitsDecimal(const core::NDArray& array);
 /// Writes the elements of a dense row-major array as a JSON array.
 void writePayload(JsonWriter& writer, const core::NDArray& array, Encoding encoding);
 
-/// Fills an array from the elements of a payload, one call per element of the JSON array. Problems come back as sentences
-/// (empty: none), for the caller knows file and tensor.
+/// Fills an array from the elements of a payload, one call per element of the JSON array. Problems come back as
+/// sentences (empty: none), for the caller knows file and tensor.
 class PayloadReader {
  public:
   PayloadReader() = default;

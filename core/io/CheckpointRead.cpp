@@ -1,14 +1,16 @@
-// One pass over the file, event by event: header members become Values, entries of "tensors" become a table, payloads are
-// decoded straight into their arrays. If "data" stands before "tensors", it is passed over and read in a second pass.
+// One pass over the file, event by event: header members become Values, entries of "tensors" become a table, payloads
+// are decoded straight into their arrays. If "data" stands before "tensors", it is passed over and read in a second
+// pass.
 #include <algorithm>
 #include <array>
 #include <unordered_map>
 
 #include <ember/core/Error.h>
-#include <ember/core/io/Base64.h>
 #include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/CheckpointEntry.h>
 #include <ember/core/io/CheckpointLimits.h>
 #include <ember/core/io/CheckpointPayload.h>
+#include <ember/core/io/ForeignFormat.h>
 #include <ember/core/io/JsonReader.h>
 #include <ember/core/io/Text.h>
 
@@ -16,17 +18,6 @@ namespace ember::io {
 namespace {
 
 constexpr const char* op = "load";
-
-/// One row of "tensors".
-struct Entry {
-  std::string name, role;
-  Shape shape;
-  DType dtype = DType::F32;
-  Encoding encoding = Encoding::Base64;
-  u64 bytes = 0;
-  u32 crc = 0;
-  core::NDArray array;  // once its payload is read
-};
 
 class CheckpointHandler final : public JsonHandler {
  public:
@@ -52,63 +43,100 @@ class CheckpointHandler final : public JsonHandler {
   // ---- events ----
   void scalar(Value value) override {
     switch (place_) {
-      case Place::Building: return feed([&] { builder_.scalar(std::move(value)); });
-      case Place::Payload: return payload(payload_.scalar(value));
-      case Place::Skipping: return skipScalar();
-      default: unexpected(std::string(value.kindName()));
+      case Place::Building:
+        return feed([&] { builder_.scalar(std::move(value)); });
+      case Place::Payload:
+        return payload(payload_.scalar(value));
+      case Place::Skipping:
+        return skipScalar();
+      default:
+        unexpected(std::string(value.kindName()));
     }
   }
   void number(std::string_view digits) override {
     switch (place_) {
-      case Place::Building: return feed([&] { builder_.number(digits); });
-      case Place::Payload: return payload(payload_.number(digits));
-      case Place::Skipping: return skipScalar();
-      default: unexpected("a number");
+      case Place::Building:
+        return feed([&] { builder_.number(digits); });
+      case Place::Payload:
+        return payload(payload_.number(digits));
+      case Place::Skipping:
+        return skipScalar();
+      default:
+        unexpected("a number");
     }
   }
   void text(std::string& text) override {
     switch (place_) {
-      case Place::Building: return feed([&] { builder_.text(text); });
-      case Place::Payload: return payload(payload_.text(text));
-      case Place::Skipping: return skipScalar();
-      default: unexpected("a string");
+      case Place::Building:
+        return feed([&] { builder_.text(text); });
+      case Place::Payload:
+        return payload(payload_.text(text));
+      case Place::Skipping:
+        return skipScalar();
+      default:
+        unexpected("a string");
     }
   }
   void key(std::string& key) override {
     switch (place_) {
-      case Place::Root: return startMember(key);
-      case Place::Data: return startPayload(key);
-      case Place::Building: return builder_.key(key);
-      default: return;  // Skipping: objects exist nowhere else
+      case Place::Root:
+        return startMember(key);
+      case Place::Data:
+        return startPayload(key);
+      case Place::Building:
+        return builder_.key(key);
+      default:
+        return;  // Skipping: objects exist nowhere else
     }
   }
   void beginObject() override {
     switch (place_) {
-      case Place::Outside: place_ = Place::Root; return;
-      case Place::DataValue: place_ = Place::Data; return;
+      case Place::Outside:
+        place_ = Place::Root;
+        return;
+      case Place::DataValue:
+        place_ = Place::Data;
+        return;
       case Place::Tensors:
         place_ = Place::Building;
         return builder_.beginObject();
-      case Place::Building: return builder_.beginObject();
-      case Place::Skipping: ++skipDepth_; return;
-      default: unexpected("an object");
+      case Place::Building:
+        return builder_.beginObject();
+      case Place::Skipping:
+        ++skipDepth_;
+        return;
+      default:
+        unexpected("an object");
     }
   }
   void endObject() override {
     switch (place_) {
-      case Place::Root: place_ = Place::Outside; return;
-      case Place::Data: return endData();
-      case Place::Building: return feed([&] { builder_.endObject(); });
-      default: return endSkipped();
+      case Place::Root:
+        place_ = Place::Outside;
+        return;
+      case Place::Data:
+        return endData();
+      case Place::Building:
+        return feed([&] { builder_.endObject(); });
+      default:
+        return endSkipped();
     }
   }
   void beginArray() override {
     switch (place_) {
-      case Place::TensorsValue: place_ = Place::Tensors; return;
-      case Place::PayloadValue: place_ = Place::Payload; return;
-      case Place::Building: return builder_.beginArray();
-      case Place::Skipping: ++skipDepth_; return;
-      default: unexpected("an array");
+      case Place::TensorsValue:
+        place_ = Place::Tensors;
+        return;
+      case Place::PayloadValue:
+        place_ = Place::Payload;
+        return;
+      case Place::Building:
+        return builder_.beginArray();
+      case Place::Skipping:
+        ++skipDepth_;
+        return;
+      default:
+        unexpected("an array");
     }
   }
   void endArray() override {
@@ -117,9 +145,12 @@ class CheckpointHandler final : public JsonHandler {
         tensorsSeen_ = true;
         place_ = Place::Root;
         return;
-      case Place::Payload: return endPayload();
-      case Place::Building: return feed([&] { builder_.endArray(); });
-      default: return endSkipped();
+      case Place::Payload:
+        return endPayload();
+      case Place::Building:
+        return feed([&] { builder_.endArray(); });
+      default:
+        return endSkipped();
     }
   }
   std::vector<std::pair<std::string, std::string>> truncated() override {
@@ -153,12 +184,18 @@ class CheckpointHandler final : public JsonHandler {
   }
   [[noreturn]] void unexpected(const std::string& found) const {
     switch (place_) {
-      case Place::Outside: fail(" is no ember checkpoint: it holds " + found + ", not an object");
-      case Place::TensorsValue: fail(": \"tensors\" is " + found + ", expected an array");
-      case Place::Tensors: fail(": \"tensors\" has " + found + " in it, expected objects");
-      case Place::DataValue: fail(": \"data\" is " + found + ", expected an object");
-      case Place::PayloadValue: fail(": the data of tensor " + inQuotes(entry().name) + " is " + found + ", expected an array");
-      default: fail(": the data of tensor " + inQuotes(entry().name) + " has " + found + " in it");
+      case Place::Outside:
+        fail(" is no ember checkpoint: it holds " + found + ", not an object");
+      case Place::TensorsValue:
+        fail(": \"tensors\" is " + found + ", expected an array");
+      case Place::Tensors:
+        fail(": \"tensors\" has " + found + " in it, expected objects");
+      case Place::DataValue:
+        fail(": \"data\" is " + found + ", expected an object");
+      case Place::PayloadValue:
+        fail(": the data of tensor " + inQuotes(entry().name) + " is " + found + ", expected an array");
+      default:
+        fail(": the data of tensor " + inQuotes(entry().name) + " has " + found + " in it");
     }
   }
 
@@ -189,9 +226,11 @@ class CheckpointHandler final : public JsonHandler {
     if (member_ == "data") setHeaderLimit();
   }
 
-  template <class Event> void feed(Event&& event) {
+  template <class Event>
+  void feed(Event&& event) {
     event();
-    if (headerValues_ + builder_.count() > maxHeaderValues && !inEntry()) fail(" has more than 1,000,000 values in its header");
+    if (headerValues_ + builder_.count() > maxHeaderValues && !inEntry())
+      fail(" has more than 1,000,000 values in its header");
     if (builder_.count() > maxEntryValues && inEntry()) fail(" has more than 1,000 values in one entry of \"tensors\"");
     if (!builder_.complete()) return;
     if (inEntry()) {
@@ -214,9 +253,11 @@ class CheckpointHandler final : public JsonHandler {
       const std::string text = version->isString() ? version->as<std::string>() : std::string();
       const auto dot = text.find('.');
       const auto isNumber = [](std::string_view digits) {
-        return !digits.empty() && digits.size() <= 6 && digits.find_first_not_of("0123456789") == digits.npos && (digits.size() == 1 || digits[0] != '0');
+        return !digits.empty() && digits.size() <= 6 && digits.find_first_not_of("0123456789") == digits.npos &&
+               (digits.size() == 1 || digits[0] != '0');
       };
-      if (dot == text.npos || !isNumber(std::string_view(text).substr(0, dot)) || !isNumber(std::string_view(text).substr(dot + 1))) {
+      if (dot == text.npos || !isNumber(std::string_view(text).substr(0, dot)) ||
+          !isNumber(std::string_view(text).substr(dot + 1))) {
         fail(": \"format_version\" is " + shortText(*version) + ", expected \"" + formatVersion + "\" or the like");
       }
       const int major = std::stoi(text.substr(0, dot));
@@ -226,87 +267,38 @@ class CheckpointHandler final : public JsonHandler {
       }
     }
     if (const Value* features = header_.find("required_features")) {
-      if (!features->isArray()) fail(": \"required_features\" is " + std::string(features->kindName()) + ", expected an array");
+      if (!features->isArray())
+        fail(": \"required_features\" is " + std::string(features->kindName()) + ", expected an array");
       // This release knows no feature that changes the meaning of a file.
-      if (features->size() > 0) fail(" requires the feature " + shortText((*features)[0]) + ", which this ember does not know", {}, "take a newer ember");
+      if (features->size() > 0)
+        fail(" requires the feature " + shortText((*features)[0]) + ", which this ember does not know", {},
+             "take a newer ember");
     }
-  }
-  static std::string shortText(const Value& value) {
-    if (value.isString()) return inQuotes(value.as<std::string>());
-    const std::string text = value.dump();
-    return text.size() <= 80 ? text : text.substr(0, 77) + "...";
   }
 
   // ---- "tensors" ----
   void addEntry(const Value& value) {
-    const std::string number = std::to_string(entries_.size());
     if (entries_.size() >= maxTensors) fail(" lists more than 1,000,000 tensors");
-    Entry entry;
-    const auto wanted = [&](const char* key) -> const Value& {
-      const Value* field = value.find(key);
-      const std::string which = entry.name.empty() ? "entry " + number + " of \"tensors\"" : "tensor " + inQuotes(entry.name);
-      if (!field) fail(": " + which + " has no \"" + key + "\"");
-      return *field;
-    };
-    const Value& name = wanted("name");
-    if (!name.isString()) fail(": the name in entry " + number + " of \"tensors\" is " + std::string(name.kindName()));
-    const auto text = name.as<std::string>();
-    if (const std::string problem = nameProblem(text); !problem.empty()) fail(": the tensor name " + inQuotes(text) + " " + problem);
-    entry.name = text;
+    CheckpointEntry entry;
+    if (const EntryProblem problem = parseEntry(value, entries_.size(), entry); !problem.what.empty()) {
+      fail(": " + problem.what, {}, problem.help);
+    }
     const std::string tensor = ": tensor " + inQuotes(entry.name);
-    const auto words = [&](const char* key) {
-      const Value& field = wanted(key);
-      if (!field.isString()) fail(tensor + ": \"" + key + "\" is " + shortText(field) + ", expected a string");
-      return field.as<std::string>();
-    };
-    entry.role = words("role");
-    if (const std::string problem = nameProblem(entry.role); !problem.empty()) fail(tensor + ": its role " + inQuotes(entry.role) + " " + problem);
-    const std::string dtype = words("dtype");
-    try {
-      entry.dtype = dtypeFromName(dtype);
-    } catch (const ValueError&) {
-      fail(tensor + " has the unknown dtype " + inQuotes(dtype), {}, "known are f32, f64, bf16, i64, i32, i8, u8, bool");
-    }
-    readShape(entry, wanted("shape"), tensor);
-    const Value& bytes = wanted("bytes");
-    if (!(bytes == Value(entry.bytes)) && !(bytes == Value::counter(entry.bytes))) {
-      fail(tensor + ": \"bytes\" is " + shortText(bytes) + ", its shape " + toString(entry.shape) + " and dtype " + dtype + " make " + std::to_string(entry.bytes));
-    }
-    const auto crc = parseCrc(words("crc32"));
-    if (!crc) fail(tensor + ": \"crc32\" is " + inQuotes(words("crc32")) + ", expected eight hexadecimal digits");
-    entry.crc = *crc;
-    if (value.has("encoding")) {
-      const std::string encoding = words("encoding");
-      if (encoding != "base64" && encoding != "decimal") fail(tensor + " has the unknown encoding " + inQuotes(encoding), {}, "known are base64, decimal");
-      if (encoding == "decimal") entry.encoding = Encoding::Decimal;
-    }
     declare(entry, tensor);
     if (!index_.emplace(entry.name, entries_.size()).second) fail(tensor + " is listed twice");
     entries_.push_back(std::move(entry));
   }
-  void readShape(Entry& entry, const Value& shape, const std::string& tensor) const {
-    if (!shape.isArray()) fail(tensor + ": \"shape\" is " + shortText(shape) + ", expected an array");
-    if (shape.size() > static_cast<std::size_t>(Dims::maxRank)) fail(tensor + " has " + std::to_string(shape.size()) + " axes, at most 8 are possible");
-    for (const Value& size : shape.elements()) {
-      // Only a JSON integer will do: a string, a fraction or a bool is no size.
-      if (!size.isInt() || size.as<i64>() < 0) fail(tensor + ": its shape has the size " + shortText(size) + ", expected an integer, 0 or more");
-      entry.shape.push(size.as<i64>());
-    }
-    try {
-      entry.bytes = static_cast<u64>(checkedMul(numel(entry.shape), static_cast<i64>(itemSize(entry.dtype))));
-    } catch (const ShapeError&) {
-      fail(tensor + ": its shape " + toString(entry.shape) + " overflows");
-    }
-  }
   /// Refuses what the file cannot hold, before anything is allocated for it.
-  void declare(const Entry& entry, const std::string& tensor) {
+  void declare(const CheckpointEntry& entry, const std::string& tensor) {
     const u64 elements = entry.bytes / itemSize(entry.dtype);
-    const u64 characters = entry.encoding == Encoding::Decimal ? elements : entry.bytes;  // fewer than its text can have
+    const u64 characters =
+        entry.encoding == Encoding::Decimal ? elements : entry.bytes;  // fewer than its text can have
     declaredBytes_ += entry.bytes;
     declaredCharacters_ += characters;
     if (characters > source_.size() || declaredCharacters_ > source_.size()) {
-      fail(tensor + " cannot be in this file: up to it, tensors of " + bytesText(declaredBytes_) + " are declared, the file has " + bytesText(source_.size()), {},
-           "it was not written or copied completely, or is damaged");
+      fail(tensor + " cannot be in this file: up to it, tensors of " + bytesText(declaredBytes_) +
+               " are declared, the file has " + bytesText(source_.size()),
+           {}, "it was not written or copied completely, or is damaged");
     }
   }
 
@@ -329,8 +321,8 @@ class CheckpointHandler final : public JsonHandler {
     const u64 left = maxHeaderBytes - std::min(headerBytes_, maxHeaderBytes);
     reader_.setLimits({.totalBytes = reader_.position() + left});
   }
-  Entry& entry() { return entries_[current_]; }
-  const Entry& entry() const { return entries_[current_]; }
+  CheckpointEntry& entry() { return entries_[current_]; }
+  const CheckpointEntry& entry() const { return entries_[current_]; }
 
   void startPayload(const std::string& name) {
     const auto found = index_.find(name);
@@ -343,8 +335,10 @@ class CheckpointHandler final : public JsonHandler {
     if (!problem.empty()) damaged(problem);
   }
   [[noreturn]] void damaged(const std::string& problem) const {
-    fail(": tensor " + inQuotes(entry().name) + ": " + problem, {{"tensor", toString(entry().shape) + " " + std::string(ember::name(entry().dtype))}},
-         entry().encoding == Encoding::Decimal ? "after a change by hand the check sum must be changed too" : "take another copy of the file");
+    fail(": tensor " + inQuotes(entry().name) + ": " + problem,
+         {{"tensor", toString(entry().shape) + " " + std::string(ember::name(entry().dtype))}},
+         entry().encoding == Encoding::Decimal ? "after a change by hand the check sum must be changed too"
+                                               : "take another copy of the file");
   }
   void endPayload() {
     if (const std::string problem = payload_.finish(entry().crc); !problem.empty()) damaged(problem);
@@ -364,25 +358,29 @@ class CheckpointHandler final : public JsonHandler {
     if (!tensorsSeen_) throw IoError(op, file() + ": no field \"tensors\"");
     for (const char* key : {"writer", "model", "train", "optimizer", "scheduler"}) {
       const Value* member = header_.find(key);
-      if (member && !member->isObject()) throw IoError(op, file() + ": \"" + key + "\" is " + std::string(member->kindName()) + ", expected an object");
+      if (member && !member->isObject())
+        throw IoError(op, file() + ": \"" + key + "\" is " + std::string(member->kindName()) + ", expected an object");
     }
   }
   void checkComplete() const {
     if (!dataSeen_) throw IoError(op, file() + ": no field \"data\"");
     std::string missing;
     std::size_t count = 0;
-    for (const Entry& entry : entries_) {
+    for (const CheckpointEntry& entry : entries_) {
       if (entry.array.defined()) continue;
       if (count++ < 20) missing.append(missing.empty() ? "" : ", ").append(inQuotes(entry.name));
     }
-    if (count > 0) throw IoError(op, file() + " has no data of " + std::to_string(count) + " listed tensors", {{"missing", missing + (count > 20 ? ", ..." : "")}});
+    if (count > 0)
+      throw IoError(op, file() + " has no data of " + std::to_string(count) + " listed tensors",
+                    {{"missing", missing + (count > 20 ? ", ..." : "")}});
     const Value* end = header_.find("end");
     if (!end) throw IoError(op, file() + ": no field \"end\"", {}, "it was not written or copied completely");
     const auto agrees = [&](const char* key, u64 found) {
       const Value* field = end->find(key);
       if (field && (*field == Value(found) || *field == Value::counter(found))) return;
-      throw IoError(op, file() + ": \"end\" does not agree with the content",
-                    {{std::string("end.") + key, field ? shortText(*field) : "missing"}, {"found", std::to_string(found)}});
+      throw IoError(
+          op, file() + ": \"end\" does not agree with the content",
+          {{std::string("end.") + key, field ? shortText(*field) : "missing"}, {"found", std::to_string(found)}});
     };
     agrees("tensors", entries_.size());
     agrees("bytes", declaredBytes_);
@@ -390,15 +388,23 @@ class CheckpointHandler final : public JsonHandler {
   Checkpoint result() {
     Checkpoint checkpoint;
     for (const auto& [key, value] : header_.members()) {
-      if (key == "writer") checkpoint.writer = value;
-      else if (key == "model") checkpoint.model = value;
-      else if (key == "train") checkpoint.train = value;
-      else if (key == "optimizer") checkpoint.optimizer = value;
-      else if (key == "scheduler") checkpoint.scheduler = value;
-      else if (!isKnownMember(key)) checkpoint.extra.isNull() ? checkpoint.extra = Value::object().append(key, value) : checkpoint.extra.append(key, value);
+      if (key == "writer")
+        checkpoint.writer = value;
+      else if (key == "model")
+        checkpoint.model = value;
+      else if (key == "train")
+        checkpoint.train = value;
+      else if (key == "optimizer")
+        checkpoint.optimizer = value;
+      else if (key == "scheduler")
+        checkpoint.scheduler = value;
+      else if (!isKnownMember(key))
+        checkpoint.extra.isNull() ? checkpoint.extra = Value::object().append(key, value)
+                                  : checkpoint.extra.append(key, value);
     }
     checkpoint.tensors.reserve(entries_.size());
-    for (Entry& entry : entries_) checkpoint.tensors.push_back({std::move(entry.name), std::move(entry.role), std::move(entry.array)});
+    for (CheckpointEntry& entry : entries_)
+      checkpoint.tensors.push_back({std::move(entry.name), std::move(entry.role), std::move(entry.array)});
     return checkpoint;
   }
 
@@ -413,7 +419,7 @@ class CheckpointHandler final : public JsonHandler {
   Value header_ = Value::object();
   i64 headerValues_ = 0;
   u64 headerBytes_ = 0;
-  std::vector<Entry> entries_;
+  std::vector<CheckpointEntry> entries_;
   std::unordered_map<std::string, std::size_t> index_;
   u64 declaredBytes_ = 0, declaredCharacters_ = 0;
   bool tensorsSeen_ = false, dataSkipped_ = false, dataSeen_ = false;
@@ -423,30 +429,21 @@ class CheckpointHandler final : public JsonHandler {
   std::string lastComplete_;
 };
 
-/// Files of other programs, by their first bytes: what they are and what to do.
-void refuseOtherFormats(RewindableSource& source) {
+/// Refuses files of other programs, by their first bytes.
+void refuseForeignFormats(RewindableSource& source) {
   std::array<char, 12> start{};
-  const std::string_view bytes(start.data(), source.readFully(start.data(), start.size()));
+  const std::size_t count = source.readFully(start.data(), start.size());
   source.rewind();
-  const auto begins = [&](std::string_view magic) { return bytes.substr(0, magic.size()) == magic; };
-  const auto refuse = [&](const char* what, const char* help) {
-    throw IoError(op, inQuotes(source.name()) + " is no ember checkpoint: it looks like " + what, {}, help);
-  };
-  if (begins("\x1f\x8b")) refuse("a gzip file", "unpack it first: gunzip FILE");
-  if (begins("PK\x03\x04")) refuse("a zip file (PyTorch's .pt, Keras's .keras and NumPy's .npz are such)", "ember reads its own JSON checkpoints");
-  if (begins("\x80\x02") || begins("\x80\x04")) refuse("a Python pickle", "ember reads its own JSON checkpoints");
-  if (begins("\x89PNG")) refuse("a PNG picture", "give the checkpoint");
-  if (begins("\x89HDF")) refuse("an HDF5 file", "ember reads its own JSON checkpoints");
-  if (begins("\x93NUMPY")) refuse("a NumPy array", "ember reads its own JSON checkpoints");
-  if (begins("\x7f" "ELF")) refuse("a program", "give the checkpoint");
-  if (bytes.size() > 8 && bytes[8] == '{' && (bytes[6] == 0 && bytes[7] == 0)) refuse("a safetensors file", "ember reads its own JSON checkpoints");
+  const ForeignFormat format = foreignFormat({start.data(), count});
+  if (!format.name) return;
+  throw IoError(op, inQuotes(source.name()) + " is no ember checkpoint: it looks like " + format.name, {}, format.help);
 }
 
 }  // namespace
 
 Checkpoint readCheckpoint(RewindableSource& source) {
   if (source.size() == 0) throw IoError(op, inQuotes(source.name()) + " is empty (0 bytes)");
-  refuseOtherFormats(source);
+  refuseForeignFormats(source);
   return CheckpointHandler(source).read();
 }
 

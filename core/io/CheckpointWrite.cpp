@@ -44,7 +44,8 @@ void checkTensors(const Checkpoint& checkpoint) {
 void checkHeader(const Checkpoint& checkpoint) {
   const auto objectOrNull = [](const Value& value, const char* name) {
     if (!value.isNull() && !value.isObject()) {
-      throw ValueError(op, "\"" + std::string(name) + "\" is " + std::string(value.kindName()) + ", expected an object");
+      throw ValueError(op,
+                       "\"" + std::string(name) + "\" is " + std::string(value.kindName()) + ", expected an object");
     }
   };
   objectOrNull(checkpoint.model, "model");
@@ -54,7 +55,8 @@ void checkHeader(const Checkpoint& checkpoint) {
   objectOrNull(checkpoint.extra, "extra");
   if (checkpoint.extra.isNull()) return;
   for (const auto& [key, value] : checkpoint.extra.members()) {
-    if (isKnownMember(key)) throw ValueError(op, "the extra header member " + inQuotes(key) + " has the name of a fixed one");
+    if (isKnownMember(key))
+      throw ValueError(op, "the extra header member " + inQuotes(key) + " has the name of a fixed one");
   }
 }
 
@@ -66,8 +68,8 @@ Encoding encodingOf(const core::NDArray& dense, const CheckpointOptions& options
 }  // namespace
 
 bool isKnownMember(std::string_view key) noexcept {
-  for (const char* known : {"format", "format_version", "required_features", "writer", "model", "train", "optimizer", "scheduler", "tensors",
-                            "data", "end"}) {
+  for (const char* known : {"format", "format_version", "required_features", "writer", "model", "train", "optimizer",
+                            "scheduler", "tensors", "data", "end"}) {
     if (key == known) return true;
   }
   return false;
@@ -95,7 +97,8 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
   if (!checkpoint.optimizer.isNull()) writer.member("optimizer", checkpoint.optimizer);
   if (!checkpoint.scheduler.isNull()) writer.member("scheduler", checkpoint.scheduler);
 
-  // First pass: the list with the check sums. A tensor that is not dense row-major is copied in each pass rather than kept.
+  // First pass: the list with the check sums. A tensor that is not dense row-major is copied in each pass rather than
+  // kept.
   writer.key("tensors");
   writer.beginArray();
   u64 bytes = 0;
@@ -103,12 +106,9 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
   for (const CheckpointTensor& tensor : checkpoint.tensors) {
     const core::NDArray dense = tensor.array.contiguous();
     encodings.push_back(encodingOf(dense, options));
-    Value entry{{"name", tensor.name},
-                {"role", tensor.role},
-                {"dtype", name(dense.dtype())},
-                {"shape", dense.shape().vector()},
-                {"bytes", dense.bytes()},
-                {"crc32", crcText(payloadCrc(dense))}};
+    Value entry{{"name", tensor.name},          {"role", tensor.role},
+                {"dtype", name(dense.dtype())}, {"shape", dense.shape().vector()},
+                {"bytes", dense.bytes()},       {"crc32", crcText(payloadCrc(dense))}};
     if (encodings.back() == Encoding::Decimal) entry.set("encoding", "decimal");
     writer.value(entry, 100'000);  // one line each
     bytes += static_cast<u64>(dense.bytes());
@@ -118,7 +118,8 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
     for (const auto& [key, value] : checkpoint.extra.members()) writer.member(key, value);
   }
   if (sink.count > maxHeaderBytes - 1024) {
-    throw ValueError(op, "the header of the checkpoint has " + bytesText(sink.count) + ", at most " + bytesText(maxHeaderBytes) + " are allowed");
+    throw ValueError(op, "the header of the checkpoint has " + bytesText(sink.count) + ", at most " +
+                             bytesText(maxHeaderBytes) + " are allowed");
   }
 
   writer.key("data");

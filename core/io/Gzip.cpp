@@ -23,7 +23,10 @@ struct GzipSource::Inflater {
 };
 
 GzipSource::GzipSource(std::unique_ptr<ByteSource> compressed, const char* op)
-    : ByteSource(compressed->name()), compressed_(std::move(compressed)), op_(op), inflater_(std::make_unique<Inflater>()) {}
+    : ByteSource(compressed->name()),
+      compressed_(std::move(compressed)),
+      op_(op),
+      inflater_(std::make_unique<Inflater>()) {}
 
 GzipSource::~GzipSource() = default;
 
@@ -43,7 +46,8 @@ bool GzipSource::refill() {
 }
 
 void GzipSource::fail(const std::string& what) const {
-  throw IoError(op_, inQuotes(name()) + ": " + what, {{"unpacked", bytesText(inflater_->stream.total_out) + " of this member so far"}},
+  throw IoError(op_, inQuotes(name()) + ": " + what,
+                {{"unpacked", bytesText(inflater_->stream.total_out) + " of this member so far"}},
                 "incomplete download? Fetch the file again");
 }
 

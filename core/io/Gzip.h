@@ -7,8 +7,8 @@
 
 namespace ember::io {
 
-/// The content of a gzip file: one or more members, one after the other. Throws IoError ("incomplete download?") on a cut file,
-/// a wrong check sum or length, and on anything behind the last member.
+/// The content of a gzip file: one or more members, one after the other. Throws IoError ("incomplete download?") on a
+/// cut file, a wrong check sum or length, and on anything behind the last member.
 class GzipSource final : public ByteSource {
  public:
   GzipSource(std::unique_ptr<ByteSource> compressed, const char* op);

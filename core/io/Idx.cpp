@@ -21,7 +21,8 @@ u32 bigEndian(const u8* bytes) { return u32{bytes[0]} << 24 | u32{bytes[1]} << 1
 std::string hexBytes(const u8* bytes, std::size_t count) {
   constexpr char digits[] = "0123456789abcdef";
   std::string text;
-  for (std::size_t i = 0; i < count; ++i) text.append(i ? " " : "").append(1, digits[bytes[i] >> 4]).append(1, digits[bytes[i] & 15]);
+  for (std::size_t i = 0; i < count; ++i)
+    text.append(i ? " " : "").append(1, digits[bytes[i] >> 4]).append(1, digits[bytes[i] & 15]);
   return text;
 }
 
@@ -33,16 +34,24 @@ struct ElementType {
 
 ElementType elementType(u8 code, const ByteSource& source, const u8* magic) {
   switch (code) {
-    case 0x08: return {DType::U8, 1};
-    case 0x09: return {DType::I8, 1};
-    case 0x0b: return {DType::I32, 2};
-    case 0x0c: return {DType::I32, 4};
-    case 0x0d: return {DType::F32, 4};
-    case 0x0e: return {DType::F64, 8};
-    default: break;
+    case 0x08:
+      return {DType::U8, 1};
+    case 0x09:
+      return {DType::I8, 1};
+    case 0x0b:
+      return {DType::I32, 2};
+    case 0x0c:
+      return {DType::I32, 4};
+    case 0x0d:
+      return {DType::F32, 4};
+    case 0x0e:
+      return {DType::F64, 8};
+    default:
+      break;
   }
-  throw IoError(op, inQuotes(source.name()) + " is no IDX file that can be read: its element type is unknown",
-                {{"bytes", hexBytes(magic, 4)}, {"known", "08 u8, 09 i8, 0b i16, 0c i32, 0d f32, 0e f64 in the third byte"}});
+  throw IoError(
+      op, inQuotes(source.name()) + " is no IDX file that can be read: its element type is unknown",
+      {{"bytes", hexBytes(magic, 4)}, {"known", "08 u8, 09 i8, 0b i16, 0c i32, 0d f32, 0e f64 in the third byte"}});
 }
 
 /// Turns big-endian elements at the end of the array's own memory into its elements.
@@ -74,7 +83,8 @@ NDArray readIdx(ByteSource& source) {
   u8 magic[4] = {};
   const std::size_t got = source.readFully(magic, 4);
   if (got == 0) throw IoError(op, file + " is empty (0 bytes)");
-  if (got < 4) throw IoError(op, file + " is cut off in its header", {{"bytes", hexBytes(magic, got)}}, "incomplete download?");
+  if (got < 4)
+    throw IoError(op, file + " is cut off in its header", {{"bytes", hexBytes(magic, got)}}, "incomplete download?");
   if (magic[0] != 0 || magic[1] != 0) {
     throw IoError(op, file + " is no IDX file: the first two bytes are not zero", {{"bytes", hexBytes(magic, 4)}},
                   "give the file as it was downloaded, plain or gzip");
@@ -82,12 +92,14 @@ NDArray readIdx(ByteSource& source) {
   const ElementType type = elementType(magic[2], source, magic);
   const int rank = magic[3];
   if (rank < 1 || rank > Dims::maxRank) {
-    throw IoError(op, file + " has " + std::to_string(rank) + " axes, 1 to 8 can be read", {{"bytes", hexBytes(magic, 4)}});
+    throw IoError(op, file + " has " + std::to_string(rank) + " axes, 1 to 8 can be read",
+                  {{"bytes", hexBytes(magic, 4)}});
   }
   u8 sizes[4 * Dims::maxRank] = {};
   const auto sizeBytes = static_cast<std::size_t>(4 * rank);
   if (source.readFully(sizes, sizeBytes) != sizeBytes) {
-    throw IoError(op, file + " is cut off in its header", {{"expected", std::to_string(rank) + " sizes"}}, "incomplete download?");
+    throw IoError(op, file + " is cut off in its header", {{"expected", std::to_string(rank) + " sizes"}},
+                  "incomplete download?");
   }
   Shape shape;
   for (int i = 0; i < rank; ++i) shape.push(bigEndian(sizes + 4 * i));
@@ -101,8 +113,10 @@ NDArray readIdx(ByteSource& source) {
   if (count == 0) throw IoError(op, file + " is an empty dataset: its sizes are " + toString(shape));
   const u64 expected = static_cast<u64>(count) * type.fileBytes;
   const auto tooShort = [&](u64 present) {
-    throw IoError(op, file + " is cut off: its sizes " + toString(shape) + " need " + bytesText(expected) + ", it has " + bytesText(present), {},
-                  "incomplete download?");
+    throw IoError(op,
+                  file + " is cut off: its sizes " + toString(shape) + " need " + bytesText(expected) + ", it has " +
+                      bytesText(present),
+                  {}, "incomplete download?");
   };
 
   // A header may claim anything: nothing is allocated that the file cannot fill.
@@ -114,7 +128,8 @@ NDArray readIdx(ByteSource& source) {
   if (present != expected) tooShort(present);
   u8 extra = 0;
   if (source.read(&extra, 1) != 0) {
-    throw IoError(op, file + " has more bytes than its sizes " + toString(shape) + " say (" + bytesText(expected) + ")");
+    throw IoError(op,
+                  file + " has more bytes than its sizes " + toString(shape) + " say (" + bytesText(expected) + ")");
   }
   fromBigEndian(static_cast<u8*>(array.raw()), count, type);
   return array;
@@ -128,26 +143,31 @@ NDArray readIdx(const std::string& path) {
 IdxPair readIdxPair(const std::string& imagesPath, const std::string& labelsPath, int classes) {
   if (classes < 1) throw ValueError(op, "classes is " + std::to_string(classes) + ", expected 1 or more");
   IdxPair pair{readIdx(imagesPath), readIdx(labelsPath)};
-  const auto check = [](const NDArray& array, int rank, const std::string& path, const char* wanted, const char* other) {
+  const auto check = [](const NDArray& array, int rank, const std::string& path, const char* wanted,
+                        const char* other) {
     if (array.rank() == rank && array.dtype() == DType::U8) return;
     const bool swapped = array.rank() == (rank == 3 ? 1 : 3);
-    throw IoError(op, inQuotes(path) + (swapped ? std::string(" is ") + other + ", not " + wanted : std::string(" is not ") + wanted),
-                  {{"holds", toString(array.shape()) + " " + std::string(name(array.dtype()))},
-                   {"expected", rank == 3 ? "[N, height, width] u8" : "[N] u8"}},
-                  swapped ? "images and labels are given the wrong way round?" : "");
+    throw IoError(
+        op,
+        inQuotes(path) + (swapped ? std::string(" is ") + other + ", not " + wanted : std::string(" is not ") + wanted),
+        {{"holds", toString(array.shape()) + " " + std::string(name(array.dtype()))},
+         {"expected", rank == 3 ? "[N, height, width] u8" : "[N] u8"}},
+        swapped ? "images and labels are given the wrong way round?" : "");
   };
   check(pair.images, 3, imagesPath, "an image file", "a label file");
   check(pair.labels, 1, labelsPath, "a label file", "an image file");
   const i64 count = pair.labels.size(0);
   if (pair.images.size(0) != count) {
-    throw IoError(op, std::to_string(pair.images.size(0)) + " images and " + std::to_string(count) + " labels do not belong together",
-                  {{"images", imagesPath}, {"labels", labelsPath}}, "are they of the same split (train or test)?");
+    throw IoError(
+        op,
+        std::to_string(pair.images.size(0)) + " images and " + std::to_string(count) + " labels do not belong together",
+        {{"images", imagesPath}, {"labels", labelsPath}}, "are they of the same split (train or test)?");
   }
   const u8* labels = pair.labels.data<u8>();
   for (i64 i = 0; i < count; ++i) {
     if (labels[i] >= classes) {
-      throw IoError(op, inQuotes(labelsPath) + ": label " + std::to_string(i) + " is " + std::to_string(labels[i]) + ", expected 0 to " +
-                            std::to_string(classes - 1));
+      throw IoError(op, inQuotes(labelsPath) + ": label " + std::to_string(i) + " is " + std::to_string(labels[i]) +
+                            ", expected 0 to " + std::to_string(classes - 1));
     }
   }
   return pair;
@@ -164,7 +184,8 @@ std::string findIdx(const std::string& folder, const std::string& stem, int rank
       tried.append(tried.empty() ? "" : ", ").append(name);
     }
   }
-  throw IoError(op, "no file with the " + stem + " in " + inQuotes(folder), {{"tried", tried}}, "give the folder that holds the IDX files");
+  throw IoError(op, "no file with the " + stem + " in " + inQuotes(folder), {{"tried", tried}},
+                "give the folder that holds the IDX files");
 }
 
 }  // namespace ember::io

@@ -5,8 +5,8 @@
 #include <ember/core/NDArray.h>
 #include <ember/core/io/ByteSource.h>
 
-/// The IDX format of MNIST and its relatives: two zero bytes, the element type, the number of axes, their sizes (big-endian
-/// 32 bits each), then the elements, big-endian, row-major.
+/// The IDX format of MNIST and its relatives: two zero bytes, the element type, the number of axes, their sizes
+/// (big-endian 32 bits each), then the elements, big-endian, row-major.
 namespace ember::io {
 
 /// Reads an IDX file, plain or gzip by content rather than by name, into an array of its type: u8, i8, i32, f32, f64
@@ -19,11 +19,12 @@ core::NDArray readIdx(ByteSource& source);
 struct IdxPair {
   core::NDArray images, labels;
 };
-/// Reads images and labels that belong together. IoError also if a label file is given as images or the reverse, if their
-/// numbers differ, and if a label is `classes` or more (index and value named).
+/// Reads images and labels that belong together. IoError also if a label file is given as images or the reverse, if
+/// their numbers differ, and if a label is `classes` or more (index and value named).
 IdxPair readIdxPair(const std::string& imagesPath, const std::string& labelsPath, int classes = 10);
 
-/// The file of an MNIST-like set in `folder`: "train-images-idx3-ubyte", with '.' before "idx" too, each with and without
+/// The file of an MNIST-like set in `folder`: "train-images-idx3-ubyte", with '.' before "idx" too, each with and
+/// without
 /// ".gz". `stem` is "train-images", `rank` 3. IoError lists what was looked for.
 std::string findIdx(const std::string& folder, const std::string& stem, int rank);
 

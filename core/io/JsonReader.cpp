@@ -22,7 +22,8 @@ struct JsonInput {
   bool ended() {
     if (next < filled) return false;
     if (finished) return true;
-    if (position() - lastEvent > reader.limits_.tokenBytes) tooLong("one string, number or gap", reader.limits_.tokenBytes);
+    if (position() - lastEvent > reader.limits_.tokenBytes)
+      tooLong("one string, number or gap", reader.limits_.tokenBytes);
     if (position() > reader.limits_.totalBytes) tooLong("the part outside the payload", reader.limits_.totalBytes);
     before += filled;
     next = 0;
@@ -34,8 +35,10 @@ struct JsonInput {
   u64 position() const noexcept { return before + next; }
 
   [[noreturn]] void tooLong(const char* what, u64 limit) const {
-    throw IoError(reader.op_, inQuotes(reader.source_.name()) + " is not believable: " + what + " passes the limit of " + bytesText(limit),
-                  {{"place", "byte " + std::to_string(position())}});
+    throw IoError(
+        reader.op_,
+        inQuotes(reader.source_.name()) + " is not believable: " + what + " passes the limit of " + bytesText(limit),
+        {{"place", "byte " + std::to_string(position())}});
   }
 
   JsonReader& reader;
@@ -108,7 +111,8 @@ struct JsonEvents {
   bool key(std::string& name) {
     seen();
     if (!keys.back().insert(name).second) {
-      throw IoError(reader.op_, inQuotes(reader.source_.name()) + " has the key " + inQuotes(name) + " twice in one object",
+      throw IoError(reader.op_,
+                    inQuotes(reader.source_.name()) + " has the key " + inQuotes(name) + " twice in one object",
                     {{"place", "byte " + std::to_string(reader.position_)}});
     }
     handler.key(name);
@@ -142,13 +146,15 @@ struct JsonEvents {
                     "a file holds one JSON value; was something appended to it?");
     }
     if (error.id == 406) {
-      throw IoError(reader.op_, file + " has a number beyond the range of double", {{"place", place}, {"number", inQuotes(token)}});
+      throw IoError(reader.op_, file + " has a number beyond the range of double",
+                    {{"place", place}, {"number", inQuotes(token)}});
     }
     if (input.ended() && input.position() == 0) throw IoError(reader.op_, file + " is empty (0 bytes)");
     if (input.ended()) {
       Error::Details details{{"ends", "after " + bytesText(reader.position_)}};
       for (auto& line : handler.truncated()) details.push_back(std::move(line));
-      throw IoError(reader.op_, file + " is cut off", details, "it was not written or copied completely: take another copy");
+      throw IoError(reader.op_, file + " is cut off", details,
+                    "it was not written or copied completely: take another copy");
     }
     // "[json.exception...] parse error at line 1, column 8: syntax error while parsing value - REASON; last read: ..."
     std::string reason = error.what();
@@ -161,7 +167,8 @@ struct JsonEvents {
     if (literal && (near.back() == 'N' || near.back() == 'I')) {  // the lexer stops at the first letter
       help = "JSON has no NaN or Infinity: the strings \"NaN\", \"Infinity\" and \"-Infinity\" stand for them";
     }
-    throw IoError(reader.op_, file + " is not valid JSON", {{"place", place}, {"reason", reason}, {"near", inQuotes(near)}}, help);
+    throw IoError(reader.op_, file + " is not valid JSON",
+                  {{"place", place}, {"reason", reason}, {"near", inQuotes(near)}}, help);
   }
 
  private:
@@ -177,8 +184,10 @@ struct JsonEvents {
   void open() {
     seen();
     if (++depth > maxJsonDepth) {
-      throw IoError(reader.op_, inQuotes(reader.source_.name()) + " is nested deeper than " + std::to_string(maxJsonDepth) + " levels",
-                    {{"place", "byte " + std::to_string(reader.position_)}});
+      throw IoError(
+          reader.op_,
+          inQuotes(reader.source_.name()) + " is nested deeper than " + std::to_string(maxJsonDepth) + " levels",
+          {{"place", "byte " + std::to_string(reader.position_)}});
     }
   }
   bool rootDone() {

@@ -8,7 +8,8 @@
 
 namespace ember::io {
 
-/// Receives the parts of a JSON text as they are read. May throw: the exception ends the reading and reaches the caller.
+/// Receives the parts of a JSON text as they are read. May throw: the exception ends the reading and reaches the
+/// caller.
 class JsonHandler {
  public:
   virtual ~JsonHandler() = default;
@@ -21,21 +22,24 @@ class JsonHandler {
   virtual void endObject() = 0;
   virtual void beginArray() = 0;
   virtual void endArray() = 0;
-  /// Called with the place when the text ends too early, to describe what is missing; the returned lines join the IoError.
+  /// Called with the place when the text ends too early, to describe what is missing; the returned lines join the
+  /// IoError.
   virtual std::vector<std::pair<std::string, std::string>> truncated() { return {}; }
 };
 
 /// Bounds on what a text may ask for. They keep memory in proportion to what the handler wants.
 struct JsonLimits {
-  u64 tokenBytes = u64{1} << 20;    ///< longest string or number, and longest run of white space, as written
-  u64 totalBytes = ~u64{0};         ///< of the text; the handler may lift or lower it through JsonReader
+  u64 tokenBytes = u64{1} << 20;  ///< longest string or number, and longest run of white space, as written
+  u64 totalBytes = ~u64{0};       ///< of the text; the handler may lift or lower it through JsonReader
 };
 
 /// Reads one JSON text (RFC 8259, UTF-8, a byte order mark is skipped) from start to end without keeping it.
-/// Throws IoError on a malformed text, a repeated key, nesting beyond maxJsonDepth, text behind the end or a limit passed.
+/// Throws IoError on a malformed text, a repeated key, nesting beyond maxJsonDepth, text behind the end or a limit
+/// passed.
 class JsonReader {
  public:
-  JsonReader(ByteSource& source, const char* op, const JsonLimits& limits = {}) : source_(source), op_(op), limits_(limits) {}
+  JsonReader(ByteSource& source, const char* op, const JsonLimits& limits = {})
+      : source_(source), op_(op), limits_(limits) {}
   void read(JsonHandler& handler);
   /// Bytes read so far: the place of what the handler was given last.
   u64 position() const noexcept { return position_; }

@@ -9,7 +9,8 @@
 namespace ember::io {
 namespace {
 
-template <class T> void appendShortest(std::string& out, T value) {
+template <class T>
+void appendShortest(std::string& out, T value) {
   if (!std::isfinite(value)) throw ValueError("json", "a JSON number cannot be NaN or infinite");
   char text[40];
   const auto end = std::to_chars(text, text + sizeof text, value).ptr;
@@ -23,11 +24,21 @@ void appendLine(std::string& out, int indent) { out.append(1, '\n').append(stati
 
 void appendScalar(std::string& out, const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::Bool: out += value.as<bool>() ? "true" : "false"; return;
-    case Value::Kind::Int: out += std::to_string(value.as<i64>()); return;
-    case Value::Kind::Double: appendJsonNumber(out, value.as<double>()); return;
-    case Value::Kind::String: appendJsonString(out, value.as<std::string>()); return;
-    default: out += "null"; return;
+    case Value::Kind::Bool:
+      out += value.as<bool>() ? "true" : "false";
+      return;
+    case Value::Kind::Int:
+      out += std::to_string(value.as<i64>());
+      return;
+    case Value::Kind::Double:
+      appendJsonNumber(out, value.as<double>());
+      return;
+    case Value::Kind::String:
+      appendJsonString(out, value.as<std::string>());
+      return;
+    default:
+      out += "null";
+      return;
   }
 }
 
@@ -40,13 +51,23 @@ void appendJsonString(std::string& out, std::string_view text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
-        if (byte < 0x20 || byte == 0x7f) out.append("\\u00").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
-        else out += c;
+        if (byte < 0x20 || byte == 0x7f)
+          out.append("\\u00").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+        else
+          out += c;
     }
   }
   out += '"';
@@ -59,8 +80,8 @@ void appendJson(std::string& out, const Value& value, int width, int indent, int
   const bool object = value.isObject();
   if (!object && !value.isArray()) return appendScalar(out, value);
   if (depth >= maxJsonDepth) {
-    throw ValueError("json", "a value is nested deeper than " + std::to_string(maxJsonDepth) + " levels",
-                     {}, "no reader of ember would take it: make it flatter");
+    throw ValueError("json", "a value is nested deeper than " + std::to_string(maxJsonDepth) + " levels", {},
+                     "no reader of ember would take it: make it flatter");
   }
   const std::size_t start = out.size();
   // On one line first; if that is too long, again over several.
@@ -108,13 +129,15 @@ void JsonWriter::place() {
 
 void JsonWriter::begin(char kind) {
   place();
-  if (levels_.size() >= static_cast<std::size_t>(maxJsonDepth)) throw StateError("json", "nested deeper than 32 levels");
+  if (levels_.size() >= static_cast<std::size_t>(maxJsonDepth))
+    throw StateError("json", "nested deeper than 32 levels");
   buffer_ += kind;
   levels_.push_back({kind});
 }
 
 void JsonWriter::end(char kind, char close) {
-  if (levels_.empty() || levels_.back().kind != kind || afterKey_) throw StateError("json", "end does not fit what was begun");
+  if (levels_.empty() || levels_.back().kind != kind || afterKey_)
+    throw StateError("json", "end does not fit what was begun");
   const bool empty = levels_.back().empty;
   levels_.pop_back();
   if (!empty) appendLine(buffer_, 2 * static_cast<int>(levels_.size()));
@@ -128,7 +151,8 @@ void JsonWriter::end(char kind, char close) {
 }
 
 void JsonWriter::key(std::string_view name) {
-  if (levels_.empty() || levels_.back().kind != '{' || afterKey_) throw StateError("json", "a key belongs into an object");
+  if (levels_.empty() || levels_.back().kind != '{' || afterKey_)
+    throw StateError("json", "a key belongs into an object");
   if (!levels_.back().empty) buffer_ += ',';
   levels_.back().empty = false;
   appendLine(buffer_, 2 * static_cast<int>(levels_.size()));

@@ -20,15 +20,17 @@ inline constexpr int maxJsonDepth = 32;
 
 /// Appends a JSON string. Throws ValueError unless `text` is UTF-8.
 void appendJsonString(std::string& out, std::string_view text);
-/// Appends the shortest decimal that reads back as the same double (float): "0.1", "1.0", "-0.0". Throws ValueError unless finite.
+/// Appends the shortest decimal that reads back as the same double (float): "0.1", "1.0", "-0.0". Throws ValueError
+/// unless finite.
 void appendJsonNumber(std::string& out, double value);
 void appendJsonNumber(std::string& out, float value);
-/// Appends a value on one line, or (`width` > 0) over several, indented by `indent`, where one line would pass `width` columns.
-/// Throws ValueError beyond maxJsonDepth.
+/// Appends a value on one line, or (`width` > 0) over several, indented by `indent`, where one line would pass `width`
+/// columns. Throws ValueError beyond maxJsonDepth.
 void appendJson(std::string& out, const Value& value, int width = 0, int indent = 0, int depth = 0);
 
-/// Writes one JSON text piece by piece: no part of it need be in memory at once. Output is indented by two columns a level and
-/// the same under every locale. The caller keeps the order begin, key, value, end; a wrong order throws StateError.
+/// Writes one JSON text piece by piece: no part of it need be in memory at once. Output is indented by two columns a
+/// level and the same under every locale. The caller keeps the order begin, key, value, end; a wrong order throws
+/// StateError.
 class JsonWriter {
  public:
   explicit JsonWriter(ByteSink& sink) : sink_(sink) {}

@@ -78,12 +78,14 @@ std::string bytesText(u64 bytes) {
 std::string nameProblem(std::string_view name) {
   constexpr std::size_t longest = 1024;
   if (name.empty()) return "is empty";
-  if (name.size() > longest) return "has " + std::to_string(name.size()) + " bytes, at most " + std::to_string(longest) + " are allowed";
+  if (name.size() > longest)
+    return "has " + std::to_string(name.size()) + " bytes, at most " + std::to_string(longest) + " are allowed";
   if (!isUtf8(name)) return "is not UTF-8";
   for (const char c : name) {
     if (isControl(c)) return "has a control character";
   }
-  if (name.front() == '.' || name.back() == '.' || name.find("..") != name.npos) return "has an empty part between dots";
+  if (name.front() == '.' || name.back() == '.' || name.find("..") != name.npos)
+    return "has an empty part between dots";
   return {};
 }
 

@@ -15,15 +15,20 @@ constexpr i64 largestExact = (i64{1} << 53) - 1;  // beyond it JSON readers that
 
 [[noreturn]] void wrongKind(std::string_view what, const Value& value, std::string_view expected) {
   const bool small = !value.isArray() && !value.isObject();
-  throw ValueError("json", io::inQuotes(what) + " is " + std::string(value.kindName()) + ", expected " + std::string(expected),
-                   small ? Error::Details{{"found", value.isString() ? io::inQuotes(value.as<std::string>()) : value.dump()}} : Error::Details{});
+  throw ValueError(
+      "json", io::inQuotes(what) + " is " + std::string(value.kindName()) + ", expected " + std::string(expected),
+      small ? Error::Details{{"found", value.isString() ? io::inQuotes(value.as<std::string>()) : value.dump()}}
+            : Error::Details{});
 }
 
-[[noreturn]] void outOfRange(std::string_view what, std::string_view found, std::string_view low, std::string_view high) {
-  throw ValueError("json", io::inQuotes(what) + " is " + std::string(found) + ", expected " + std::string(low) + " to " + std::string(high));
+[[noreturn]] void outOfRange(std::string_view what, std::string_view found, std::string_view low,
+                             std::string_view high) {
+  throw ValueError("json", io::inQuotes(what) + " is " + std::string(found) + ", expected " + std::string(low) +
+                               " to " + std::string(high));
 }
 
-template <class T> bool parseInteger(std::string_view text, T& value) {
+template <class T>
+bool parseInteger(std::string_view text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return !text.empty() && error == std::errc() && end == text.data() + text.size();
 }
@@ -35,37 +40,52 @@ template <class T> bool parseInteger(std::string_view text, T& value) {
 Value::Value(std::initializer_list<Member> members) : data_(Members(members)) {
   const auto& all = std::get<Members>(data_);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (find(all[i].first) != &all[i].second) throw ValueError("json", "the key " + io::inQuotes(all[i].first) + " stands twice in one object");
+    if (find(all[i].first) != &all[i].second)
+      throw ValueError("json", "the key " + io::inQuotes(all[i].first) + " stands twice in one object");
   }
 }
 
 void Value::setSigned(i64 value) {
-  if (value > largestExact || value < -largestExact) data_ = std::to_string(value);
-  else data_ = value;
+  if (value > largestExact || value < -largestExact)
+    data_ = std::to_string(value);
+  else
+    data_ = value;
 }
 
 void Value::setUnsigned(u64 value) {
-  if (value > static_cast<u64>(largestExact)) data_ = std::to_string(value);
-  else data_ = static_cast<i64>(value);
+  if (value > static_cast<u64>(largestExact))
+    data_ = std::to_string(value);
+  else
+    data_ = static_cast<i64>(value);
 }
 
 void Value::setDouble(double value) {
-  if (std::isnan(value)) data_ = std::string("NaN");
-  else if (std::isinf(value)) data_ = std::string(value > 0 ? "Infinity" : "-Infinity");
-  else data_ = value;
+  if (std::isnan(value))
+    data_ = std::string("NaN");
+  else if (std::isinf(value))
+    data_ = std::string(value > 0 ? "Infinity" : "-Infinity");
+  else
+    data_ = value;
 }
 
 // ---- asking ----
 
 std::string_view Value::kindName() const noexcept {
   switch (kind()) {
-    case Kind::Null: return "null";
-    case Kind::Bool: return "a bool";
-    case Kind::Int: return "an integer";
-    case Kind::Double: return "a number with a fraction";
-    case Kind::String: return "a string";
-    case Kind::Array: return "an array";
-    case Kind::Object: break;
+    case Kind::Null:
+      return "null";
+    case Kind::Bool:
+      return "a bool";
+    case Kind::Int:
+      return "an integer";
+    case Kind::Double:
+      return "a number with a fraction";
+    case Kind::String:
+      return "a string";
+    case Kind::Array:
+      return "an array";
+    case Kind::Object:
+      break;
   }
   return "an object";
 }
@@ -192,7 +212,8 @@ const Value::Elements& Value::elements() const { return elementsOf("value"); }
 
 const Value& Value::operator[](std::size_t index) const {
   const Elements& all = elements();
-  if (index >= all.size()) throw ValueError("json", "element " + std::to_string(index) + " of an array of " + std::to_string(all.size()));
+  if (index >= all.size())
+    throw ValueError("json", "element " + std::to_string(index) + " of an array of " + std::to_string(all.size()));
   return all[index];
 }
 
@@ -250,12 +271,14 @@ std::string firstDifference(const Value& here, const Value& there) {
         if (std::string found = self(self, value, *other, inner); !found.empty()) return found;
       }
       for (const auto& [key, value] : b.members()) {
-        if (!a.has(key)) return (path.empty() ? key : path + "." + key) + " is missing here and " + shortened(value) + " there";
+        if (!a.has(key))
+          return (path.empty() ? key : path + "." + key) + " is missing here and " + shortened(value) + " there";
       }
     }
     if (a.isArray() && b.isArray()) {
       for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-        if (std::string found = self(self, a[i], b[i], path + "[" + std::to_string(i) + "]"); !found.empty()) return found;
+        if (std::string found = self(self, a[i], b[i], path + "[" + std::to_string(i) + "]"); !found.empty())
+          return found;
       }
       return name + " has " + std::to_string(a.size()) + " elements here and " + std::to_string(b.size()) + " there";
     }

@@ -18,8 +18,9 @@ namespace ember {
 ///   i64 in = args.get<i64>("in");
 ///   int groups = args.get<int>("groups", 1);
 ///
-/// Braces always make an object; arrays come from std::vector or Value::array({...}). What JSON numbers cannot carry everywhere is
-/// kept as a string from the start, so that dump() and parse() give back an equal value: integers beyond ±(2^53 - 1)
+/// Braces always make an object; arrays come from std::vector or Value::array({...}). What JSON numbers cannot carry
+/// everywhere is kept as a string from the start, so that dump() and parse() give back an equal value: integers beyond
+/// ±(2^53 - 1)
 /// ("18446744073709551615") and the doubles "NaN", "Infinity", "-Infinity". as<T>() reads both forms.
 /// Wrong kinds, missing fields and numbers out of range throw ValueError that names the field.
 class Value {
@@ -31,15 +32,24 @@ class Value {
 
   // ---- making ----
   Value() = default;
-  template <class T> requires std::same_as<T, bool> Value(T value) : data_(value) {}
-  template <class T> requires(std::integral<T> && !std::same_as<T, bool>) Value(T value) {
-    if constexpr (std::unsigned_integral<T>) setUnsigned(value);
-    else setSigned(value);
+  template <class T>
+  requires std::same_as<T, bool> Value(T value) : data_(value) {}
+  template <class T>
+  requires(std::integral<T> && !std::same_as<T, bool>) Value(T value) {
+    if constexpr (std::unsigned_integral<T>)
+      setUnsigned(value);
+    else
+      setSigned(value);
   }
-  template <std::floating_point T> Value(T value) { setDouble(static_cast<double>(value)); }
-  template <class T> requires std::convertible_to<const T&, std::string_view>
-  Value(const T& text) : data_(std::string(std::string_view(text))) {}
-  template <class T> requires(!std::same_as<T, bool> && !std::same_as<T, Value>) Value(const std::vector<T>& values)
+  template <std::floating_point T>
+  Value(T value) {
+    setDouble(static_cast<double>(value));
+  }
+  template <class T>
+  requires std::convertible_to<const T&, std::string_view> Value(const T& text)
+      : data_(std::string(std::string_view(text))) {}
+  template <class T>
+  requires(!std::same_as<T, bool> && !std::same_as<T, Value>) Value(const std::vector<T>& values)
       : data_(Elements(values.begin(), values.end())) {}
   Value(Elements elements) : data_(std::move(elements)) {}
   Value(std::initializer_list<Member> members);  ///< throws ValueError on a repeated key
@@ -60,7 +70,10 @@ class Value {
   std::string_view kindName() const noexcept;
 
   /// The value as bool, any integer type (range checked), float, double, std::string, std::vector of these, or Value.
-  template <class T> T as() const { return convert<T>("value"); }
+  template <class T>
+  T as() const {
+    return convert<T>("value");
+  }
 
   // ---- objects ----
   bool has(std::string_view key) const noexcept { return find(key) != nullptr; }
@@ -69,10 +82,17 @@ class Value {
   const Value& at(std::string_view key) const;
   /// Descends through objects: at({"train", "epoch"}); the error names the whole path.
   const Value& at(std::initializer_list<std::string_view> path) const;
-  template <class T> T get(std::string_view key) const { return at(key).convert<T>(key); }
-  template <class T> T get(std::initializer_list<std::string_view> path) const { return at(path).convert<T>(joined(path)); }
+  template <class T>
+  T get(std::string_view key) const {
+    return at(key).convert<T>(key);
+  }
+  template <class T>
+  T get(std::initializer_list<std::string_view> path) const {
+    return at(path).convert<T>(joined(path));
+  }
   /// `fallback` if the member is missing; a member of a wrong kind still throws.
-  template <class T> T get(std::string_view key, const T& fallback) const {
+  template <class T>
+  T get(std::string_view key, const T& fallback) const {
     const Value* member = find(key);
     return member ? member->convert<T>(key) : fallback;
   }
@@ -104,10 +124,15 @@ class Value {
   friend bool operator==(const Value& a, const Value& b) noexcept;
 
  private:
-  template <class T> struct IsVector : std::false_type {};
-  template <class T> struct IsVector<std::vector<T>> : std::true_type { using Element = T; };
+  template <class T>
+  struct IsVector : std::false_type {};
+  template <class T>
+  struct IsVector<std::vector<T>> : std::true_type {
+    using Element = T;
+  };
 
-  template <class T> T convert(std::string_view what) const {
+  template <class T>
+  T convert(std::string_view what) const {
     if constexpr (std::same_as<T, Value>) {
       return *this;
     } else if constexpr (std::same_as<T, bool>) {
@@ -120,10 +145,12 @@ class Value {
       return static_cast<T>(toDouble(what));
     } else if constexpr (IsVector<T>::value) {
       T result;
-      for (const Value& element : elementsOf(what)) result.push_back(element.convert<typename IsVector<T>::Element>(what));
+      for (const Value& element : elementsOf(what))
+        result.push_back(element.convert<typename IsVector<T>::Element>(what));
       return result;
     } else {
-      static_assert(std::same_as<T, std::string>, "as<T>: T is bool, an integer, a float, std::string, a vector or Value");
+      static_assert(std::same_as<T, std::string>,
+                    "as<T>: T is bool, an integer, a float, std::string, a vector or Value");
       return toText(what);
     }
   }
@@ -141,7 +168,8 @@ class Value {
   std::variant<std::monostate, bool, i64, double, std::string, Elements, Members> data_;
 };
 
-/// What differs first between two values, as a sentence ("layers[0].args.out is 32 here and 64 there"); empty if they are equal.
+/// What differs first between two values, as a sentence ("layers[0].args.out is 32 here and 64 there"); empty if they
+/// are equal.
 std::string firstDifference(const Value& here, const Value& there);
 
 }  // namespace ember

@@ -22,7 +22,8 @@ Value writerInfo() {
   return {{"program", "ember"},
           {"version", EMBER_VERSION},
           {"compiler", __VERSION__},
-          {"onednn", std::to_string(onednn->major) + "." + std::to_string(onednn->minor) + "." + std::to_string(onednn->patch)},
+          {"onednn",
+           std::to_string(onednn->major) + "." + std::to_string(onednn->minor) + "." + std::to_string(onednn->patch)},
           {"isa", instructionSet()},
           {"threads", threads()}};
 }

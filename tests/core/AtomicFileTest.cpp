@@ -101,7 +101,8 @@ TEST_CASE("places where nothing can be saved are refused at once (P13)") {
   CHECK(contains(saveError(""), "not a file name"));
   CHECK(contains(saveError(folder / ""), "not a file name"));
   CHECK(contains(saveError(std::string("a\0b", 3)), "not a file name: \"a\\x00b\""));
-  CHECK(contains(messageOf<IoError>([&] { checkCanSave(folder / "missing/a", "Trainer"); }), "[Trainer] IoError: not saved"));
+  CHECK(contains(messageOf<IoError>([&] { checkCanSave(folder / "missing/a", "Trainer"); }),
+                 "[Trainer] IoError: not saved"));
   checkCanSave(folder / "a", "Trainer");
   CHECK(folder.list() == "fifo file");
 }

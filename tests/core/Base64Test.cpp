@@ -23,7 +23,13 @@ std::string decode(std::string_view text, std::size_t capacity = 100) {
 }  // namespace
 
 TEST_CASE("base64 agrees with the examples of RFC 4648") {
-  const char* pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const char* pairs[][2] = {{"", ""},
+                            {"f", "Zg=="},
+                            {"fo", "Zm8="},
+                            {"foo", "Zm9v"},
+                            {"foob", "Zm9vYg=="},
+                            {"fooba", "Zm9vYmE="},
+                            {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, text] : pairs) {
     CHECK(encode(plain) == text);
     CHECK(decode(text) == plain);
@@ -44,7 +50,8 @@ TEST_CASE("base64 gives back every byte at every position") {
 TEST_CASE("base64 refuses every character outside its alphabet, white space included (J18)") {
   for (int c = 0; c < 256; ++c) {
     const char character = static_cast<char>(c);
-    const bool good = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+    const bool good =
+        (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
     for (std::size_t at = 0; at < 4; ++at) {
       std::string text = "AAAAAAAA";
       text[at] = character;

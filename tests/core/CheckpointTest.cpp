@@ -100,9 +100,11 @@ TEST_CASE("a checkpoint reads as it was written, header first and payload last")
   CHECK(written(again) == text);  // save(load(f)) = f
 }
 
-TEST_CASE("every dtype comes back bit for bit, whatever its order in memory; channels last is stored in logical order") {
+TEST_CASE(
+    "every dtype comes back bit for bit, whatever its order in memory; channels last is stored in logical order") {
   Checkpoint checkpoint;
-  for (const DType dtype : {DType::F32, DType::F64, DType::BF16, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool}) {
+  for (const DType dtype :
+       {DType::F32, DType::F64, DType::BF16, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool}) {
     const std::string type(name(dtype));
     checkpoint.tensors.push_back({type + ".plain", "param", counted({2, 3, 2, 2}, dtype)});
     checkpoint.tensors.push_back({type + ".last", "param", counted({2, 3, 4, 5}, dtype, MemoryOrder::ChannelsLast)});
@@ -124,14 +126,19 @@ TEST_CASE("every dtype comes back bit for bit, whatever its order in memory; cha
 
 TEST_CASE("NaN payloads, infinities, -0.0 and denormals keep every bit, also when decimals are asked for") {
   std::vector<float> values;
-  for (const u32 bits : {0x7fc00001u, 0xffc12345u, 0x7f800001u, 0x7f800000u, 0xff800000u, 0x80000000u, 1u, 0x007fffffu}) {
+  for (const u32 bits :
+       {0x7fc00001u, 0xffc12345u, 0x7f800001u, 0x7f800000u, 0xff800000u, 0x80000000u, 1u, 0x007fffffu}) {
     values.push_back(std::bit_cast<float>(bits));
   }
   Checkpoint checkpoint;
-  checkpoint.tensors = {{"special", "param", NDArray::from<float>(values, {8})},
-                        {"finite", "param", NDArray::from<float>({-0.0f, 1e-45f, 1.17549421e-38f, 3.40282347e38f, 0.1f, 16777216.0f}, {6})},
-                        {"double", "param", NDArray::from<double>({-0.0, 5e-324, 1.7976931348623157e308, 0.1, 123456789012345680.0}, {5})},
-                        {"counter", "buffer", NDArray::from<i64>({std::numeric_limits<i64>::min(), std::numeric_limits<i64>::max()}, {2})}};
+  checkpoint.tensors = {
+      {"special", "param", NDArray::from<float>(values, {8})},
+      {"finite", "param",
+       NDArray::from<float>({-0.0f, 1e-45f, 1.17549421e-38f, 3.40282347e38f, 0.1f, 16777216.0f}, {6})},
+      {"double", "param",
+       NDArray::from<double>({-0.0, 5e-324, 1.7976931348623157e308, 0.1, 123456789012345680.0}, {5})},
+      {"counter", "buffer",
+       NDArray::from<i64>({std::numeric_limits<i64>::min(), std::numeric_limits<i64>::max()}, {2})}};
   for (const bool readable : {false, true}) {
     const std::string text = written(checkpoint, {.readable = readable});
     const Checkpoint again = readText(text);
@@ -140,7 +147,8 @@ TEST_CASE("NaN payloads, infinities, -0.0 and denormals keep every bit, also whe
     CHECK(contains(line(text, "\"counter\", \"role\""), "decimal") == false);
     CHECK(contains(line(text, "\"finite\", \"role\""), "\"encoding\": \"decimal\"") == readable);
   }
-  CHECK(contains(written(checkpoint, {.readable = true}), "-0.0, 1e-45, 1.1754942e-38, 3.4028235e+38, 0.1, 16777216.0"));
+  CHECK(
+      contains(written(checkpoint, {.readable = true}), "-0.0, 1e-45, 1.1754942e-38, 3.4028235e+38, 0.1, 16777216.0"));
 }
 
 TEST_CASE("decimals only up to the limit; large tensors go into chunks of 48 KiB") {
@@ -159,9 +167,7 @@ TEST_CASE("decimals only up to the limit; large tensors go into chunks of 48 KiB
   CHECK(bytesOf(readText(text).tensors[0].array) == bytesOf(checkpoint.tensors[0].array));
 }
 
-TEST_CASE("an empty checkpoint and one of empty tensors are whole") {
-  CHECK(readText(written({})).tensors.empty());
-}
+TEST_CASE("an empty checkpoint and one of empty tensors are whole") { CHECK(readText(written({})).tensors.empty()); }
 
 TEST_CASE("an empty file (J1)") { CHECK(contains(readError(""), "\"net.json\" is empty (0 bytes)")); }
 
@@ -198,7 +204,8 @@ TEST_CASE("JSON that is no checkpoint (J4)") {
 
 TEST_CASE("versions that this release does not read (J5)") {
   const std::string text = written(small());
-  for (const char* bad : {"0", "99", "\"1\"", "-1", "\"\"", "\"1.\"", "\".0\"", "\"1.0.0\"", "\"01.0\"", "\"1.x\"", "1.0", "null", "[]"}) {
+  for (const char* bad : {"0", "99", "\"1\"", "-1", "\"\"", "\"1.\"", "\".0\"", "\"1.0.0\"", "\"01.0\"", "\"1.x\"",
+                          "1.0", "null", "[]"}) {
     CHECK(contains(readError(replaced(text, "\"1.0\"", bad)), "\"format_version\" is "));
   }
   CHECK(contains(readError(replaced(text, "\"1.0\"", "\"2.0\"")), "has the format version 2.0, this ember reads 1.x"));
@@ -209,8 +216,10 @@ TEST_CASE("versions that this release does not read (J5)") {
 
 TEST_CASE("a required feature that is unknown (J6)") {
   const std::string text = written(small());
-  CHECK(contains(readError(replaced(text, "\"required_features\": []", "\"required_features\": [\"sparse\"]")), "requires the feature \"sparse\""));
-  CHECK(contains(readError(replaced(text, "\"required_features\": []", "\"required_features\": 3")), "expected an array"));
+  CHECK(contains(readError(replaced(text, "\"required_features\": []", "\"required_features\": [\"sparse\"]")),
+                 "requires the feature \"sparse\""));
+  CHECK(contains(readError(replaced(text, "\"required_features\": []", "\"required_features\": 3")),
+                 "expected an array"));
   CHECK(contains(readError(replaced(text, "\"required_features\": [],", "")), "no field \"required_features\""));
 }
 
@@ -219,8 +228,10 @@ TEST_CASE("anything twice (J7)") {
   CHECK(contains(readError(replaced(text, "\"model\"", "\"train\"")), "has the key \"train\" twice"));
   const std::string entry = line(text, "\"weight\", \"role\"");
   CHECK(contains(readError(replaced(text, entry, entry + entry)), "tensor \"weight\" is listed twice"));
-  CHECK(contains(readError(replaced(text, "\"data\": {", "\"data\": {\"bias\": [\"AACAPwAAAEAAAEBA\"],")), "has the key \"bias\" twice"));
-  CHECK(contains(readError(replaced(text, "\"shape\": [3]", "\"shape\": [3], \"shape\": [3]")), "has the key \"shape\" twice"));
+  CHECK(contains(readError(replaced(text, "\"data\": {", "\"data\": {\"bias\": [\"AACAPwAAAEAAAEBA\"],")),
+                 "has the key \"bias\" twice"));
+  CHECK(contains(readError(replaced(text, "\"shape\": [3]", "\"shape\": [3], \"shape\": [3]")),
+                 "has the key \"shape\" twice"));
 }
 
 TEST_CASE("text behind the end (J8), a byte order mark (J9)") {
@@ -264,7 +275,8 @@ TEST_CASE("a save refuses what a load would refuse, before it touches a file (J1
 
 TEST_CASE("depth and literals that JSON has not (J11, J12)") {
   const std::string text = written(small());
-  CHECK(contains(readError(replaced(text, "\"model\": {", "\"model\": {\"x\": " + std::string(1'000'000, '['))), "nested deeper than 32"));
+  CHECK(contains(readError(replaced(text, "\"model\": {", "\"model\": {\"x\": " + std::string(1'000'000, '['))),
+                 "nested deeper than 32"));
   CHECK(contains(readError(replaced(text, "\"epoch\": 3", "\"epoch\": NaN")), "the strings \"NaN\""));
 }
 
@@ -274,10 +286,12 @@ TEST_CASE("decimal elements must be numbers of their type (J13, J14)") {
                         {"i", "param", NDArray::from<i8>({1, 100}, {2})},
                         {"b", "param", counted({2}, DType::Bool)}};
   const std::string text = written(checkpoint, {.readable = true});
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, null")), "tensor \"f\": element 1: it is null (NaN written by a JSON library?)"));
+  CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, null")),
+                 "tensor \"f\": element 1: it is null (NaN written by a JSON library?)"));
   CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, \"2.5\"")), "element 1 is a string, expected a number"));
   CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, true")), "element 1: it is a bool"));
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "1e39, 2.5")), "element 0: \"1e39\" is beyond the range of the type"));
+  CHECK(contains(readError(replaced(text, "0.5, 2.5", "1e39, 2.5")),
+                 "element 0: \"1e39\" is beyond the range of the type"));
   CHECK(contains(readError(replaced(text, "0.5, 2.5", "1e400, 2.5")), "beyond the range of double"));
   CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5")), "it has 4 bytes, its shape needs 8 bytes"));
   CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, 2.5, 3.5")), "more elements than its shape [2] says"));
@@ -290,7 +304,8 @@ TEST_CASE("decimal elements must be numbers of their type (J13, J14)") {
 
 TEST_CASE("shapes are lists of integers, 0 or more (J15, J16)") {
   const std::string text = written(small());
-  for (const char* bad : {"-1", "2.7", "true", "18446744073709551616", "18446744073709551615", "\"3\"", "null", "[3]", "1e2"}) {
+  for (const char* bad :
+       {"-1", "2.7", "true", "18446744073709551616", "18446744073709551615", "\"3\"", "null", "[3]", "1e2"}) {
     const std::string message = readError(replaced(text, "[3, 2]", std::string("[3, ") + bad + "]"));
     CHECK(contains(message, "tensor \"weight\": its shape has the size "));
   }
@@ -303,19 +318,23 @@ TEST_CASE("shapes are lists of integers, 0 or more (J15, J16)") {
 
 TEST_CASE("payload and shape must agree (J17), base64 must be exact (J18)") {
   const std::string text = written(small());
-  CHECK(contains(readError(replaced(text, "[3, 2]", "[3, 3]")), "\"bytes\" is 24, its shape [3, 3] and dtype f32 make 36"));
-  CHECK(contains(readError(replaced(replaced(text, "[3, 2]", "[3, 1]"), "\"bytes\": 24", "\"bytes\": 12")), "it holds 24 bytes where 12 bytes are left"));
-  CHECK(contains(readError(replaced(replaced(text, "[3, 2]", "[3, 3]"), "\"bytes\": 24", "\"bytes\": \"36\"")), "it has 24 bytes, its shape needs 36 bytes"));
+  CHECK(contains(readError(replaced(text, "[3, 2]", "[3, 3]")),
+                 "\"bytes\" is 24, its shape [3, 3] and dtype f32 make 36"));
+  CHECK(contains(readError(replaced(replaced(text, "[3, 2]", "[3, 1]"), "\"bytes\": 24", "\"bytes\": 12")),
+                 "it holds 24 bytes where 12 bytes are left"));
+  CHECK(contains(readError(replaced(replaced(text, "[3, 2]", "[3, 3]"), "\"bytes\": 24", "\"bytes\": \"36\"")),
+                 "it has 24 bytes, its shape needs 36 bytes"));
   const std::string bias = "\"AACAPwAAAEAAAEBA\"";
-  const std::pair<const char*, const char*> cases[] = {{"\"AACAPwAAAEAAAEB \"", "chunk 0: character \" \" at 15"},
-                                                       {"\"AACAPwAAAEAAAEB\"", "no multiple of 4"},
-                                                       {"\"AACAPwAAAEAAAE==\"", "bits behind the last byte are set"},
-                                                       {"\"AACAPwAAAEA=\", \"AEBA\"", "chunk 1: it follows one that ended with '='"},
-                                                       {"\"\", \"AACAPwAAAEAAAEBA\"", "chunk 0: it is empty"},
-                                                       {"17", "chunk 0 is an integer, expected a base64 string"},
-                                                       {"1.5", "chunk 0 is a number"},
-                                                       {"null", "chunk 0 is null"},
-                                                       {"{}", "has an object in it"}};
+  const std::pair<const char*, const char*> cases[] = {
+      {"\"AACAPwAAAEAAAEB \"", "chunk 0: character \" \" at 15"},
+      {"\"AACAPwAAAEAAAEB\"", "no multiple of 4"},
+      {"\"AACAPwAAAEAAAE==\"", "bits behind the last byte are set"},
+      {"\"AACAPwAAAEA=\", \"AEBA\"", "chunk 1: it follows one that ended with '='"},
+      {"\"\", \"AACAPwAAAEAAAEBA\"", "chunk 0: it is empty"},
+      {"17", "chunk 0 is an integer, expected a base64 string"},
+      {"1.5", "chunk 0 is a number"},
+      {"null", "chunk 0 is null"},
+      {"{}", "has an object in it"}};
   for (const auto& [bad, message] : cases) CHECK(contains(readError(replaced(text, bias, bad)), message));
   CHECK(readText(replaced(text, bias, "\"AACAPwAA\", \"AEAAAEBA\"")).tensors.size() == 3);  // chunks may be shorter
   Checkpoint large;
@@ -340,34 +359,42 @@ TEST_CASE("every flipped bit of the payload is found and the tensor named (J19)"
       message == "no error" ? ++harmless : ++refused;
     }
   }
-  // Only white space may turn into other white space (line feed, tab, return, space differ in several bits, two of them in one).
+  // Only white space may turn into other white space (line feed, tab, return, space differ in several bits, two of them
+  // in one).
   CHECK(refused > 1000);
   CHECK(harmless <= 2 * 10);
-  CHECK(contains(readError(replaced(text, "AACAPwAAAEAAAEBA", "AACAPwAAAEAAAEBB")), "tensor \"bias\": its check sum is"));
+  CHECK(
+      contains(readError(replaced(text, "AACAPwAAAEAAAEBA", "AACAPwAAAEAAAEBB")), "tensor \"bias\": its check sum is"));
 }
 
 TEST_CASE("check sums are required (J20)") {
   const std::string text = written(small());
   const auto at = text.find("\"crc32\": \"") + 10;
   const std::string crc = text.substr(at, 8);
-  CHECK(contains(readError(replaced(text, ", \"crc32\": \"" + crc + "\"", "")), "tensor \"weight\" has no \"crc32\""));
-  CHECK(contains(readError(replaced(text, "\"" + crc + "\"", "\"" + crc.substr(1) + "\"")), "expected eight hexadecimal digits"));
+  CHECK(contains(readError(replaced(text, ", \"crc32\": \"" + crc + "\"", "")),
+                 "tensor \"weight\": it has no \"crc32\""));
+  CHECK(contains(readError(replaced(text, "\"" + crc + "\"", "\"" + crc.substr(1) + "\"")),
+                 "expected eight hexadecimal digits"));
   CHECK(contains(readError(replaced(text, "\"" + crc + "\"", "17")), "\"crc32\" is 17, expected a string"));
 }
 
 TEST_CASE("tensors without data, data without tensor") {
   const std::string text = written(small());
-  CHECK(contains(readError(replaced(text, line(text, "\"count\", \"role\""), "")), "has data of a tensor \"count\" that \"tensors\" does not list"));
+  CHECK(contains(readError(replaced(text, line(text, "\"count\", \"role\""), "")),
+                 "has data of a tensor \"count\" that \"tensors\" does not list"));
   const auto begin = text.find("    \"count\": ["), end = text.find("    \"bias\": [");
   std::string without = text;
   without.erase(begin, end - begin);
   CHECK(contains(readError(without), "has no data of 1 listed tensors"));
   CHECK(contains(readError(replaced(text, "\"tensors\": [", "\"others\": [")), "no field \"tensors\""));
   CHECK(contains(readError(replaced(text, "\"data\": {", "\"payload\": {")), "no field \"data\""));
-  CHECK(contains(readError(replaced(text, "\"tensors\": [", "\"tensors\": 3, \"others\": [")), "\"tensors\" is an integer, expected an array"));
+  CHECK(contains(readError(replaced(text, "\"tensors\": [", "\"tensors\": 3, \"others\": [")),
+                 "\"tensors\" is an integer, expected an array"));
   CHECK(contains(readError(replaced(text, "\"tensors\": [", "\"tensors\": [3, ")), "\"tensors\" has an integer in it"));
-  CHECK(contains(readError(replaced(text, "\"data\": {", "\"data\": 3, \"others\": {")), "\"data\" is an integer, expected an object"));
-  CHECK(contains(readError(replaced(text, "\"weight\": [", "\"weight\": 3, \"others\": [")), "the data of tensor \"weight\" is an integer"));
+  CHECK(contains(readError(replaced(text, "\"data\": {", "\"data\": 3, \"others\": {")),
+                 "\"data\" is an integer, expected an object"));
+  CHECK(contains(readError(replaced(text, "\"weight\": [", "\"weight\": 3, \"others\": [")),
+                 "the data of tensor \"weight\" is an integer"));
 }
 
 TEST_CASE("entries of the tensor list are checked field by field") {
@@ -375,11 +402,14 @@ TEST_CASE("entries of the tensor list are checked field by field") {
   const auto error = [&](std::string_view from, std::string_view to) { return readError(replaced(text, from, to)); };
   CHECK(contains(error("\"name\": \"weight\"", "\"name\": 3"), "the name in entry 0 of \"tensors\" is an integer"));
   CHECK(contains(error("\"name\": \"weight\", ", ""), "entry 0 of \"tensors\" has no \"name\""));
-  CHECK(contains(error("\"role\": \"param\", ", ""), "tensor \"weight\" has no \"role\""));
+  CHECK(contains(error("\"role\": \"param\", ", ""), "tensor \"weight\": it has no \"role\""));
   CHECK(contains(error("\"dtype\": \"f32\"", "\"dtype\": \"f16\""), "has the unknown dtype \"f16\""));
-  CHECK(contains(error("\"dtype\": \"f32\"", "\"encoding\": \"zip\", \"dtype\": \"f32\""), "has the unknown encoding \"zip\""));
+  CHECK(contains(error("\"dtype\": \"f32\"", "\"encoding\": \"zip\", \"dtype\": \"f32\""),
+                 "has the unknown encoding \"zip\""));
   CHECK(contains(error("\"bytes\": 24", "\"bytes\": 25"), "\"bytes\" is 25"));
-  CHECK(readText(replaced(text, "\"dtype\": \"f32\"", "\"note\": [1, {\"a\": 2}], \"dtype\": \"f32\"")).tensors.size() == 3);  // unknown: ignored
+  CHECK(
+      readText(replaced(text, "\"dtype\": \"f32\"", "\"note\": [1, {\"a\": 2}], \"dtype\": \"f32\"")).tensors.size() ==
+      3);  // unknown: ignored
 }
 
 TEST_CASE("the order of members does not matter (J26), unknown ones are kept") {
@@ -396,14 +426,18 @@ TEST_CASE("the order of members does not matter (J26), unknown ones are kept") {
   CHECK(written(again) == text);
   CHECK(contains(readError(replaced(reordered, "AACAPwAAAEAAAEBA", "AACAPwAAAEAAAEBB")), "its check sum is"));
   // The version behind the tensors.
-  CHECK(readText(replaced(replaced(text, "\"format_version\": \"1.0\",", ""), "\"end\": {", "\"format_version\": \"1.0\", \"end\": {")).tensors.size() == 3);
+  CHECK(readText(replaced(replaced(text, "\"format_version\": \"1.0\",", ""), "\"end\": {",
+                          "\"format_version\": \"1.0\", \"end\": {"))
+            .tensors.size() == 3);
 }
 
 TEST_CASE("a small file that claims a large tensor is refused before anything is allocated (J27)") {
   const std::string text = written(small());
-  const std::string claim = replaced(replaced(text, "[3, 2]", "[1000000000000]"), "\"bytes\": 24", "\"bytes\": 4000000000000");
+  const std::string claim =
+      replaced(replaced(text, "[3, 2]", "[1000000000000]"), "\"bytes\": 24", "\"bytes\": 4000000000000");
   CHECK(contains(readError(claim), "tensor \"weight\" cannot be in this file"));
-  CHECK(contains(readError(replaced(claim, "\"dtype\": \"f32\"", "\"encoding\": \"decimal\", \"dtype\": \"f32\"")), "cannot be in this file"));
+  CHECK(contains(readError(replaced(claim, "\"dtype\": \"f32\"", "\"encoding\": \"decimal\", \"dtype\": \"f32\"")),
+                 "cannot be in this file"));
 }
 
 TEST_CASE("paths that are no readable file (J28)") {
@@ -433,21 +467,26 @@ TEST_CASE("a file that changes while it is read (J29)") {
 TEST_CASE("names that could not be saved are not read either, and are escaped in the message (J30)") {
   const std::string text = written(small());
   for (const char* bad : {"", "\\u0000", "a\\nb", "\\u001b[31m", "..", ".a", "a."}) {
-    const std::string message = readError(replaced(text, "\"name\": \"weight\"", std::string("\"name\": \"") + bad + "\""));
+    const std::string message =
+        readError(replaced(text, "\"name\": \"weight\"", std::string("\"name\": \"") + bad + "\""));
     CHECK(contains(message, "the tensor name "));
     CHECK(message.find('\x1b') == message.npos);
   }
-  CHECK(contains(readError(replaced(text, "\"name\": \"weight\"", "\"name\": \"" + std::string(1025, 'a') + "\"")), "has 1025 bytes"));
+  CHECK(contains(readError(replaced(text, "\"name\": \"weight\"", "\"name\": \"" + std::string(1025, 'a') + "\"")),
+                 "has 1025 bytes"));
 }
 
 TEST_CASE("headers beyond the limits are refused (J31)") {
   const std::string text = written(small());
   std::string many = "\"x\": [0";
   for (int i = 0; i < 1'000'000; ++i) many += ",0";
-  CHECK(contains(readError(replaced(text, "\"model\": {", many + "], \"model\": {")), "more than 1,000,000 values in its header"));
+  CHECK(contains(readError(replaced(text, "\"model\": {", many + "], \"model\": {")),
+                 "more than 1,000,000 values in its header"));
   std::string tensors = text.substr(0, text.find("\"tensors\": [") + 12);
   for (int i = 0; i <= 1'000'000; ++i) {
-    tensors.append(i ? "," : "").append(R"({"name":"t)" + std::to_string(i) + R"(","role":"a","dtype":"u8","shape":[0],"bytes":0,"crc32":"00000000"})");
+    tensors.append(i ? "," : "")
+        .append(R"({"name":"t)" + std::to_string(i) +
+                R"(","role":"a","dtype":"u8","shape":[0],"bytes":0,"crc32":"00000000"})");
     if (tensors.size() > 60'000'000) break;
   }
   CHECK(contains(readError(tensors + std::string(10'000'000, ' ')), "passes the limit"));
@@ -458,7 +497,8 @@ TEST_CASE("the end record must agree") {
   CHECK(contains(readError(replaced(text, "\"tensors\": 3", "\"tensors\": 4")), "\"end\" does not agree"));
   CHECK(contains(readError(replaced(text, "\"bytes\": \"44\"", "\"bytes\": \"45\"")), "\"end\" does not agree"));
   CHECK(contains(readError(replaced(text, "\"end\": {", "\"stop\": {")), "no field \"end\""));
-  CHECK(contains(readError(replaced(text, "\"model\": {", "\"model\": 3, \"x\": {")), "\"model\" is an integer, expected an object"));
+  CHECK(contains(readError(replaced(text, "\"model\": {", "\"model\": 3, \"x\": {")),
+                 "\"model\" is an integer, expected an object"));
 }
 
 TEST_CASE("the same bytes out and in under a locale with a decimal comma (J32)") {

@@ -19,5 +19,6 @@ TEST_CASE("crc32 text is eight digits and nothing else is read") {
   CHECK(crcText(0x1a2b) == "00001a2b");
   CHECK(parseCrc("00001a2b") == 0x1a2bu);
   CHECK(parseCrc("FFFFFFFF") == 0xffffffffu);
-  for (const char* bad : {"", "1a2b", "00001a2", "000001a2b", "0x001a2b", "-0001a2b", "0000 a2b", "0000 1a2g"}) CHECK_FALSE(parseCrc(bad));
+  for (const char* bad : {"", "1a2b", "00001a2", "000001a2b", "0x001a2b", "-0001a2b", "0000 a2b", "0000 1a2g"})
+    CHECK_FALSE(parseCrc(bad));
 }

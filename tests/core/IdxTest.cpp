@@ -41,9 +41,11 @@ TEST_CASE("idx: every element type, big-endian in the file") {
   const core::NDArray shorts = read(idx(0x0b, {3}, std::string("\xff\xfe\x01\x02\x80\x00", 6)));
   CHECK(shorts.dtype() == DType::I32);
   CHECK(shorts.toVector<i32>() == std::vector<i32>{-2, 258, -32768});
-  CHECK(read(idx(0x0c, {2}, std::string("\x00\x00\x01\x00\xff\xff\xff\xff", 8))).toVector<i32>() == std::vector<i32>{256, -1});
+  CHECK(read(idx(0x0c, {2}, std::string("\x00\x00\x01\x00\xff\xff\xff\xff", 8))).toVector<i32>() ==
+        std::vector<i32>{256, -1});
   CHECK(read(idx(0x0d, {1}, std::string("\x3f\xc0\x00\x00", 4))).toVector<float>() == std::vector<float>{1.5f});
-  CHECK(read(idx(0x0e, {1, 1}, std::string("\xbf\xf8\x00\x00\x00\x00\x00\x00", 8))).toVector<double>() == std::vector<double>{-1.5});
+  CHECK(read(idx(0x0e, {1, 1}, std::string("\xbf\xf8\x00\x00\x00\x00\x00\x00", 8))).toVector<double>() ==
+        std::vector<double>{-1.5});
 }
 
 TEST_CASE("idx: gzip is read transparently, whatever the name (I1, I2)") {
@@ -65,7 +67,8 @@ TEST_CASE("idx: other files, unknown types and impossible ranks are refused with
 
 TEST_CASE("idx: an empty or cut header is refused (I5)") {
   CHECK(contains(readError(""), "is empty (0 bytes)"));
-  for (std::size_t length = 1; length < 16; ++length) CHECK(contains(readError(images.substr(0, length)), "is cut off in its header"));
+  for (std::size_t length = 1; length < 16; ++length)
+    CHECK(contains(readError(images.substr(0, length)), "is cut off in its header"));
 }
 
 TEST_CASE("idx: fewer or more bytes than the sizes say are refused (I6)") {
@@ -123,7 +126,9 @@ TEST_CASE("idx pairs: swapped files, different counts and labels out of range ar
 TEST_CASE("idx: both spellings of the names are found, else all that was tried is listed (I12)") {
   const TempFolder folder;
   const std::string message = messageOf<IoError>([&] { findIdx(folder.path(), "train-images", 3); });
-  CHECK(contains(message, "train-images-idx3-ubyte, train-images-idx3-ubyte.gz, train-images.idx3-ubyte, train-images.idx3-ubyte.gz"));
+  CHECK(contains(
+      message,
+      "train-images-idx3-ubyte, train-images-idx3-ubyte.gz, train-images.idx3-ubyte, train-images.idx3-ubyte.gz"));
   writeFile(folder / "train-images.idx3-ubyte", images);
   CHECK(findIdx(folder.path(), "train-images", 3) == folder / "train-images.idx3-ubyte");
   writeFile(folder / "train-images-idx3-ubyte.gz", gzip(images));

@@ -57,7 +57,8 @@ TEST_CASE("the writer refuses calls in a wrong order") {
 }
 
 TEST_CASE("malformed texts are refused with place and reason") {
-  for (const char* bad : {"{", "[1,]", "{\"a\" 1}", "{'a': 1}", "tru", "01", "+1", "1.", "\"\\x\"", "\"\xff\"", "[1 2]", "\"a\nb\"", "// c\n1"}) {
+  for (const char* bad : {"{", "[1,]", "{\"a\" 1}", "{'a': 1}", "tru", "01", "+1", "1.", "\"\\x\"", "\"\xff\"", "[1 2]",
+                          "\"a\nb\"", "// c\n1"}) {
     CHECK(contains(parseError(bad), "[json] IoError"));
   }
   CHECK(contains(parseError("[1, x]"), "byte 5"));
@@ -66,7 +67,8 @@ TEST_CASE("malformed texts are refused with place and reason") {
 TEST_CASE("an empty text and a cut one say so (J1, J2)") {
   CHECK(contains(parseError(""), "is empty (0 bytes)"));
   const std::string text = R"({"a": [1, 2.5, "x"], "b": {"c": null}})";
-  for (std::size_t length = 1; length < text.size(); ++length) CHECK(contains(parseError(text.substr(0, length)), "is cut off"));
+  for (std::size_t length = 1; length < text.size(); ++length)
+    CHECK(contains(parseError(text.substr(0, length)), "is cut off"));
 }
 
 TEST_CASE("a repeated key is refused and named (J7)") {
@@ -91,7 +93,8 @@ TEST_CASE("nesting is bounded, however deep a text goes (J11)") {
 }
 
 TEST_CASE("NaN and Infinity literals are refused with the accepted form (J12)") {
-  for (const char* bad : {"NaN", "[Infinity]", "[-Infinity]", "{\"a\": NaN}"}) CHECK(contains(parseError(bad), "\"-Infinity\" stand for them"));
+  for (const char* bad : {"NaN", "[Infinity]", "[-Infinity]", "{\"a\": NaN}"})
+    CHECK(contains(parseError(bad), "\"-Infinity\" stand for them"));
 }
 
 TEST_CASE("numbers beyond the range of double are refused (J14)") {

@@ -14,7 +14,8 @@ using test::contains;
 using test::messageOf;
 
 TEST_CASE("values are made from what they look like") {
-  const Value args{{"in", 1}, {"kernel", std::vector<i64>{3, 5}}, {"bias", false}, {"name", "conv"}, {"rate", 0.1}, {"inner", {{"deep", 7u}}}};
+  const Value args{{"in", 1},     {"kernel", std::vector<i64>{3, 5}}, {"bias", false}, {"name", "conv"},
+                   {"rate", 0.1}, {"inner", {{"deep", 7u}}}};
   CHECK(args.get<int>("in") == 1);
   CHECK(args.get<std::vector<i64>>("kernel") == std::vector<i64>{3, 5});
   CHECK(args.get<bool>("bias") == false);
@@ -33,11 +34,18 @@ TEST_CASE("values are made from what they look like") {
 
 TEST_CASE("a wrong kind or a missing field is named with its path") {
   const Value run{{"train", {{"epoch", "three"}, {"step", 5}}}};
-  CHECK(contains(messageOf<ValueError>([&] { run.get<i64>({"train", "epoch"}); }), "\"train.epoch\" is a string, expected an integer"));
+  CHECK(contains(messageOf<ValueError>([&] {
+                   run.get<i64>({"train", "epoch"});
+                 }),
+                 "\"train.epoch\" is a string, expected an integer"));
   CHECK(contains(messageOf<ValueError>([&] { run.get<i64>({"train", "seed"}); }), "no field \"train.seed\""));
   CHECK(contains(messageOf<ValueError>([&] { run.get<i64>({"train", "seed"}); }), "\"epoch\", \"step\""));
-  CHECK(contains(messageOf<ValueError>([&] { run.at({"train", "step", "x"}); }), "\"train.step\" is an integer, expected an object"));
-  CHECK(contains(messageOf<ValueError>([&] { run.at("train").get<bool>("step"); }), "\"step\" is an integer, expected true or false"));
+  CHECK(contains(messageOf<ValueError>([&] {
+                   run.at({"train", "step", "x"});
+                 }),
+                 "\"train.step\" is an integer, expected an object"));
+  CHECK(contains(messageOf<ValueError>([&] { run.at("train").get<bool>("step"); }),
+                 "\"step\" is an integer, expected true or false"));
   CHECK(contains(messageOf<ValueError>([&] { run.get<int>("train", 3); }), "\"train\" is an object"));
   CHECK_THROWS_AS(Value(3).members(), ValueError);
   CHECK_THROWS_AS(Value::array({1})[1], ValueError);
@@ -59,8 +67,15 @@ TEST_CASE("64-bit integers and non-finite numbers survive as strings") {
   const u64 largest = std::numeric_limits<u64>::max();
   const i64 smallest = std::numeric_limits<i64>::min();
   const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
-  const Value value{{"u", largest}, {"i", smallest}, {"nan", nan}, {"inf", -infinity}, {"exact", (i64{1} << 53) - 1}, {"counter", Value::counter(i64{3})}};
-  CHECK(value.dump() == R"({"u": "18446744073709551615", "i": "-9223372036854775808", "nan": "NaN", "inf": "-Infinity", "exact": 9007199254740991, "counter": "3"})");
+  const Value value{{"u", largest},
+                    {"i", smallest},
+                    {"nan", nan},
+                    {"inf", -infinity},
+                    {"exact", (i64{1} << 53) - 1},
+                    {"counter", Value::counter(i64{3})}};
+  CHECK(
+      value.dump() ==
+      R"({"u": "18446744073709551615", "i": "-9223372036854775808", "nan": "NaN", "inf": "-Infinity", "exact": 9007199254740991, "counter": "3"})");
   const Value again = Value::parse(value.dump());
   CHECK(again == value);
   CHECK(again.get<u64>("u") == largest);
@@ -72,7 +87,8 @@ TEST_CASE("64-bit integers and non-finite numbers survive as strings") {
 }
 
 TEST_CASE("doubles come back with the same bits") {
-  for (const double number : {0.1, 1.0, -0.0, 1e300, 5e-324, 1.7976931348623157e308, 123456789012345680.0, 1.0 / 3, 1e22, 1e-7}) {
+  for (const double number :
+       {0.1, 1.0, -0.0, 1e300, 5e-324, 1.7976931348623157e308, 123456789012345680.0, 1.0 / 3, 1e22, 1e-7}) {
     const double again = Value::parse(Value(number).dump()).as<double>();
     CHECK(again == number);
     CHECK(std::signbit(again) == std::signbit(number));
@@ -97,7 +113,8 @@ TEST_CASE("long values go over several lines, and read back equal") {
 }
 
 TEST_CASE("objects compare whatever the order of members, and the first difference is named") {
-  const Value a{{"x", 1}, {"list", Value::array({1, {{"out", 32}}})}}, b{{"list", Value::array({1.0, {{"out", 64}}})}, {"x", 1}};
+  const Value a{{"x", 1}, {"list", Value::array({1, {{"out", 32}}})}},
+      b{{"list", Value::array({1.0, {{"out", 64}}})}, {"x", 1}};
   CHECK(Value{{"x", 1}, {"y", 2}} == Value{{"y", 2}, {"x", 1}});
   CHECK_FALSE(Value(1) == Value("1"));
   CHECK(firstDifference(a, b) == "list[1].out is 32 here and 64 there");

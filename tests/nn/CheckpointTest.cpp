@@ -16,8 +16,9 @@ namespace {
 
 nn::Sequential smallNet(u64 seedValue = 1, int classes = 4) {
   seed(seedValue);
-  return nn::Sequential(nn::Sequential(nn::Conv2D(1, 3, {.kernel = 3, .padding = 1, .bias = false}), nn::BatchNorm2D(3), nn::ReLU()), nn::Dropout(0.25),
-                        nn::Flatten(), nn::Linear(3 * 4 * 4, classes));
+  return nn::Sequential(
+      nn::Sequential(nn::Conv2D(1, 3, {.kernel = 3, .padding = 1, .bias = false}), nn::BatchNorm2D(3), nn::ReLU()),
+      nn::Dropout(0.25), nn::Flatten(), nn::Linear(3 * 4 * 4, classes));
 }
 
 /// Every tensor of a net by name, as numbers.
@@ -27,12 +28,16 @@ std::string contentOf(const nn::Module& module) {
   for (const auto& buffer : module.namedBuffers()) all.push_back(buffer);
   for (const auto& entry : all) {
     const core::NDArray dense = entry.tensor.array().contiguous();
-    text += entry.name + toString(dense.shape()) + std::string(static_cast<const char*>(dense.raw()), static_cast<std::size_t>(dense.bytes()));
+    text += entry.name + toString(dense.shape()) +
+            std::string(static_cast<const char*>(dense.raw()), static_cast<std::size_t>(dense.bytes()));
   }
   return text;
 }
 
-template <class F> std::string loadError(F&& f) { return messageOf<IoError>(f); }
+template <class F>
+std::string loadError(F&& f) {
+  return messageOf<IoError>(f);
+}
 
 /// A module type of a user; `Block` is registered by the tests that say so, `Stranger` never.
 struct Block : nn::Module {
@@ -77,7 +82,8 @@ TEST_CASE("a net is rebuilt from its file alone, with its frozen parameters") {
   CHECK(again->architecture() == net.architecture());
   CHECK(again->toString() == net.toString());
   const auto before = net.namedParameters(), after = again->namedParameters();
-  for (std::size_t i = 0; i < before.size(); ++i) CHECK(after[i].tensor.requiresGrad() == before[i].tensor.requiresGrad());
+  for (std::size_t i = 0; i < before.size(); ++i)
+    CHECK(after[i].tensor.requiresGrad() == before[i].tensor.requiresGrad());
   save(folder / "again.json", *again);
   CHECK(readFile(folder / "again.json") == readFile(folder / "net.json"));  // save(load(f)) = f
   net.eval();
@@ -141,7 +147,8 @@ TEST_CASE("missing and unexpected names are all listed with the nearest, and not
   CHECK(contentOf(present) == before);
   const LoadReport report = load(folder / "old.json", present, {.rename = {{"head.*", "heads.*"}}});
   CHECK(report.left.empty());
-  CHECK(present.heads.namedParameters()[0].tensor.toVector<float>() == old.head.namedParameters()[0].tensor.toVector<float>());
+  CHECK(present.heads.namedParameters()[0].tensor.toVector<float>() ==
+        old.head.namedParameters()[0].tensor.toVector<float>());
 }
 
 TEST_CASE("long lists are cut at 20 names and a count") {
@@ -174,13 +181,15 @@ TEST_CASE("fine-tuning takes what a pattern names and says what it took and left
   save(folder / "net.json", net);
   const std::vector<float> head = wider.namedParameters().back().tensor.toVector<float>();
   const LoadReport report = load(folder / "net.json", wider, {.strict = false, .only = "0.*"});
-  CHECK(report.taken == std::vector<std::string>{"0.0.weight", "0.1.weight", "0.1.bias", "0.1.running_mean", "0.1.running_var", "0.1.num_batches_tracked"});
+  CHECK(report.taken == std::vector<std::string>{"0.0.weight", "0.1.weight", "0.1.bias", "0.1.running_mean",
+                                                 "0.1.running_var", "0.1.num_batches_tracked"});
   CHECK(report.left == std::vector<std::string>{"3.weight", "3.bias"});
   CHECK(report.missing == std::vector<std::string>{"3.weight", "3.bias"});
   CHECK(contains(report.toString(), "left 2 in the file: 3.weight, 3.bias"));
   CHECK(wider.namedParameters()[0].tensor.toVector<float>() == net.namedParameters()[0].tensor.toVector<float>());
   CHECK(wider.namedParameters().back().tensor.toVector<float>() == head);
-  CHECK(contains(loadError([&] { load(folder / "net.json", wider, {.strict = false, .only = "features.*"}); }), "has no tensor that the net takes under \"features.*\""));
+  CHECK(contains(loadError([&] { load(folder / "net.json", wider, {.strict = false, .only = "features.*"}); }),
+                 "has no tensor that the net takes under \"features.*\""));
 }
 
 TEST_CASE("another dtype is refused unless a cast is allowed (J23)") {
@@ -218,7 +227,8 @@ TEST_CASE("renames have one star a side, and must not make two names one") {
   CHECK_THROWS_AS(load(folder / "net.json", net, {.rename = {{"0.*", "1.*"}}}), ValueError);
   nn::Sequential swapped(nn::Linear(2, 2), nn::Linear(2, 2));
   load(folder / "net.json", swapped, {.rename = {{"0.*", "1.*"}, {"1.*", "0.*"}}});
-  CHECK(swapped.child("1").namedParameters()[0].tensor.toVector<float>() == net.child("0").namedParameters()[0].tensor.toVector<float>());
+  CHECK(swapped.child("1").namedParameters()[0].tensor.toVector<float>() ==
+        net.child("0").namedParameters()[0].tensor.toVector<float>());
 }
 
 TEST_CASE("a damaged file changes nothing, wherever the damage is") {

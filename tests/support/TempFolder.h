@@ -33,7 +33,8 @@ class TempFolder {
   std::string list() const {
     std::string names;
     std::vector<std::string> all;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) all.push_back(entry.path().filename().string());
+    for (const auto& entry : std::filesystem::directory_iterator(path_))
+      all.push_back(entry.path().filename().string());
     std::sort(all.begin(), all.end());
     for (const auto& name : all) names.append(names.empty() ? "" : " ").append(name);
     return names;
@@ -52,7 +53,8 @@ inline std::string readFile(const std::string& path) {
 }
 
 /// The message of the E that `f` throws; "no error" or "another error: ..." otherwise.
-template <class E, class F> std::string messageOf(F&& f) {
+template <class E, class F>
+std::string messageOf(F&& f) {
   try {
     f();
   } catch (const E& error) {

@@ -1,0 +1,30 @@
+#pragma once
+#include <string>
+
+#include <ember/core/io/CheckpointPayload.h>
+#include <ember/core/io/Value.h>
+
+namespace ember::io {
+
+/// One row of "tensors" in a checkpoint.
+struct CheckpointEntry {
+  std::string name, role;
+  Shape shape;
+  DType dtype = DType::F32;
+  Encoding encoding = Encoding::Base64;
+  u64 bytes = 0;
+  u32 crc = 0;
+  core::NDArray array;  ///< once its payload is read
+};
+
+/// A sentence and what to do; empty if all is well.
+struct EntryProblem {
+  std::string what, help;
+};
+/// Checks every field of a row and fills `entry`. `number` is the row's place in the list.
+EntryProblem parseEntry(const Value& row, std::size_t number, CheckpointEntry& entry);
+
+/// A value in a message: text in quotes, anything else as JSON, cut after 80 characters.
+std::string shortText(const Value& value);
+
+}  // namespace ember::io
