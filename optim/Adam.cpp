@@ -27,7 +27,7 @@ EMBER_SIMD void adamF64(double* p, const double* g, double* m, double* v, i64 n,
 }  // namespace
 
 Adam::Adam(nn::Parameters parameters, AdamOptions options, bool decoupled)
-    : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"exp_avg", "exp_avg_sq"}),
+    : Optimizer(std::move(parameters), options.lr, options.weightDecay.value_or(decoupled ? 0.01 : 0), options.groups, {"exp_avg", "exp_avg_sq"}),
       options_(std::move(options)), decoupled_(decoupled) {
   require(options_.beta1 >= 0 && options_.beta1 < 1, "Adam", "beta1 must be in [0, 1)", options_.beta1);
   require(options_.beta2 >= 0 && options_.beta2 < 1, "Adam", "beta2 must be in [0, 1)", options_.beta2);

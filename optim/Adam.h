@@ -8,7 +8,8 @@ struct AdamOptions {
   double beta1 = 0.9;      ///< in [0, 1)
   double beta2 = 0.999;    ///< in [0, 1)
   double epsilon = 1e-8;   ///< above 0
-  double weightDecay = 0;  ///< Adam: L2, added to the gradient; AdamW: decoupled
+  /// Adam: L2, added to the gradient, 0 if unset; AdamW: decoupled, 0.01 if unset.
+  std::optional<double> weightDecay = {};
   std::vector<Group> groups = {};
 };
 
@@ -35,7 +36,7 @@ class Adam : public Optimizer {
 /// Adam with decoupled weight decay (Loshchilov & Hutter 2019): p shrinks by lr·weightDecay·p, the gradient stays as it is.
 class AdamW : public Adam {
  public:
-  explicit AdamW(nn::Parameters parameters, AdamOptions options = {.weightDecay = 0.01}) : Adam(std::move(parameters), std::move(options), true) {}
+  explicit AdamW(nn::Parameters parameters, AdamOptions options = {}) : Adam(std::move(parameters), std::move(options), true) {}
   std::string typeName() const override { return "AdamW"; }
 };
 

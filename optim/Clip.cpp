@@ -25,6 +25,7 @@ void checkGradsFinite(const nn::Parameters& parameters, const char* op) {
                          "lower the learning rate, or find the first op with AnomalyMode");
     }
   }
+  throw NumericError(op, "every gradient is finite but their norm is not", {}, "lower the learning rate");
 }
 
 double clipGradNorm(const nn::Parameters& parameters, double maxNorm) {

@@ -15,6 +15,14 @@ template <class T> inline void blend(T* average, const T* value, i64 n, T keep) 
 EMBER_SIMD void blendF32(float* a, const float* v, i64 n, float keep) { blend(a, v, n, keep); }
 EMBER_SIMD void blendF64(double* a, const double* v, i64 n, double keep) { blend(a, v, n, keep); }
 
+void checkTypes(const nn::Parameters& values, const nn::Parameters& averages) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i].tensor.dtype() == averages[i].tensor.dtype() && values[i].tensor.shape() == averages[i].tensor.shape()) continue;
+    throw StateError("Ema", "\"" + values[i].name + "\" changed its type or shape after the average was made", {},
+                     "make the average after net.to(...)");
+  }
+}
+
 }  // namespace
 
 Ema::Ema(const nn::Module& net, double decay) : decay_(decay) {
@@ -27,6 +35,7 @@ Ema::Ema(const nn::Module& net, double decay) : decay_(decay) {
 
 void Ema::update() {
   const NoGrad guard;
+  checkTypes(values_, averages_);
   const double n = static_cast<double>(++updates_), keep = std::min(decay_, (1 + n) / (10 + n));
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const core::NDArray value = values_[i].tensor.array().contiguous();
@@ -43,6 +52,7 @@ void Ema::update() {
 
 void Ema::swap() {
   const NoGrad guard;
+  checkTypes(values_, averages_);
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const Tensor before = values_[i].tensor.clone();
     values_[i].tensor.copy_(averages_[i].tensor, "Ema.swap");

@@ -52,6 +52,8 @@ Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, s
     }
     state.lr *= p.settings.lrMultiplier;
     state.weightDecay *= p.settings.weightDecayMultiplier;
+    checkRate("a parameter's learning rate", state.lr);
+    checkRate("a parameter's weight decay", state.weightDecay);
     for (std::size_t s = 0; s < slotNames_.size(); ++s) state.slots.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.dtype()));
     states_.push_back(std::move(state));
   }
@@ -64,17 +66,15 @@ Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, s
 
 void Optimizer::step() {
   const NoGrad guard;
-  struct Work {
-    Chunk whole;
-    i64 firstChunk;
-    DType dtype;
+  struct Due {
+    std::size_t index;
+    core::NDArray value, gradient;  // row-major; copies where the parameter's own are not
   };
-  std::vector<Work> work;
-  std::vector<core::NDArray> gradients;  // keeps row-major copies alive
-  i64 chunks = 0;
+  // All checks before the first write.
+  std::vector<Due> due;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Tensor& parameter = parameters_[i].tensor;
-    State& state = states_[i];
+    const State& state = states_[i];
     if (!parameter.requiresGrad()) continue;
     const Tensor gradient = parameter.grad();
     if (!gradient.defined()) {
@@ -83,16 +83,25 @@ void Optimizer::step() {
       }
       continue;
     }
-    if (gradient.dtype() != parameter.dtype() || state.slots.size() != slotNames_.size() ||
-        (!state.slots.empty() && state.slots[0].dtype() != parameter.dtype())) {
+    if (gradient.dtype() != parameter.dtype() || (!state.slots.empty() && state.slots[0].dtype() != parameter.dtype())) {
       throw StateError(typeName() + ".step", "the parameter \"" + parameters_[i].name + "\" changed its type after the optimiser was made", {},
                        "make the optimiser after net.to(...)");
     }
-    gradients.push_back(gradient.array().contiguous());
-    Chunk chunk{parameter.writable("optimizer step").raw(), gradients.back().raw(), {}, parameter.numel(), state.lr * lrFactor_, state.weightDecay, ++state.step};
+    due.push_back({i, parameter.writable("optimizer step").contiguous(), gradient.array().contiguous()});
+  }
+  struct Work {
+    Chunk whole;
+    i64 firstChunk;
+    DType dtype;
+  };
+  std::vector<Work> work;
+  i64 chunks = 0;
+  for (const Due& d : due) {
+    State& state = states_[d.index];
+    Chunk chunk{d.value.raw(), d.gradient.raw(), {}, d.value.numel(), state.lr * lrFactor_, state.weightDecay, ++state.step};
     for (std::size_t s = 0; s < state.slots.size(); ++s) chunk.slots[s] = state.slots[s].writable("optimizer step").raw();
-    work.push_back({chunk, chunks, parameter.dtype()});
-    chunks += (parameter.numel() + chunkSize - 1) / chunkSize;
+    work.push_back({chunk, chunks, d.value.dtype()});
+    chunks += (d.value.numel() + chunkSize - 1) / chunkSize;
   }
   core::parallelFor(chunks, 1, [&](i64 begin, i64 end) {
     std::size_t w = 0;
@@ -112,6 +121,10 @@ void Optimizer::step() {
       }
     }
   });
+  for (const Due& d : due) {
+    Tensor& parameter = parameters_[d.index].tensor;
+    if (parameter.array().raw() != d.value.raw()) parameter.copy_(Tensor(d.value), "optimizer step");
+  }
   ++steps_;
 }
 

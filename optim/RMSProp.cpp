@@ -1,5 +1,6 @@
 #include <ember/optim/RMSProp.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace ember::optim {
@@ -14,7 +15,7 @@ template <class T> void rmsProp(T* p, const T* grad, T* square, T* buffer, T* av
     T variance = square[i];
     if (average) {
       average[i] = alpha * average[i] + (T(1) - alpha) * g;
-      variance -= average[i] * average[i];
+      variance = std::max(variance - average[i] * average[i], T(0));  // rounding may carry it below
     }
     T d = g / (std::sqrt(variance) + epsilon);
     if (buffer) d = buffer[i] = momentum * buffer[i] + d;

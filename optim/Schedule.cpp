@@ -81,8 +81,9 @@ Schedule warmUp(i64 steps, double start, Schedule then) {
 Schedule oneCycle(const OneCycle& o) {
   require(o.steps >= 2, "schedule::oneCycle", "steps is " + std::to_string(o.steps) + ", expected 2 or more");
   require(o.warmUp > 0 && o.warmUp < 1, "schedule::oneCycle", "warmUp is " + std::to_string(o.warmUp) + ", expected between 0 and 1");
-  require(o.startDivisor >= 1 && o.finalDivisor >= 1, "schedule::oneCycle", "the divisors must be 1 or more");
-  Value args{{"steps", o.steps}, {"warm_up", o.warmUp}, {"start_divisor", o.startDivisor}, {"final_divisor", o.finalDivisor}};
+  require(o.startDivisor >= 1 && o.finalDivisor >= 1 && std::isfinite(o.startDivisor * o.finalDivisor), "schedule::oneCycle",
+          "the divisors must be finite and 1 or more");
+  Value args{{"steps", o.steps}, {"warmUp", o.warmUp}, {"startDivisor", o.startDivisor}, {"finalDivisor", o.finalDivisor}};
   return {"oneCycle", std::move(args), [=](i64 t) {
             // The peak stands at step warmUp·steps - 1, the end at steps - 1.
             const double peak = o.warmUp * static_cast<double>(o.steps) - 1, last = static_cast<double>(o.steps) - 1;

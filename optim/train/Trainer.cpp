@@ -1,6 +1,7 @@
 #include <ember/optim/train/Trainer.h>
 
 #include <cmath>
+#include <tuple>
 
 #include <ember/autograd/ops/Loss.h>
 #include <ember/core/Error.h>
@@ -16,10 +17,33 @@ struct Trainer::Cursor {
   data::Loader::Iterator next;
 };
 
+namespace {
+
+// What a forward changes beside the parameters: buffers and call counters. A step that fails puts them back.
+class ForwardState {
+ public:
+  explicit ForwardState(nn::Module& net) : net_(net), streams_(net.streams()), buffers_(net.namedBuffers()) {
+    for (const nn::Parameter& buffer : buffers_) values_.push_back(buffer.tensor.clone());
+  }
+  void putBack() {
+    const NoGrad guard;
+    net_.setStreams(streams_);
+    for (std::size_t i = 0; i < buffers_.size(); ++i) buffers_[i].tensor.copy_(values_[i], "Trainer.step");
+  }
+
+ private:
+  nn::Module& net_;
+  std::vector<std::pair<std::string, i64>> streams_;
+  nn::Parameters buffers_;
+  Tensors values_;
+};
+
+}  // namespace
+
 Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& train, TrainerOptions options)
     : net_(net), optimizer_(optimizer), train_(train), options_(std::move(options)) {
   if (options_.epochs < 1) throw ValueError("Trainer", "epochs is " + std::to_string(options_.epochs), {}, "use 1 or more");
-  if (options_.clipNorm < 0) throw ValueError("Trainer", "clipNorm is " + std::to_string(options_.clipNorm), {}, "use 0 (off) or more");
+  if (!(options_.clipNorm >= 0)) throw ValueError("Trainer", "clipNorm is " + std::to_string(options_.clipNorm), {}, "use 0 (off) or more");
   if (options_.seed) ember::seed(*options_.seed);
   options_.seed = currentSeed();
   if (options_.emaDecay != 0) ema_ = std::make_unique<Ema>(net, options_.emaDecay);
@@ -48,24 +72,28 @@ void Trainer::openEpoch() {
   cursor_ = std::make_unique<Cursor>(*loader_);
 }
 
-StepInfo Trainer::step() {
-  if (finished()) {
-    throw StateError("Trainer.step", "all " + std::to_string(options_.epochs) + " epochs are done", {}, "raise .epochs to train on");
+data::Batch Trainer::nextBatch() {
+  try {
+    if (!cursor_) {
+      openEpoch();
+    } else if (cursor_->next.index() < batch_) {
+      ++cursor_->next;
+    }
+  } catch (...) {
+    closeLoader();  // a loop that threw is over; the next step starts another at this batch
+    throw;
   }
-  if (batch_ == batches_) closeEpoch();  // a run saved by a hook behind the last step of an epoch
-  if (finished()) return {};
-  if (!cursor_) openEpoch();
-  for (const auto& hook : beforeStep_) hook();
+  return *cursor_->next;
+}
 
+std::pair<Tensor, double> Trainer::computeGradients(const data::Batch& batch) {
   const std::string where = "epoch " + std::to_string(epoch_) + ", batch " + std::to_string(batch_);
-  const data::Batch batch = *cursor_->next;
-  net_.train();
   const Tensor output = net_(batch.images);
   const Tensor loss = options_.loss ? options_.loss(output, batch.labels)
                                     : crossEntropy(output, batch.labels, {.labelSmoothing = options_.labelSmoothing});
   const double lossValue = loss.item();
   if (!std::isfinite(lossValue)) {
-    throw NumericError("Trainer.step", "the loss is " + std::to_string(lossValue) + " at " + where, {{"tensor", "loss"}},
+    throw NumericError("Trainer.step", std::string("the loss is ") + (std::isnan(lossValue) ? "NaN" : "infinite") + " at " + where, {{"tensor", "loss"}},
                        "lower the learning rate, or find the first op with AnomalyMode");
   }
   optimizer_.zeroGrad();
@@ -80,15 +108,36 @@ StepInfo Trainer::step() {
     throw NumericError("Trainer.step", "a gradient is not finite at " + where, {{"because", error.headline()}},
                        "lower the learning rate, or find the first op with AnomalyMode");
   }
+  return {output.detach(), lossValue};
+}
+
+StepInfo Trainer::step() {
+  if (finished()) {
+    throw StateError("Trainer.step", "all " + std::to_string(options_.epochs) + " epochs are done", {}, "raise .epochs to train on");
+  }
+  if (batch_ == batches_) closeEpoch();  // a run saved by a hook behind the last step of an epoch
+  if (finished()) return {};
+  const data::Batch batch = nextBatch();
+  for (const auto& hook : beforeStep_) hook();
+  net_.train();
+  ForwardState before(net_);
+  Tensor output;
+  double lossValue = 0;
+  try {
+    std::tie(output, lossValue) = computeGradients(batch);
+  } catch (...) {
+    before.putBack();
+    throw;
+  }
   optimizer_.setLrFactor(options_.schedule.factor(optimizer_.steps()));
   optimizer_.step();
   if (ema_) ema_->update();
 
-  const bool classes = output.rank() == 2 && batch.labels.dtype() == DType::I64;
+  const bool classes = output.rank() == 2 && batch.labels.rank() == 1 && batch.labels.dtype() == DType::I64;
   const i64 samples = batch.images.size(0);
   lossSum_ += lossValue * static_cast<double>(samples);
   seen_ += samples;
-  if (classes) correct_ += countCorrect(output.detach(), batch.labels);
+  if (classes) correct_ += countCorrect(output, batch.labels);
   const StepInfo info{.epoch = epoch_,
                       .batch = batch_,
                       .batches = batches_,
@@ -100,7 +149,6 @@ StepInfo Trainer::step() {
                       .accuracy = static_cast<double>(correct_) / static_cast<double>(seen_)};
   // The position moves before the hooks run: one that saves must save the state behind this step.
   ++batch_;
-  ++cursor_->next;
   for (const auto& hook : afterStep_) hook(info);
   if (batch_ == batches_) closeEpoch();
   return info;
@@ -126,7 +174,7 @@ void Trainer::closeEpoch() {
 
 bool Trainer::run() {
   while (!finished()) {
-    if (stop_.load(std::memory_order_relaxed)) return false;
+    if (stop_.exchange(false, std::memory_order_relaxed)) return false;
     step();
   }
   return true;

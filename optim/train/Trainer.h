@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ember/nn/Module.h>
@@ -58,9 +59,10 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Steps until the last epoch is done, or until stop() was called. Returns whether the run is complete.
+  /// Steps until the last epoch is done, or until stop() was called. Returns whether the run is complete; if not, run() goes on.
   bool run();
-  /// One step; throws StateError if finished().
+  /// One step; throws StateError if finished(). A run that was saved behind its very last step has only that epoch's hooks
+  /// left: then nothing is trained and samples is 0.
   StepInfo step();
   bool finished() const noexcept { return epoch_ >= options_.epochs; }
   /// Asks run() to return after the present step. Safe from a signal handler and from other threads.
@@ -91,6 +93,9 @@ class Trainer {
 
  private:
   void openEpoch();
+  data::Batch nextBatch();
+  /// Forward, loss and backward of one batch; the output and the value of the loss.
+  std::pair<Tensor, double> computeGradients(const data::Batch& batch);
   void closeEpoch();
   void closeLoader();
   Value position() const;

@@ -30,7 +30,7 @@ struct SumAndDifference : nn::Module {
   Tensors forward(const Tensors& inputs) override { return {inputs[0] + inputs[1], inputs[0] - inputs[1]}; }
 };
 
-/// Ends in f64 whatever it is given, to see what ran.
+/// A template: its printed name has :: inside the brackets.
 template <class T> struct Boxed : nn::Module {
   T& inner = add("inner", T());
   Tensor forward(const Tensor& x) override { return inner(x); }

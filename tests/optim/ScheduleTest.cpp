@@ -1,0 +1,97 @@
+#include <cmath>
+#include <numbers>
+
+#include <doctest/doctest.h>
+
+#include <ember/ember.h>
+
+#include "support/Headline.h"
+
+using namespace ember;
+using namespace ember::optim;
+using namespace ember::test;
+
+namespace {
+
+/// Closed forms in f64: a few roundings.
+doctest::Approx about(double value) { return doctest::Approx(value).epsilon(1e-14); }
+double half(double share) { return (1 + std::cos(std::numbers::pi * share)) / 2; }
+
+}  // namespace
+
+TEST_CASE("curves are their closed forms") {
+  for (const i64 t : {0, 1, 4, 5, 9, 10, 11, 99, 100, 1000}) {
+    CAPTURE(t);
+    const double x = static_cast<double>(t);
+    CHECK(schedule::constant().factor(t) == 1);
+    CHECK(Schedule().factor(t) == 1);
+    CHECK(schedule::step(5, 0.5).factor(t) == about(std::pow(0.5, std::floor(x / 5))));
+    CHECK(schedule::exponential(0.9).factor(t) == about(std::pow(0.9, x)));
+    CHECK(schedule::multiStep({5, 10, 10}, 0.1).factor(t) == about(t < 5 ? 1 : t < 10 ? 0.1 : 0.001));
+    CHECK(schedule::cosine(100).factor(t) == doctest::Approx(t < 100 ? half(x / 100) : 0).epsilon(1e-14));
+    CHECK(schedule::cosine(100, 0.2).factor(t) == about(t < 100 ? 0.2 + 0.8 * half(x / 100) : 0.2));
+    CHECK(schedule::warmUp(10, 0.1, schedule::exponential(0.5)).factor(t) == about(t < 10 ? 0.1 + 0.9 * x / 10 : std::pow(0.5, x - 10)));
+  }
+}
+
+TEST_CASE("the one-cycle curve begins, peaks and ends where it says") {
+  const Schedule s = schedule::oneCycle({.steps = 100, .warmUp = 0.3, .startDivisor = 25, .finalDivisor = 1e4});
+  CHECK(s.factor(0) == about(1 / 25.0));
+  CHECK(s.factor(29) == about(1));  // warmUp·steps - 1
+  CHECK(s.factor(99) == about(1 / 25.0 / 1e4));
+  CHECK(s.factor(10) == about(1 - (1 - 1 / 25.0) * half(10 / 29.0)));
+  CHECK(s.factor(64) == about(1 / 25e4 + (1 - 1 / 25e4) * half(35 / 70.0)));
+  for (i64 t = 1; t < 100; ++t) CHECK((s.factor(t) > s.factor(t - 1)) == (t <= 29));
+  // Two steps are the shortest run: no peak between them, but both ends are on the curve.
+  const std::vector<double> shortest = schedule::oneCycle({.steps = 2}).curve(2);
+  CHECK(shortest[0] <= 1);
+  CHECK(shortest[1] == about(1 / 25.0 / 1e4));
+}
+
+TEST_CASE("steps past the end keep the last value (M11)") {
+  CHECK(schedule::cosine(10, 0.25).factor(1'000'000) == 0.25);
+  const Schedule cycle = schedule::oneCycle({.steps = 10});
+  CHECK(cycle.factor(1'000'000) == cycle.factor(9));
+  CHECK(schedule::warmUp(3, 0, schedule::cosine(5)).factor(1000) == 0);
+}
+
+TEST_CASE("arguments out of range are refused (M11)") {
+  const double noNumber = std::nan(""), infinite = HUGE_VAL;
+  CHECK(headlineOf<ValueError>([] { schedule::cosine(0); }) == "[schedule::cosine] ValueError: steps is 0, expected 1 or more");
+  CHECK(headlineOf<ValueError>([] { schedule::step(0); }) == "[schedule::step] ValueError: every is 0, expected 1 or more");
+  CHECK_THROWS_AS(schedule::cosine(-3), ValueError);
+  CHECK_THROWS_AS(schedule::warmUp(0, 0.1, {}), ValueError);
+  CHECK_THROWS_AS(schedule::oneCycle({}), ValueError);
+  CHECK_THROWS_AS(schedule::oneCycle({.steps = 1}), ValueError);
+  for (const double bad : {0.0, -0.5, noNumber, infinite}) {
+    CHECK_THROWS_AS(schedule::step(3, bad), ValueError);
+    CHECK_THROWS_AS(schedule::multiStep({3}, bad), ValueError);
+    CHECK_THROWS_AS(schedule::exponential(bad), ValueError);
+  }
+  for (const double bad : {-0.1, 1.1, noNumber}) {
+    CHECK_THROWS_AS(schedule::cosine(3, bad), ValueError);
+    CHECK_THROWS_AS(schedule::warmUp(3, bad, {}), ValueError);
+  }
+  for (const double bad : {0.0, 1.0, -1.0, noNumber}) CHECK_THROWS_AS(schedule::oneCycle({.steps = 10, .warmUp = bad}), ValueError);
+  for (const double bad : {0.5, 0.0, noNumber, infinite}) {
+    CHECK_THROWS_AS(schedule::oneCycle({.steps = 10, .startDivisor = bad}), ValueError);
+    CHECK_THROWS_AS(schedule::oneCycle({.steps = 10, .finalDivisor = bad}), ValueError);
+  }
+  CHECK_THROWS_AS(schedule::multiStep({}), ValueError);
+  CHECK_THROWS_AS(schedule::multiStep({5, 3}), ValueError);
+  CHECK_THROWS_AS(schedule::multiStep({-1}), ValueError);
+  CHECK(headlineOf<ValueError>([] { schedule::cosine(3).factor(-1); }) == "[cosine] ValueError: the step is -1, below 0");
+}
+
+TEST_CASE("a schedule stores nothing between calls, and describes itself") {
+  const Schedule s = schedule::warmUp(3, 0.5, schedule::oneCycle({.steps = 20}));
+  const std::vector<double> forward = s.curve(30);
+  REQUIRE(forward.size() == 30);
+  for (i64 t = 29; t >= 0; --t) CHECK(s.factor(t) == forward[static_cast<std::size_t>(t)]);
+  CHECK(schedule::cosine(10).description() == schedule::cosine(10).description());
+  CHECK(!(schedule::cosine(10).description() == schedule::cosine(11).description()));
+  CHECK(!(s.description() == schedule::warmUp(3, 0.5, schedule::oneCycle({.steps = 21})).description()));
+  CHECK(schedule::exponential(0.5).description().dump() == R"({"type": "exponential", "args": {"gamma": 0.5}})");
+  const Schedule mine("mine", {{"power", 2}}, [](i64 t) { return 1 / (1.0 + static_cast<double>(t * t)); });
+  CHECK(mine.factor(2) == 0.2);
+}
