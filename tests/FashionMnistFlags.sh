@@ -88,4 +88,19 @@ expect 0 "test accuracy" --threads 1 --resume stopped.json --save resumed.json
 expect 0 "test accuracy" --threads 1 --model small --epochs 8 --save whole.json
 cmp whole.json resumed.json || failures=$((failures + 1))
 
+# ---- a place to save that goes away: training goes on, the program says so and exits with 1
+mkdir gone
+rm -f out.txt
+"$program" --model small --epochs 8 --threads 1 --save gone/run.json >out.txt 2>&1 &
+child=$!
+until grep -qs "epoch 1/8  test" out.txt || ! kill -0 $child 2>/dev/null; do sleep 0.01; done
+mv gone elsewhere
+wait $child
+got=$?
+if [[ $got != 1 ]] || ! grep -q "epoch 8/8  test" out.txt || ! grep -q "NOT saved: gone/run.json" out.txt; then
+  echo "with the folder gone: expected exit 1 after all epochs, got $got and:"
+  tail -n 3 out.txt
+  failures=$((failures + 1))
+fi
+
 exit $((failures > 0))

@@ -64,6 +64,17 @@ int predict(Run& run, i64 index) {
   return 0;
 }
 
+/// Saves the run; a disk that is full is said, and no reason to lose what was trained so far.
+bool trySave(optim::Trainer& trainer, const std::string& path) {
+  try {
+    trainer.save(path);
+    return true;
+  } catch (const IoError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return false;
+  }
+}
+
 int train(Run& run, const Options& options) {
   optim::Trainer& trainer = run.trainer();
   const i64 epochs = run.settings().recipe.epochs;
@@ -80,6 +91,7 @@ int train(Run& run, const Options& options) {
 
   ProgressBar bar(trainer.totalSteps(), epochs);
   optim::Evaluation evaluation;
+  bool saved = false;
   trainer.beforeStep([&] { bar.beforeStep(); });
   trainer.afterStep([&](const optim::StepInfo& info) { bar.afterStep(info); });
   trainer.afterEpoch([&](const optim::EpochInfo& info) {
@@ -89,23 +101,23 @@ int train(Run& run, const Options& options) {
                info.epochs, testName(run), 100 * evaluation.accuracy, evaluation.loss, 100 * info.accuracy,
                info.meanLoss);
     std::fflush(stdout);
-    trainer.save(options.save);
+    saved = trySave(trainer, options.save);
   });
 
   const Interrupt interrupt(trainer);
   if (!trainer.run()) {
     bar.clear();
-    trainer.save(options.save);
-    fmt::print("stopped by {} in epoch {} of {}; saved {}, continue with --resume {}\n",
-               Interrupt::signal() == SIGTERM ? "SIGTERM" : "Ctrl-C", trainer.epoch() + 1, epochs, options.save,
-               options.save);
+    const char* signal = Interrupt::signal() == SIGTERM ? "SIGTERM" : "Ctrl-C";
+    fmt::print("stopped by {} in epoch {} of {}\n", signal, trainer.epoch() + 1, epochs);
+    if (!trySave(trainer, options.save)) return 1;
+    fmt::print("saved {}, continue with --resume {}\n", options.save, options.save);
     return 128 + Interrupt::signal();
   }
   printReport(run, evaluation);
-  fmt::print("{} of training, {:.0f} images/s; saved {}\n", durationText(bar.trainSeconds()), bar.imagesPerSecond(),
-             options.save);
+  fmt::print("{} of training, {:.0f} images/s; {} {}\n", durationText(bar.trainSeconds()), bar.imagesPerSecond(),
+             saved ? "saved" : "NOT saved:", options.save);
   if (!options.json.empty()) writeJson(options.json, run, evaluation, bar);
-  return 0;
+  return saved ? 0 : 1;
 }
 
 int start(const Options& options) {
