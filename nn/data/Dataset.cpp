@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <exception>
-#include <numeric>
 
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>

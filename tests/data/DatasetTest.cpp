@@ -1,7 +1,6 @@
 #include <ember/nn/data/Dataset.h>
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <vector>
 
