@@ -35,9 +35,9 @@ void chooseTile(const Nest<4>& nest, const Tile<4>& tile, T* out, const bool* co
       const T* x = a + tile.offset[2] + r * row[2];
       const T* y = b + tile.offset[3] + r * row[3];
       if (flat) {
-        EMBER_INDEPENDENT for (i64 i = 0; i < columns; ++i) o[i] = c[i] ? x[i] : y[i];
+        EMBER_NO_ALIAS for (i64 i = 0; i < columns; ++i) o[i] = c[i] ? x[i] : y[i];
       } else {
-        EMBER_INDEPENDENT for (i64 i = 0; i < columns; ++i) o[i * step[0]] = c[i * step[1]] ? x[i * step[2]] : y[i * step[3]];
+        EMBER_NO_ALIAS for (i64 i = 0; i < columns; ++i) o[i * step[0]] = c[i * step[1]] ? x[i * step[2]] : y[i * step[3]];
       }
     }
   });

@@ -116,7 +116,7 @@ template <class To, class From> void copyConverted(To* out, const From* in, cons
       const i64 count = tile.columns;
       if (outStep == 1 && inStep == 1) {
         simd::run([=]() EMBER_SIMD_BODY {
-          EMBER_INDEPENDENT for (i64 i = 0; i < count; ++i) to[i] = convert<To>(from[i]);
+          EMBER_NO_ALIAS for (i64 i = 0; i < count; ++i) to[i] = convert<To>(from[i]);
         });
       } else {
         for (i64 i = 0; i < count; ++i) to[i * outStep] = convert<To>(from[i * inStep]);

@@ -71,7 +71,7 @@ EMBER_INLINE void foldRows(typename Fold::Acc* acc, const T* x, i64 rows, i64 ro
   for (; r + 4 <= rows; r += 4) {
     const T *a = x + r * rowStride, *b = a + rowStride, *c = b + rowStride, *d = c + rowStride;
     if (step == 1) {
-      EMBER_INDEPENDENT for (i64 i = 0; i < columns; ++i) {
+      EMBER_NO_ALIAS for (i64 i = 0; i < columns; ++i) {
         const Acc first = Fold::step(Fold::step(Fold::identity, a[i]), b[i]);
         const Acc second = Fold::step(Fold::step(Fold::identity, c[i]), d[i]);
         acc[i] = Fold::join(acc[i], Fold::join(first, second));

@@ -87,7 +87,7 @@ void scaleInPlace(NDArray& destination, double factor, const char* writer) {
         const i64 columns = tile.columns, step = nest.columnStride(0);
         if (step == 1) {
           simd::run([=]() EMBER_SIMD_BODY {
-            EMBER_INDEPENDENT for (i64 i = 0; i < columns; ++i) to[i] = scale(to[i]);
+            EMBER_NO_ALIAS for (i64 i = 0; i < columns; ++i) to[i] = scale(to[i]);
           });
         } else {
           for (i64 i = 0; i < columns; ++i) to[i * step] = scale(to[i * step]);

@@ -18,7 +18,7 @@ template <class T, class F> NDArray mapDense(const NDArray& x, F f) {
   T* to = out.data<T>();
   parallelFor(x.numel(), elementwiseGrain, [&](i64 begin, i64 end) {
     simd::runFor<T>([=]() EMBER_SIMD_BODY {
-      EMBER_INDEPENDENT for (i64 i = begin; i < end; ++i) to[i] = f(from[i]);
+      EMBER_NO_ALIAS for (i64 i = begin; i < end; ++i) to[i] = f(from[i]);
     });
   });
   return out;

@@ -29,13 +29,13 @@ template <class R, class T, class F> void mapTile(const Nest<3>& nest, const Til
       const T* x = firstA + r * aRow;
       const T* y = firstB + r * bRow;
       if (outStep == 1 && aStep == 1 && bStep == 1) {
-        EMBER_INDEPENDENT for (i64 i = 0; i < columns; ++i) o[i] = f(x[i], y[i]);
+        EMBER_NO_ALIAS for (i64 i = 0; i < columns; ++i) o[i] = f(x[i], y[i]);
       } else if (outStep == 1 && aStep == 1 && bStep == 0) {
         const T right = *y;
-        EMBER_INDEPENDENT for (i64 i = 0; i < columns; ++i) o[i] = f(x[i], right);
+        EMBER_NO_ALIAS for (i64 i = 0; i < columns; ++i) o[i] = f(x[i], right);
       } else if (outStep == 1 && aStep == 0 && bStep == 1) {
         const T left = *x;
-        EMBER_INDEPENDENT for (i64 i = 0; i < columns; ++i) o[i] = f(left, y[i]);
+        EMBER_NO_ALIAS for (i64 i = 0; i < columns; ++i) o[i] = f(left, y[i]);
       } else {
         for (i64 i = 0; i < columns; ++i) o[i * outStep] = f(x[i * aStep], y[i * bStep]);
       }

@@ -51,7 +51,7 @@ template <class F> NDArray times(F f, const NDArray& dy, const NDArray& at, cons
     T* to = out.data<T>();
     parallelFor(dy.numel(), elementwiseGrain, [&](i64 begin, i64 end) {
       simd::run([=]() EMBER_SIMD_BODY {
-        EMBER_INDEPENDENT for (i64 i = begin; i < end; ++i) to[i] = f(a[i], b[i]);
+        EMBER_NO_ALIAS for (i64 i = begin; i < end; ++i) to[i] = f(a[i], b[i]);
       });
     });
     return out;

@@ -17,14 +17,14 @@ namespace {
 /// Adjacent elements of one row.
 template <class T> EMBER_INLINE void softmaxRow(T* out, const T* in, i64 size, bool logarithm) {
   const T top = foldRun<MaxFold<T>>(in, size, 1);
-  EMBER_INDEPENDENT for (i64 i = 0; i < size; ++i) out[i] = vmath::exp(in[i] - top);
+  EMBER_NO_ALIAS for (i64 i = 0; i < size; ++i) out[i] = vmath::exp(in[i] - top);
   const double sum = foldRun<SumFold<T>>(out, size, 1);
   if (logarithm) {
     const T shift = static_cast<T>(std::log(sum));
-    EMBER_INDEPENDENT for (i64 i = 0; i < size; ++i) out[i] = in[i] - top - shift;
+    EMBER_NO_ALIAS for (i64 i = 0; i < size; ++i) out[i] = in[i] - top - shift;
   } else {
     const T scale = static_cast<T>(1 / sum);
-    EMBER_INDEPENDENT for (i64 i = 0; i < size; ++i) out[i] *= scale;
+    EMBER_NO_ALIAS for (i64 i = 0; i < size; ++i) out[i] *= scale;
   }
 }
 
@@ -39,10 +39,10 @@ template <class T> EMBER_INLINE void softmaxColumns(T* out, const T* in, i64 siz
     sum[c] = 0;
   }
   for (i64 i = 1; i < size; ++i) {
-    EMBER_INDEPENDENT for (i64 c = 0; c < columns; ++c) top[c] = MaxFold<T>::step(top[c], in[i * inner + c]);
+    EMBER_NO_ALIAS for (i64 c = 0; c < columns; ++c) top[c] = MaxFold<T>::step(top[c], in[i * inner + c]);
   }
   for (i64 i = 0; i < size; ++i) {
-    EMBER_INDEPENDENT for (i64 c = 0; c < columns; ++c) {
+    EMBER_NO_ALIAS for (i64 c = 0; c < columns; ++c) {
       const T e = vmath::exp(in[i * inner + c] - top[c]);
       out[i * inner + c] = e;
       sum[c] += static_cast<double>(e);
@@ -54,9 +54,9 @@ template <class T> EMBER_INLINE void softmaxColumns(T* out, const T* in, i64 siz
     T* to = out + i * inner;
     const T* from = in + i * inner;
     if (logarithm) {
-      EMBER_INDEPENDENT for (i64 c = 0; c < columns; ++c) to[c] = from[c] - top[c] - factor[c];
+      EMBER_NO_ALIAS for (i64 c = 0; c < columns; ++c) to[c] = from[c] - top[c] - factor[c];
     } else {
-      EMBER_INDEPENDENT for (i64 c = 0; c < columns; ++c) to[c] *= factor[c];
+      EMBER_NO_ALIAS for (i64 c = 0; c < columns; ++c) to[c] *= factor[c];
     }
   }
 }
