@@ -38,8 +38,8 @@ class GELU : public Module {
   using Module::forward;
   explicit GELU(bool tanhForm = false) : tanhForm_(tanhForm) {}
   Tensor forward(const Tensor& x) override;
-  Args args() const override { return {{"tanh_form", tanhForm_}}; }
-  static GELU fromArgs(const Args& a) { return GELU(a.get<bool>("tanh_form")); }
+  Args args() const override { return {{"tanhForm", tanhForm_}}; }
+  static GELU fromArgs(const Args& a) { return GELU(a.get<bool>("tanhForm")); }
   std::string details() const override { return tanhForm_ ? "tanh form" : ""; }
 
  private:

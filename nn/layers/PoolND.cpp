@@ -26,7 +26,7 @@ Tensor PoolND::forward(const Tensor& x) {
 
 Args PoolND::args() const {
   Args value{{"kernel", options_.kernel.vector()}, {"stride", options_.stride.vector()}, {"padding", options_.padding.vector()}};
-  if (kind_ == Kind::Average) value.set("count_include_pad", options_.countIncludePad);
+  if (kind_ == Kind::Average) value.set("countIncludePad", options_.countIncludePad);
   return value;
 }
 
@@ -34,7 +34,7 @@ PoolOptions PoolND::optionsOf(const Args& a) {
   return {.kernel = a.get<std::vector<i64>>("kernel"),
           .stride = a.get<std::vector<i64>>("stride"),
           .padding = a.get<std::vector<i64>>("padding"),
-          .countIncludePad = a.get<bool>("count_include_pad", true)};
+          .countIncludePad = a.get<bool>("countIncludePad", true)};
 }
 
 std::string PoolND::details() const {
