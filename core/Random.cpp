@@ -53,6 +53,9 @@ Key nextCallKey() {
 i64 programCalls() { return callsOfProgram; }
 void setProgramCalls(i64 calls) { callsOfProgram = calls; }
 
+SeedScope::SeedScope(u64 value) noexcept : before_(seedNow.exchange(value)) {}
+SeedScope::~SeedScope() { seedNow = before_; }
+
 // Philox4x32-10. The 64-bit seed is its key; stream and call are folded with the index into its 128-bit counter.
 std::array<u32, 4> words(const Key& key, u64 index) {
   const u64 lane = key.stream ^ (key.call * 0x9e3779b97f4a7c15u);

@@ -35,6 +35,18 @@ Key nextCallKey();
 i64 programCalls();
 void setProgramCalls(i64);
 
+/// While it lives, draws are those of another seed; counters go on. For runs of several seeds in one process, one at a time.
+class SeedScope {
+ public:
+  explicit SeedScope(u64 seed) noexcept;
+  ~SeedScope();
+  SeedScope(const SeedScope&) = delete;
+  SeedScope& operator=(const SeedScope&) = delete;
+
+ private:
+  u64 before_;
+};
+
 /// Four random words for index i of a key.
 std::array<u32, 4> words(const Key&, u64 index);
 /// Uniform in [0, 1), 53 bits / 24 bits.

@@ -88,6 +88,7 @@ data::Batch Trainer::nextBatch() {
 
 std::pair<Tensor, double> Trainer::computeGradients(const data::Batch& batch) {
   const std::string where = "epoch " + std::to_string(epoch_) + ", batch " + std::to_string(batch_);
+  const random::SeedScope own(*options_.seed);  // whoever seeded the process since
   const Tensor output = net_(batch.images);
   const Tensor loss = options_.loss ? options_.loss(output, batch.labels)
                                     : crossEntropy(output, batch.labels, {.labelSmoothing = options_.labelSmoothing});

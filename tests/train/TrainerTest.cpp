@@ -70,6 +70,18 @@ TEST_CASE("a run is a function of its seed") {
   CHECK(losses(11, true) != losses(12, true));
 }
 
+TEST_CASE("two runs in one program do not disturb each other") {
+  const auto options = [](u64 seedValue) { return SmallOptions{.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = seedValue}}; };
+  const std::vector<double> first = SmallRun(options(11)).steps(12), second = SmallRun(options(12)).steps(12);
+  SmallRun a(options(11)), b(options(12));
+  seed(99);
+  for (std::size_t i = 0; i < 12; ++i) {
+    CHECK(a.trainer->step().loss == first[i]);
+    CHECK(b.trainer->step().loss == second[i]);
+  }
+  CHECK(currentSeed() == 99);
+}
+
 TEST_CASE("the reports of a step and an epoch say what happened") {
   SmallRun run({});  // 22 samples in batches of 4: 6 batches, the last of 2
   const optim::Trainer& trainer = *run.trainer;
