@@ -35,13 +35,15 @@ struct Wide : Residual {
 };
 
 nn::Sequential residualNet() {
-  return nn::Sequential(nn::Conv2D(1, 4, {.kernel = 3, .padding = 1}), Residual(4), Residual(4), nn::GlobalAvgPool(), nn::Linear(4, 3));
+  return nn::Sequential(nn::Conv2D(1, 4, {.kernel = 3, .padding = 1}), Residual(4), Residual(4), nn::GlobalAvgPool(),
+                        nn::Linear(4, 3));
 }
 
 /// A net with parts to fine-tune.
 struct Classifier : nn::Module {
   explicit Classifier(int classes) : head(add("head", nn::Linear(8, classes))) {}
-  nn::Sequential& features = add("features", nn::Sequential(nn::Conv2D(1, 2, {.kernel = 3}), nn::BatchNorm2D(2), nn::ReLU(), nn::Flatten()));
+  nn::Sequential& features =
+      add("features", nn::Sequential(nn::Conv2D(1, 2, {.kernel = 3}), nn::BatchNorm2D(2), nn::ReLU(), nn::Flatten()));
   nn::Linear& head;
   Tensor forward(const Tensor& x) override { return head(features(x)); }
 };
@@ -93,7 +95,9 @@ TEST_CASE("a module of one's own moves into a net, trains, saves and loads") {
   moved.eval();
   other.eval();
   CHECK(sameBits(moved(x), other(x)));
-  CHECK(contains(moved.toString(), "  1: Residual\n    conv1: Conv2D(4 -> 4, 3x3, padding 1, no bias)\n    norm1: BatchNorm2D(4, relu)\n"));
+  CHECK(
+      contains(moved.toString(),
+               "  1: Residual\n    conv1: Conv2D(4 -> 4, 3x3, padding 1, no bias)\n    norm1: BatchNorm2D(4, relu)\n"));
 }
 
 TEST_CASE("a registered module of one's own is rebuilt from the file alone, and clones") {
@@ -135,7 +139,8 @@ TEST_CASE("batch norm speaks the dialects") {
   nn::BatchNorm2D megengine(16, {.momentum = 0.9, .trackRunningStats = true, .freeze = true});
   nn::BatchNorm2D paddle(16, {.momentum = 0.9, .act = nn::Act::ReLU, .trainableStatistics = true});
 
-  const Tensor volume = Tensor::normal({2, 16, 3, 3, 3}, 5, 2), last = Tensor::normal({2, 3, 3, 3, 16}, 5, 2), picture = Tensor::normal({4, 16, 3, 3}, 5, 2);
+  const Tensor volume = Tensor::normal({2, 16, 3, 3, 3}, 5, 2), last = Tensor::normal({2, 3, 3, 3, 16}, 5, 2),
+               picture = Tensor::normal({4, 16, 3, 3}, 5, 2);
   const auto meanOf = [](const Tensor& t) { return t.mean().item(); };
 
   // The first batch counts fully; in place takes the result of an op.
@@ -162,7 +167,8 @@ TEST_CASE("batch norm speaks the dialects") {
 TEST_CASE("batch norm as a function gives output, mean and inverse deviation") {
   seed(1);
   const Tensor x = Tensor::normal({8, 3, 4}, 2, 3);
-  Tensor gamma = Tensor::full({3}, 7), beta = Tensor::ones({3}), runningMean = Tensor::zeros({3}), runningVar = Tensor::ones({3});
+  Tensor gamma = Tensor::full({3}, 7), beta = Tensor::ones({3}), runningMean = Tensor::zeros({3}),
+         runningVar = Tensor::ones({3});
   auto [y, mean, invstd] = batchNorm(x, gamma, beta, runningMean, runningVar, {.fixGamma = true});
   for (i64 c = 0; c < 3; ++c) {
     const Tensor channel = x.select(1, c), out = y.select(1, c);
@@ -191,14 +197,16 @@ TEST_CASE("save, load, fine-tune, rebuild") {
   CHECK(sameState(net, other, "features.*"));
   CHECK(sameBits(other.head.weight, head));
   CHECK(report.toString() ==
-        "took 7 tensors; left 2 in the file: head.weight, head.bias; 2 of the net kept their values: head.weight, head.bias");
+        "took 7 tensors; left 2 in the file: head.weight, head.bias; 2 of the net kept their values: head.weight, "
+        "head.bias");
   // All or nothing: the head does not fit, so not even the features are taken.
   Classifier third(7);
   const Tensor before = third.features.namedParameters()[0].tensor.clone();
   CHECK_THROWS_AS(load(file, third), IoError);
   CHECK(sameBits(third.features.namedParameters()[0].tensor, before));
 
-  nn::Sequential library(nn::Conv2D(1, 2, {.kernel = 3}), nn::BatchNorm2D(2), nn::ReLU(), nn::Flatten(), nn::Linear(8, 4));
+  nn::Sequential library(nn::Conv2D(1, 2, {.kernel = 3}), nn::BatchNorm2D(2), nn::ReLU(), nn::Flatten(),
+                         nn::Linear(8, 4));
   save(file, library);
   std::unique_ptr<nn::Module> again = nn::load(file);
   CHECK(sameState(library, *again));
@@ -208,7 +216,10 @@ TEST_CASE("a run is saved and resumed") {
   const TempFolder folder;
   const std::string file = folder / "run.json";
   const data::TensorDataset train = pictures();
-  const auto make = [] { return nn::Sequential(nn::Conv2D(1, 2, {.kernel = 3}), nn::BatchNorm2D(2), nn::ReLU(), nn::Flatten(), nn::Linear(32, 3)); };
+  const auto make = [] {
+    return nn::Sequential(nn::Conv2D(1, 2, {.kernel = 3}), nn::BatchNorm2D(2), nn::ReLU(), nn::Flatten(),
+                          nn::Linear(32, 3));
+  };
   const auto options = [] { return optim::TrainerOptions{.epochs = 3, .batchSize = 8, .seed = 1}; };
 
   seed(1);

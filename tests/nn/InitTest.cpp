@@ -107,7 +107,8 @@ TEST_CASE("numbers out of range are refused, and nothing is drawn for them") {
   seed(3);
   Tensor t = Tensor::ones({2, 2});
   const double nan = std::nan(""), infinite = HUGE_VAL;
-  CHECK(headlineOf<ValueError>([&] { nn::init::uniform_(t, 1, 0); }) == "[init] ValueError: uniform_ needs finite bounds in growing order");
+  CHECK(headlineOf<ValueError>([&] { nn::init::uniform_(t, 1, 0); }) ==
+        "[init] ValueError: uniform_ needs finite bounds in growing order");
   CHECK_THROWS_AS(nn::init::uniform_(t, 0, infinite), ValueError);
   CHECK_THROWS_AS(nn::init::normal_(t, nan, 1), ValueError);
   CHECK_THROWS_AS(nn::init::normal_(t, 0, -1), ValueError);

@@ -31,13 +31,15 @@ struct SumAndDifference : nn::Module {
 };
 
 /// A template: its printed name has :: inside the brackets.
-template <class T> struct Boxed : nn::Module {
+template <class T>
+struct Boxed : nn::Module {
   T& inner = add("inner", T());
   Tensor forward(const Tensor& x) override { return inner(x); }
 };
 
 nn::Sequential smallNet() {
-  return nn::Sequential(nn::Conv2D(1, 2, {.kernel = 3, .padding = 1}), nn::BatchNorm2D(2), nn::Dropout(0.5), nn::Flatten(), nn::Linear(2 * 4 * 4, 3));
+  return nn::Sequential(nn::Conv2D(1, 2, {.kernel = 3, .padding = 1}), nn::BatchNorm2D(2), nn::Dropout(0.5),
+                        nn::Flatten(), nn::Linear(2 * 4 * 4, 3));
 }
 
 std::vector<std::string> namesOf(const nn::Parameters& parameters) {
@@ -72,7 +74,8 @@ TEST_CASE("names, order and counts follow from the declarations") {
   CHECK(net.parameterCount() == 1 + 2 * 2 * 9 + 2 + 2 + 4 * 3 + 3);
   std::vector<std::string> paths;
   for (const auto& [path, module] : net.namedModules()) paths.push_back(path + "=" + module->typeName());
-  CHECK(paths == std::vector<std::string>{"=Sequential", "0=Block", "0.conv=Conv2D", "0.norm=BatchNorm2D", "1=ReLU", "2=Sequential", "2.0=Linear"});
+  CHECK(paths == std::vector<std::string>{"=Sequential", "0=Block", "0.conv=Conv2D", "0.norm=BatchNorm2D", "1=ReLU",
+                                          "2=Sequential", "2.0=Linear"});
   CHECK(net.childCount() == 3);
   CHECK(net.child(1).name() == "1");
   CHECK(&net.child("0.conv") == &net.child(0).child(0));
@@ -118,7 +121,8 @@ TEST_CASE("names that are taken, empty, dotted, too long or unprintable are refu
   refused("a\x7f", "\"a\\x7f\"", "has a control character");
   refused(std::string("a\0b", 3), "\"a\\x00b\"", "has a control character");
   refused("\xc3(", "\"\\xc3(\"", "is not UTF-8");
-  refused(std::string(1025, 'x'), "\"" + std::string(200, 'x') + "\"... (1025 bytes)", "has 1025 bytes, at most 1024 are allowed");
+  refused(std::string(1025, 'x'), "\"" + std::string(200, 'x') + "\"... (1025 bytes)",
+          "has 1025 bytes, at most 1024 are allowed");
   CHECK(holder.namedParameters().size() == 1);
   CHECK(holder.namedBuffers().size() == 1);
   CHECK(holder.childCount() == 1);
@@ -129,8 +133,10 @@ TEST_CASE("names that are taken, empty, dotted, too long or unprintable are refu
 
 TEST_CASE("tensors that cannot be trained or saved are refused, and leave no trace") {
   Holder holder;
-  CHECK(headlineOf<ValueError>([&] { holder.addParameter("w", {}); }) == "[Holder] ValueError: the tensor \"w\" is undefined");
-  CHECK(headlineOf<ValueError>([&] { holder.addBuffer("w", {}); }) == "[Holder] ValueError: the tensor \"w\" is undefined");
+  CHECK(headlineOf<ValueError>([&] { holder.addParameter("w", {}); }) ==
+        "[Holder] ValueError: the tensor \"w\" is undefined");
+  CHECK(headlineOf<ValueError>([&] { holder.addBuffer("w", {}); }) ==
+        "[Holder] ValueError: the tensor \"w\" is undefined");
   CHECK_THROWS_AS(holder.addParameter("w", Tensor::ones({2}, DType::I64)), DtypeError);
   Tensor leaf = Tensor::ones({2}).setRequiresGrad();
   CHECK_THROWS_AS(holder.addParameter("w", leaf * leaf), StateError);
@@ -168,7 +174,8 @@ TEST_CASE("children declared where they stand survive moves") {
 }
 
 TEST_CASE("a net prints as a tree, one module a line") {
-  nn::Sequential net(Block(2), nn::Sequential(nn::MaxPool2D({.kernel = 2}), nn::Flatten()), nn::Dropout(0.25), nn::Linear(8, 10, {.bias = false}));
+  nn::Sequential net(Block(2), nn::Sequential(nn::MaxPool2D({.kernel = 2}), nn::Flatten()), nn::Dropout(0.25),
+                     nn::Linear(8, 10, {.bias = false}));
   CHECK(net.toString() ==
         "Sequential\n"
         "  0: Block\n"
@@ -206,7 +213,8 @@ TEST_CASE("to(F64) converts parameters and floating buffers, and the net compute
   const Tensor x = Tensor::uniform({2, 1, 4, 4});
   net(x).sum().backward();
   net.to(DType::F64).eval();
-  for (const nn::Parameter& p : stateOf(net)) CHECK(p.tensor.dtype() == (p.name == "1.num_batches_tracked" ? DType::I64 : DType::F64));
+  for (const nn::Parameter& p : stateOf(net))
+    CHECK(p.tensor.dtype() == (p.name == "1.num_batches_tracked" ? DType::I64 : DType::F64));
   for (const nn::Parameter& p : net.namedParameters()) {
     CHECK(p.tensor.requiresGrad());
     CHECK(!p.tensor.grad().defined());  // it was of the other type
@@ -245,7 +253,8 @@ TEST_CASE("a freeze pattern that matches nothing is an error naming the nearest 
   const std::string message = messageOf([&] { net.freeze("0.conv.wieght"); });
   CHECK(contains(message, "[freeze] ValueError: no parameter matches \"0.conv.wieght\""));
   CHECK(contains(message, "did you mean \"0.conv.weight\"?"));
-  CHECK(headlineOf<ValueError>([&] { net.unfreeze("head.*"); }) == "[unfreeze] ValueError: no parameter matches \"head.*\"");
+  CHECK(headlineOf<ValueError>([&] { net.unfreeze("head.*"); }) ==
+        "[unfreeze] ValueError: no parameter matches \"head.*\"");
   CHECK(contains(messageOf([&] { nn::ReLU().freeze(); }), "there is none to choose from"));
 }
 
@@ -326,8 +335,10 @@ TEST_CASE("a factory that makes another net than args() describes is an error in
   };
   nn::registerModule("Growing", [](const nn::Args& a) { return Growing(a.get<int>("layers") + 1); });
   nn::registerModule("Renamed", [](const nn::Args&) { return Renamed("b"); });
-  CHECK(headlineOf<StateError>([] { Growing(1).clone(); }) == "[clone] StateError: Growing has 2 modules, its rebuilt copy 3");
-  CHECK(headlineOf<StateError>([] { Renamed("a").clone(); }) == "[clone] StateError: the rebuilt copy has b where a was expected");
+  CHECK(headlineOf<StateError>([] { Growing(1).clone(); }) ==
+        "[clone] StateError: Growing has 2 modules, its rebuilt copy 3");
+  CHECK(headlineOf<StateError>([] { Renamed("a").clone(); }) ==
+        "[clone] StateError: the rebuilt copy has b where a was expected");
   nn::registerModule("Growing", [](const nn::Args& a) { return Growing(a.get<int>("layers")); });
   CHECK(Growing(3).clone()->childCount() == 3);
 }
@@ -348,7 +359,8 @@ TEST_CASE("forward hooks see module, inputs and outputs, children before their p
   nn::Sequential moved(std::move(net));
   moved(x);
   CHECK(log == "Linear[1, 2][1, 3] 1:Sequential[1, 2][1, 3] 2:Sequential[1, 2][1, 3] ");
-  moved.child(0).registerForwardHook([](nn::Module&, const Tensors&, const Tensors&) { throw ValueError("mine", "enough"); });
+  moved.child(0).registerForwardHook(
+      [](nn::Module&, const Tensors&, const Tensors&) { throw ValueError("mine", "enough"); });
   CHECK(contains(messageOf([&] { moved(x); }), "at      0 (Linear 2 -> 3)"));
 }
 
@@ -385,7 +397,8 @@ TEST_CASE("an error carries the path of the module whose forward was running") {
 TEST_CASE("settings of a parameter are found by dotted name") {
   nn::Sequential net(Block(2));
   net.parameterSettings("0.norm.weight").weightDecayMultiplier = 0;
-  for (const nn::Parameter& p : net.namedParameters()) CHECK(p.settings.weightDecayMultiplier == (p.name == "0.norm.weight" ? 0 : 1));
+  for (const nn::Parameter& p : net.namedParameters())
+    CHECK(p.settings.weightDecayMultiplier == (p.name == "0.norm.weight" ? 0 : 1));
   const std::string message = messageOf([&] { net.parameterSettings("0.norm.wight"); });
   CHECK(contains(message, "no parameter \"0.norm.wight\""));
   CHECK(contains(message, "did you mean \"0.norm.weight\"?"));
@@ -415,8 +428,9 @@ TEST_CASE("random streams follow the module's path and count training forwards")
   seed(10);
   net.setStreams({});
   CHECK(!sameBits(net(x), first));
-  CHECK(headlineOf<ValueError>([&] { net.setStreams({{"7", 1}}); }) ==
-        "[setStreams] ValueError: no module \"7\" for the random stream of that name");
+  CHECK(headlineOf<ValueError>([&] {
+          net.setStreams({{"7", 1}});
+        }) == "[setStreams] ValueError: no module \"7\" for the random stream of that name");
 }
 
 TEST_CASE("zeroGrad marks every gradient absent") {

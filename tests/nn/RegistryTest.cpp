@@ -42,14 +42,16 @@ TEST_CASE("a registered type is rebuilt from its arguments, alone and inside lib
   const auto copy = net.clone();
   const Tensor x = Tensor::uniform({3, 2});
   CHECK(sameBits((*copy)(x), net(x)));
-  CHECK(net.architecture().dump() ==
-        R"({"type": "Sequential", "args": {"layers": [{"name": "0", "type": "acme.Scaled", "args": {"size": 2, "factor": 3.0}}, )"
-        R"({"name": "1", "type": "ReLU", "args": {}}]}})");
+  CHECK(
+      net.architecture().dump() ==
+      R"({"type": "Sequential", "args": {"layers": [{"name": "0", "type": "acme.Scaled", "args": {"size": 2, "factor": 3.0}}, )"
+      R"({"name": "1", "type": "ReLU", "args": {}}]}})");
 }
 
 TEST_CASE("a type that is not registered is described by its children") {
-  CHECK(Unknown().architecture().dump() ==
-        R"({"type": "Unknown", "children": [{"name": "inner", "module": {"type": "Linear", "args": {"in": 2, "out": 2, "bias": true}}}]})");
+  CHECK(
+      Unknown().architecture().dump() ==
+      R"({"type": "Unknown", "children": [{"name": "inner", "module": {"type": "Linear", "args": {"in": 2, "out": 2, "bias": true}}}]})");
   CHECK(nn::registeredName(typeid(Unknown)).empty());
   // A file of it names a type that may be known elsewhere, but not how it was made.
   const std::string message = messageOf([] { nn::build({{"type", "Linear"}, {"children", Value::array()}}); });
@@ -78,7 +80,8 @@ TEST_CASE("a name belongs to one type, and the same type may be registered again
 }
 
 TEST_CASE("empty names and factories are refused") {
-  CHECK(headlineOf<ValueError>([] { nn::registerModule("", makeScaled); }) == "[registerModule] ValueError: the name is empty");
+  CHECK(headlineOf<ValueError>([] { nn::registerModule("", makeScaled); }) ==
+        "[registerModule] ValueError: the name is empty");
   CHECK(headlineOf<ValueError>([] { nn::registerModule("acme.None", typeid(Other), nullptr); }) ==
         "[registerModule] ValueError: the factory of \"acme.None\" is empty");
   CHECK_THROWS_AS(nn::build({{"type", "acme.None"}, {"args", Value::object()}}), ValueError);

@@ -63,14 +63,15 @@ TEST_CASE("multiply-adds of every kind of layer, by hand") {
   const auto count = [](nn::Module&& net, const Shape& input) { return net.summary(input).multiplyAdds; };
   CHECK(count(nn::Linear(12, 5), {3, 12}) == 3 * 12 * 5);
   CHECK(count(nn::Linear(12, 5), {2, 3, 12}) == 6 * 12 * 5);
-  CHECK(count(nn::Conv1D(4, 6, {.kernel = 3, .stride = 2}), {1, 4, 9}) == 4 * (4 * 3 * 6));          // 4 positions
+  CHECK(count(nn::Conv1D(4, 6, {.kernel = 3, .stride = 2}), {1, 4, 9}) == 4 * (4 * 3 * 6));           // 4 positions
   CHECK(count(nn::Conv2D(4, 6, {.kernel = {1, 3}, .groups = 2}), {1, 4, 5, 5}) == 15 * (2 * 3 * 6));  // 5 x 3 positions
   CHECK(count(nn::Conv3D(2, 3, {.kernel = 2}), {1, 2, 3, 3, 3}) == 8 * (2 * 8 * 3));
   CHECK(count(nn::Sequential(nn::ReLU(), nn::MaxPool2D({.kernel = 2}), nn::BatchNorm2D(2)), {1, 2, 4, 4}) == 0);
 }
 
 TEST_CASE("a summary prints as a table") {
-  nn::Sequential net(nn::Conv2D(1, 2, {.kernel = 3}), nn::Sequential(nn::ReLU(), nn::Flatten()), nn::Linear(2 * 2 * 2, 1000));
+  nn::Sequential net(nn::Conv2D(1, 2, {.kernel = 3}), nn::Sequential(nn::ReLU(), nn::Flatten()),
+                     nn::Linear(2 * 2 * 2, 1000));
   net.freeze("0.*");
   CHECK(fmt::format("{}", net.summary({1, 1, 4, 4})) ==
         "input [1, 1, 4, 4]\n"
@@ -94,11 +95,12 @@ TEST_CASE("a summary reports shape errors, with the layer, before any data is to
   CHECK(contains(message, "at       2 (Linear 100 -> 10)"));
   CHECK(contains(message, "5408"));  // 8·26·26: what the layer should be built with
   CHECK(memory::stats().nowBytes == before);
-  }
+}
 
 TEST_CASE("a summary of any size costs no memory and changes nothing") {
   seed(1);
-  nn::Sequential net(nn::Conv2D(1, 64, {.kernel = 3, .padding = 1}), nn::BatchNorm2D(64), nn::Dropout(0.5), nn::GlobalAvgPool(), nn::Linear(64, 10));
+  nn::Sequential net(nn::Conv2D(1, 64, {.kernel = 3, .padding = 1}), nn::BatchNorm2D(64), nn::Dropout(0.5),
+                     nn::GlobalAvgPool(), nn::Linear(64, 10));
   memory::resetPeak();
   const i64 before = memory::stats().peakBytes;
   const nn::Summary s = net.summary({1024, 1, 4096, 4096});

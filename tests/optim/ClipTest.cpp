@@ -83,9 +83,12 @@ TEST_CASE("a gradient that is not finite is an error naming the parameter, and c
   for (const double bad : {noNumber, infinite, -infinite}) {
     nn::Parameters p = withGradients({{3}, {4, bad}, {bad}});
     const auto first = gradientOf(p, 0);
-    CHECK(headlineOf<NumericError>([&] { clipGradNorm(p, 0.1); }) == "[clipGradNorm] NumericError: the gradient of \"p1\" has NaN or infinity");
-    CHECK(headlineOf<NumericError>([&] { clipGradValue(p, 0.1); }) == "[clipGradValue] NumericError: the gradient of \"p1\" has NaN or infinity");
-    CHECK(headlineOf<NumericError>([&] { checkGradsFinite(p, "mine"); }) == "[mine] NumericError: the gradient of \"p1\" has NaN or infinity");
+    CHECK(headlineOf<NumericError>([&] { clipGradNorm(p, 0.1); }) ==
+          "[clipGradNorm] NumericError: the gradient of \"p1\" has NaN or infinity");
+    CHECK(headlineOf<NumericError>([&] { clipGradValue(p, 0.1); }) ==
+          "[clipGradValue] NumericError: the gradient of \"p1\" has NaN or infinity");
+    CHECK(headlineOf<NumericError>([&] { checkGradsFinite(p, "mine"); }) ==
+          "[mine] NumericError: the gradient of \"p1\" has NaN or infinity");
     CHECK(gradientOf(p, 0) == first);
     CHECK(contains(messageOf([&] { checkGradsFinite(p, "mine"); }), "AnomalyMode"));
   }
@@ -94,7 +97,8 @@ TEST_CASE("a gradient that is not finite is an error naming the parameter, and c
 
 TEST_CASE("finite gradients whose norm is beyond f64 are an error, not zeros") {
   nn::Parameters p = withGradients({{1e200}, {1e200}});
-  CHECK(headlineOf<NumericError>([&] { clipGradNorm(p, 1); }) == "[clipGradNorm] NumericError: every gradient is finite but their norm is not");
+  CHECK(headlineOf<NumericError>([&] { clipGradNorm(p, 1); }) ==
+        "[clipGradNorm] NumericError: every gradient is finite but their norm is not");
   CHECK(gradientOf(p, 0) == std::vector<double>{1e200});
 }
 

@@ -113,13 +113,15 @@ TEST_CASE("a decay outside (0, 1) is refused, a net that changed its type too") 
   for (const double bad : {0.0, 1.0, -0.1, 2.0, std::nan("")}) CHECK_THROWS_AS(Ema(net, bad), ValueError);
   Ema ema(net, 0.9);
   net.to(DType::F64);
-  CHECK(headlineOf<StateError>([&] { ema.update(); }) == "[Ema] StateError: \"weight\" changed its type or shape after the average was made");
+  CHECK(headlineOf<StateError>([&] { ema.update(); }) ==
+        "[Ema] StateError: \"weight\" changed its type or shape after the average was made");
   CHECK_THROWS_AS(ema.swap(), StateError);
   CHECK(ema.updates() == 0);
 }
 
 TEST_CASE("averages of any size and strides are exact") {
-  const Tensor start = draw("ema start", {300, 301}).to(DType::F32), later = draw("ema later", {300, 301}).to(DType::F32);
+  const Tensor start = draw("ema start", {300, 301}).to(DType::F32),
+               later = draw("ema later", {300, 301}).to(DType::F32);
   struct Holder : nn::Module {};
   Holder net;
   Tensor w = net.addParameter("w", strided(start));
@@ -129,8 +131,10 @@ TEST_CASE("averages of any size and strides are exact") {
     w.copy_(later);
   }
   ema.update();
-  const auto a = start.toVector<float>(), b = later.toVector<float>(), average = ema.averages()[0].tensor.toVector<float>();
+  const auto a = start.toVector<float>(), b = later.toVector<float>(),
+             average = ema.averages()[0].tensor.toVector<float>();
   double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(2.0 / 11 * a[i] + 9.0 / 11 * b[i] - average[i]));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, std::abs(2.0 / 11 * a[i] + 9.0 / 11 * b[i] - average[i]));
   CHECK(worst < 5e-7);  // three roundings of f32 on values up to 2
 }

@@ -24,7 +24,9 @@ struct Single {
       : parameters{{"w", Tensor::full({1}, value, dtype).setRequiresGrad()}} {
     pull(gradient);
   }
-  void pull(double gradient) { parameters[0].tensor.setGrad(Tensor::full({1}, gradient, parameters[0].tensor.dtype())); }
+  void pull(double gradient) {
+    parameters[0].tensor.setGrad(Tensor::full({1}, gradient, parameters[0].tensor.dtype()));
+  }
   double value() const { return parameters[0].tensor.item(); }
   nn::Parameters parameters;
 };
@@ -44,10 +46,18 @@ using Make = std::function<std::unique_ptr<optim::Optimizer>(nn::Parameters)>;
 /// Every optimiser with slots of every kind.
 std::vector<Make> everyOptimizer(double lr) {
   return {[=](nn::Parameters p) { return std::make_unique<optim::SGD>(std::move(p), optim::SGDOptions{.lr = lr}); },
-          [=](nn::Parameters p) { return std::make_unique<optim::SGD>(std::move(p), optim::SGDOptions{.lr = lr, .momentum = 0.5, .nesterov = true}); },
+          [=](nn::Parameters p) {
+            return std::make_unique<optim::SGD>(std::move(p),
+                                                optim::SGDOptions{.lr = lr, .momentum = 0.5, .nesterov = true});
+          },
           [=](nn::Parameters p) { return std::make_unique<optim::Adam>(std::move(p), optim::AdamOptions{.lr = lr}); },
-          [=](nn::Parameters p) { return std::make_unique<optim::AdamW>(std::move(p), optim::AdamOptions{.lr = lr, .weightDecay = 0}); },
-          [=](nn::Parameters p) { return std::make_unique<optim::RMSProp>(std::move(p), optim::RMSPropOptions{.lr = lr, .momentum = 0.5, .centered = true}); }};
+          [=](nn::Parameters p) {
+            return std::make_unique<optim::AdamW>(std::move(p), optim::AdamOptions{.lr = lr, .weightDecay = 0});
+          },
+          [=](nn::Parameters p) {
+            return std::make_unique<optim::RMSProp>(std::move(p),
+                                                    optim::RMSPropOptions{.lr = lr, .momentum = 0.5, .centered = true});
+          }};
 }
 
 /// The warnings that come while it lives.
@@ -66,7 +76,8 @@ class Warnings {
 }  // namespace
 
 TEST_CASE("an empty list of parameters is an error (M5)") {
-  CHECK(headlineOf<ValueError>([] { optim::SGD sgd({}); }) == "[optimizer] ValueError: the list of parameters is empty");
+  CHECK(headlineOf<ValueError>([] { optim::SGD sgd({}); }) ==
+        "[optimizer] ValueError: the list of parameters is empty");
   CHECK(contains(messageOf([] { optim::Adam adam(nn::ReLU().namedParameters()); }), "pass net.namedParameters()"));
 }
 
@@ -74,9 +85,14 @@ TEST_CASE("the same parameter twice is an error, under one name or two (M6)") {
   nn::Linear layer(2, 2);
   nn::Parameters twice = layer.namedParameters();
   twice.push_back({"other", twice[0].tensor});
-  CHECK(headlineOf<ValueError>([&] { optim::SGD sgd(twice); }) == "[optimizer] ValueError: the parameter \"other\" is given twice");
-  CHECK(headlineOf<ValueError>([] { optim::SGD sgd(named({"a", "b", "a"})); }) == "[optimizer] ValueError: the parameter \"a\" is given twice");
-  CHECK(headlineOf<ValueError>([] { optim::SGD sgd(nn::Parameters{{"w", {}}}); }) == "[optimizer] ValueError: the parameter \"w\" is undefined");
+  CHECK(headlineOf<ValueError>([&] { optim::SGD sgd(twice); }) ==
+        "[optimizer] ValueError: the parameter \"other\" is given twice");
+  CHECK(headlineOf<ValueError>([] {
+          optim::SGD sgd(named({"a", "b", "a"}));
+        }) == "[optimizer] ValueError: the parameter \"a\" is given twice");
+  CHECK(headlineOf<ValueError>([] {
+          optim::SGD sgd(nn::Parameters{{"w", {}}});
+        }) == "[optimizer] ValueError: the parameter \"w\" is undefined");
 }
 
 TEST_CASE("numbers out of range are refused at construction (M7)") {
@@ -107,11 +123,13 @@ TEST_CASE("numbers out of range are refused at construction (M7)") {
     CHECK_THROWS_AS(optim::Adam(p, {.epsilon = bad}), ValueError);
     CHECK_THROWS_AS(optim::RMSProp(p, {.epsilon = bad}), ValueError);
   }
-  for (const double bad : {-0.1, 1.1, noNumber}) CHECK_THROWS_AS(optim::SGD(p, {.momentum = 0.9, .dampening = bad}), ValueError);
+  for (const double bad : {-0.1, 1.1, noNumber})
+    CHECK_THROWS_AS(optim::SGD(p, {.momentum = 0.9, .dampening = bad}), ValueError);
   CHECK(headlineOf<ValueError>([&] { optim::SGD(p, {.nesterov = true}); }) ==
         "[SGD] ValueError: nesterov needs a momentum above 0 and a dampening of 0");
   CHECK_THROWS_AS(optim::SGD(p, {.momentum = 0.9, .dampening = 0.1, .nesterov = true}), ValueError);
-  CHECK(headlineOf<ValueError>([&] { optim::SGD(p, {.lr = -1}); }) == "[optimizer] ValueError: the learning rate is -1.000000");
+  CHECK(headlineOf<ValueError>([&] { optim::SGD(p, {.lr = -1}); }) ==
+        "[optimizer] ValueError: the learning rate is -1.000000");
   optim::SGD still(p, {.lr = 0});
   still.step();
   CHECK(one.value() == 1);
@@ -165,7 +183,9 @@ TEST_CASE("every optimiser goes down a quadratic, in f32 and f64") {
 
 TEST_CASE("groups by pattern: the first match wins, the rest keeps the optimiser's own") {
   const nn::Parameters p = named({"features.0.weight", "features.0.bias", "head.weight", "head.bias"});
-  optim::SGD sgd(p, {.lr = 0.1, .weightDecay = 1, .groups = {{.pattern = "*.bias", .weightDecay = 0}, {.pattern = "features.*", .lr = 0.01}}});
+  optim::SGD sgd(p, {.lr = 0.1,
+                     .weightDecay = 1,
+                     .groups = {{.pattern = "*.bias", .weightDecay = 0}, {.pattern = "features.*", .lr = 0.01}}});
   sgd.step();
   const auto value = [&](int i) { return p[static_cast<std::size_t>(i)].tensor.item(); };
   CHECK(value(0) == doctest::Approx(1 - 0.01 * 2).epsilon(1e-15));
@@ -214,7 +234,9 @@ TEST_CASE("a parameter without a gradient is left alone, and told of once if it 
   adam.step();
   adam.step();
   CHECK(p[1].tensor.item() == 1);
-  CHECK(warnings.all == std::vector<std::string>{"the parameter \"never in the loss\" had no gradient at the optimiser's step; is it part of the loss?"});
+  CHECK(warnings.all ==
+        std::vector<std::string>{
+            "the parameter \"never in the loss\" had no gradient at the optimiser's step; is it part of the loss?"});
   // One that had a gradient before is no surprise, and its own count of steps stands still.
   p[0].tensor.zeroGrad();
   adam.step();
@@ -243,7 +265,8 @@ TEST_CASE("slots are named by slot and parameter") {
   CHECK(names(optim::SGD(p, {.momentum = 0.9})) == "momentum/conv.weight momentum/fc.bias ");
   CHECK(names(optim::Adam(p)) == "exp_avg/conv.weight exp_avg/fc.bias exp_avg_sq/conv.weight exp_avg_sq/fc.bias ");
   CHECK(names(optim::RMSProp(p, {.momentum = 0.9, .centered = true})) ==
-        "square_avg/conv.weight square_avg/fc.bias momentum_buffer/conv.weight momentum_buffer/fc.bias grad_avg/conv.weight grad_avg/fc.bias ");
+        "square_avg/conv.weight square_avg/fc.bias momentum_buffer/conv.weight momentum_buffer/fc.bias "
+        "grad_avg/conv.weight grad_avg/fc.bias ");
 }
 
 TEST_CASE("an optimiser restored from state and slots goes on bit for bit") {
@@ -277,13 +300,16 @@ TEST_CASE("an optimiser restored from state and slots goes on bit for bit") {
 TEST_CASE("state of another optimiser is refused with what differs, and nothing changes (J24)") {
   const nn::Parameters p = named({"a", "b"});
   const optim::SGD sgd(p, {.momentum = 0.9});
-  const auto refusal = [&](const optim::Optimizer& other) { return headlineOf<ValueError>([&] { sgd.checkState(other.state()); }); };
+  const auto refusal = [&](const optim::Optimizer& other) {
+    return headlineOf<ValueError>([&] { sgd.checkState(other.state()); });
+  };
   CHECK(refusal(optim::Adam(p)) == "[SGD] ValueError: the saved optimiser does not fit: it is Adam, this one is SGD");
   CHECK(contains(refusal(optim::SGD(p, {.momentum = 0.8})), "its options are {\"momentum\": 0.8"));
   CHECK(contains(refusal(optim::SGD({p[0]}, {.momentum = 0.9})), "it has 1 parameters, here are 2"));
   CHECK(contains(refusal(optim::SGD(named({"a", "c"}), {.momentum = 0.9})), "its parameter 1 is \"c\", here \"b\""));
   CHECK(contains(refusal(optim::SGD(p, {.lr = 3, .momentum = 0.9})), "the lr of \"a\" was 3.0, here 0.01"));
-  CHECK(contains(refusal(optim::SGD(p, {.momentum = 0.9, .groups = {{.pattern = "b", .weightDecay = 0.5}}})), "the weight_decay of \"b\" was 0.5, here 0.0"));
+  CHECK(contains(refusal(optim::SGD(p, {.momentum = 0.9, .groups = {{.pattern = "b", .weightDecay = 0.5}}})),
+                 "the weight_decay of \"b\" was 0.5, here 0.0"));
   CHECK_NOTHROW(sgd.checkState(optim::SGD(p, {.momentum = 0.9}).state()));
 }
 
@@ -297,7 +323,8 @@ TEST_CASE("a parameter that changed its type after the optimiser was made is an 
     const Tensor before = net.namedParameters()[0].tensor.clone();
     const bool hasSlots = !optimizer->namedSlots().empty();
     if (!hasSlots) continue;  // plain SGD keeps nothing of the old type
-    CHECK(contains(headlineOf<StateError>([&] { optimizer->step(); }), "the parameter \"1.weight\" changed its type after the optimiser was made"));
+    CHECK(contains(headlineOf<StateError>([&] { optimizer->step(); }),
+                   "the parameter \"1.weight\" changed its type after the optimiser was made"));
     CHECK(sameBits(net.namedParameters()[0].tensor, before));
     CHECK(optimizer->steps() == 0);
     CHECK(optimizer->state().at("parameters")[0].get<i64>("step") == 0);
@@ -328,7 +355,8 @@ TEST_CASE("parameters of many chunks are stepped as those of one") {
     Tensor whole = values.clone().setRequiresGrad(), small = Tensor::ones({3}).setRequiresGrad();
     whole.setGrad(slope);
     small.setGrad(Tensor::ones({3}));
-    Tensor start = values.slice(0, 0, 100).clone().setRequiresGrad(), end = values.slice(0, n - 100, n).clone().setRequiresGrad();
+    Tensor start = values.slice(0, 0, 100).clone().setRequiresGrad(),
+           end = values.slice(0, n - 100, n).clone().setRequiresGrad();
     start.setGrad(slope.slice(0, 0, 100));
     end.setGrad(slope.slice(0, n - 100, n));
     const auto a = make({{"small", small}, {"whole", whole}}), b = make({{"start", start}, {"end", end}});
@@ -336,8 +364,11 @@ TEST_CASE("parameters of many chunks are stepped as those of one") {
       a->step();
       b->step();
     }
-    // Not bit for bit: the rest of a chunk behind the last full vector rounds products and sums apart. A few roundings of f32.
-    const auto far = [](const Tensor& x, const Tensor& y) { return (x.detach() - y.detach()).array().numel() ? amax(abs(x.detach() - y.detach())).item() : 0.0; };
+    // Not bit for bit: the rest of a chunk behind the last full vector rounds products and sums apart. A few roundings
+    // of f32.
+    const auto far = [](const Tensor& x, const Tensor& y) {
+      return (x.detach() - y.detach()).array().numel() ? amax(abs(x.detach() - y.detach())).item() : 0.0;
+    };
     CHECK(far(whole.detach().slice(0, 0, 100), start) < 1e-6);
     CHECK(far(whole.detach().slice(0, n - 100, n), end) < 1e-6);
   }

@@ -30,7 +30,8 @@ TEST_CASE("curves are their closed forms") {
     CHECK(schedule::multiStep({5, 10, 10}, 0.1).factor(t) == about(t < 5 ? 1 : t < 10 ? 0.1 : 0.001));
     CHECK(schedule::cosine(100).factor(t) == doctest::Approx(t < 100 ? half(x / 100) : 0).epsilon(1e-14));
     CHECK(schedule::cosine(100, 0.2).factor(t) == about(t < 100 ? 0.2 + 0.8 * half(x / 100) : 0.2));
-    CHECK(schedule::warmUp(10, 0.1, schedule::exponential(0.5)).factor(t) == about(t < 10 ? 0.1 + 0.9 * x / 10 : std::pow(0.5, x - 10)));
+    CHECK(schedule::warmUp(10, 0.1, schedule::exponential(0.5)).factor(t) ==
+          about(t < 10 ? 0.1 + 0.9 * x / 10 : std::pow(0.5, x - 10)));
   }
 }
 
@@ -57,8 +58,10 @@ TEST_CASE("steps past the end keep the last value (M11)") {
 
 TEST_CASE("arguments out of range are refused (M11)") {
   const double noNumber = std::nan(""), infinite = HUGE_VAL;
-  CHECK(headlineOf<ValueError>([] { schedule::cosine(0); }) == "[schedule::cosine] ValueError: steps is 0, expected 1 or more");
-  CHECK(headlineOf<ValueError>([] { schedule::step(0); }) == "[schedule::step] ValueError: every is 0, expected 1 or more");
+  CHECK(headlineOf<ValueError>([] { schedule::cosine(0); }) ==
+        "[schedule::cosine] ValueError: steps is 0, expected 1 or more");
+  CHECK(headlineOf<ValueError>([] { schedule::step(0); }) ==
+        "[schedule::step] ValueError: every is 0, expected 1 or more");
   CHECK_THROWS_AS(schedule::cosine(-3), ValueError);
   CHECK_THROWS_AS(schedule::warmUp(0, 0.1, {}), ValueError);
   CHECK_THROWS_AS(schedule::oneCycle({}), ValueError);
@@ -72,7 +75,8 @@ TEST_CASE("arguments out of range are refused (M11)") {
     CHECK_THROWS_AS(schedule::cosine(3, bad), ValueError);
     CHECK_THROWS_AS(schedule::warmUp(3, bad, {}), ValueError);
   }
-  for (const double bad : {0.0, 1.0, -1.0, noNumber}) CHECK_THROWS_AS(schedule::oneCycle({.steps = 10, .warmUp = bad}), ValueError);
+  for (const double bad : {0.0, 1.0, -1.0, noNumber})
+    CHECK_THROWS_AS(schedule::oneCycle({.steps = 10, .warmUp = bad}), ValueError);
   for (const double bad : {0.5, 0.0, noNumber, infinite}) {
     CHECK_THROWS_AS(schedule::oneCycle({.steps = 10, .startDivisor = bad}), ValueError);
     CHECK_THROWS_AS(schedule::oneCycle({.steps = 10, .finalDivisor = bad}), ValueError);
@@ -80,7 +84,8 @@ TEST_CASE("arguments out of range are refused (M11)") {
   CHECK_THROWS_AS(schedule::multiStep({}), ValueError);
   CHECK_THROWS_AS(schedule::multiStep({5, 3}), ValueError);
   CHECK_THROWS_AS(schedule::multiStep({-1}), ValueError);
-  CHECK(headlineOf<ValueError>([] { schedule::cosine(3).factor(-1); }) == "[cosine] ValueError: the step is -1, below 0");
+  CHECK(headlineOf<ValueError>([] { schedule::cosine(3).factor(-1); }) ==
+        "[cosine] ValueError: the step is -1, below 0");
 }
 
 TEST_CASE("a schedule stores nothing between calls, and describes itself") {

@@ -16,7 +16,8 @@ namespace {
 /// Scores that the pictures themselves are: [N, classes].
 data::TensorDataset scored(const std::vector<float>& scores, const std::vector<i64>& labels) {
   const auto n = static_cast<i64>(labels.size());
-  return data::TensorDataset(Tensor::of<float>(scores, {n, static_cast<i64>(scores.size()) / n}), Tensor::of<i64>(labels));
+  return data::TensorDataset(Tensor::of<float>(scores, {n, static_cast<i64>(scores.size()) / n}),
+                             Tensor::of<i64>(labels));
 }
 
 }  // namespace
@@ -29,7 +30,9 @@ TEST_CASE("loss, accuracy and confusion by hand") {
     CHECK(e.samples == 5);
     CHECK(e.accuracy == doctest::Approx(0.6).epsilon(1e-15));
     CHECK(e.confusion == std::vector<std::vector<i64>>{{1, 0, 0}, {1, 1, 0}, {0, 1, 1}});
-    const auto loss = [](double right, double a, double b) { return std::log(std::exp(right) + std::exp(a) + std::exp(b)) - right; };
+    const auto loss = [](double right, double a, double b) {
+      return std::log(std::exp(right) + std::exp(a) + std::exp(b)) - right;
+    };
     const double sum = loss(2, 0, 0) + loss(3, 0, 0) + loss(0, 1, 0) + loss(5, 0, 0) + loss(0, 1, 0);
     CHECK(e.loss == doctest::Approx(sum / 5).epsilon(1e-6));  // f32
     CHECK(accuracy(net, data, batchSize) == e.accuracy);
@@ -43,7 +46,9 @@ TEST_CASE("samples that are to be ignored do not count") {
   CHECK(e.samples == 2);
   CHECK(e.accuracy == 0.5);
   CHECK(e.confusion == std::vector<std::vector<i64>>{{1, 0}, {1, 0}});
-  CHECK(headlineOf<ValueError>([&] { evaluate(net, scored({1, 2}, {-100})); }) == "[evaluate] ValueError: no sample has a label");
+  CHECK(headlineOf<ValueError>([&] {
+          evaluate(net, scored({1, 2}, {-100}));
+        }) == "[evaluate] ValueError: no sample has a label");
 }
 
 TEST_CASE("labels outside the classes and other shapes are errors, not wild writes") {
@@ -51,12 +56,15 @@ TEST_CASE("labels outside the classes and other shapes are errors, not wild writ
   for (const i64 bad : {3, -1, 1'000'000}) CHECK_THROWS_AS(evaluate(net, scored({1, 2, 3}, {bad})), ValueError);
   const data::TensorDataset pictures(Tensor::zeros({2, 3, 4}), Tensor::zeros({2}, DType::I64));
   CHECK(headlineOf<ShapeError>([&] { evaluate(net, pictures); }) ==
-        "[evaluate] ShapeError: the net gave [2, 3, 4] for labels [2], expected scores [samples, classes] for labels [samples]");
+        "[evaluate] ShapeError: the net gave [2, 3, 4] for labels [2], expected scores [samples, classes] for labels "
+        "[samples]");
   struct Growing : nn::Module {
     Tensor forward(const Tensor& x) override { return Tensor::zeros({x.size(0), ++classes}); }
     i64 classes = 2;
   } growing;
-  CHECK(headlineOf<ShapeError>([&] { evaluate(growing, scored({1, 2, 3}, {0, 1, 0}), 1); }) == "[evaluate] ShapeError: the net gave 4 classes after 3");
+  CHECK(headlineOf<ShapeError>([&] {
+          evaluate(growing, scored({1, 2, 3}, {0, 1, 0}), 1);
+        }) == "[evaluate] ShapeError: the net gave 4 classes after 3");
 }
 
 TEST_CASE("evaluation is in eval mode, without gradients, and restores each module's mode") {

@@ -14,7 +14,8 @@ namespace {
 constexpr i64 batches = 6;  // 22 samples in batches of 4, an epoch
 
 /// Everything that a run can carry: shuffle, augmentation, a schedule, clipping, an average.
-SmallOptions rich(const std::string& optimizer = "SGD", bool batchNorm = true, bool dropout = true, bool prefetch = false) {
+SmallOptions rich(const std::string& optimizer = "SGD", bool batchNorm = true, bool dropout = true,
+                  bool prefetch = false) {
   return {.batchNorm = batchNorm,
           .dropout = dropout,
           .optimizer = optimizer,
@@ -227,7 +228,8 @@ TEST_CASE("a run in f64 and one with frozen layers come back as they were") {
   options.dtype = DType::F64;
   const data::TensorDataset data(draw("double", {12, 1, 4, 4}), integers("double labels", {12}, 3));
   const auto trainerOf = [&](SmallRun& run, u64 seedValue) {
-    return std::make_unique<optim::Trainer>(run.net, *run.optimizer, data, optim::TrainerOptions{.epochs = 2, .batchSize = 4, .seed = seedValue});
+    return std::make_unique<optim::Trainer>(run.net, *run.optimizer, data,
+                                            optim::TrainerOptions{.epochs = 2, .batchSize = 4, .seed = seedValue});
   };
   SmallRun whole(options), first(options), second(elsewhere(options));
   for (SmallRun* run : {&whole, &first}) {
@@ -254,7 +256,8 @@ TEST_CASE("the net of a run is an ordinary net: it loads, and is rebuilt") {
   SmallRun other(elsewhere(rich()));
   CHECK(load(folder / "run.json", other.net).left.empty());
   const auto again = nn::load(folder / "run.json");
-  const nn::Parameters expected = run.net.namedParameters(), loaded = other.net.namedParameters(), rebuilt = again->namedParameters();
+  const nn::Parameters expected = run.net.namedParameters(), loaded = other.net.namedParameters(),
+                       rebuilt = again->namedParameters();
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CHECK(sameBits(expected[i].tensor, loaded[i].tensor));
     CHECK(sameBits(expected[i].tensor, rebuilt[i].tensor));
@@ -332,7 +335,8 @@ TEST_CASE("a file that does not fit is refused with what differs, and nothing is
   // Same tensors, other arguments: the architecture tells.
   const SmallOptions same = rich();
   SmallRun run(elsewhere(same));
-  nn::Sequential twin(nn::Conv2D(1, 4, {.kernel = 3, .padding = 1}), nn::BatchNorm2D(4), nn::ReLU(), nn::Dropout(0.4), nn::Flatten(), nn::Linear(64, 3));
+  nn::Sequential twin(nn::Conv2D(1, 4, {.kernel = 3, .padding = 1}), nn::BatchNorm2D(4), nn::ReLU(), nn::Dropout(0.4),
+                      nn::Flatten(), nn::Linear(64, 3));
   optim::SGD sgd(twin.namedParameters(), {.lr = 0.05, .momentum = 0.9, .weightDecay = 1e-3});
   optim::Trainer trainer(twin, sgd, run.data, same.trainer);
   CHECK(contains(messageOf([&] { trainer.resume(path); }), "was saved from another net"));

@@ -15,7 +15,8 @@ inline data::TensorDataset pictures(i64 count = 22) {
   const Tensor images = draw("pictures", {count, 1, 4, 4}).to(DType::F32);
   std::vector<i64> labels;
   const std::vector<float> pixels = images.toVector<float>();
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) labels.push_back(pixels[i * 16] > 0.7f ? 2 : pixels[i * 16 + 5] > 0 ? 1 : 0);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+    labels.push_back(pixels[i * 16] > 0.7f ? 2 : pixels[i * 16 + 5] > 0 ? 1 : 0);
   return data::TensorDataset(images, Tensor::of<i64>(labels));
 }
 
@@ -41,7 +42,8 @@ struct SmallRun {
     net.append(nn::Linear(o.width * 16, 3));
     net.to(o.dtype);
     if (o.optimizer == "SGD") {
-      optimizer = std::make_unique<optim::SGD>(net.namedParameters(), optim::SGDOptions{.lr = o.lr, .momentum = o.momentum, .weightDecay = 1e-3});
+      optimizer = std::make_unique<optim::SGD>(
+          net.namedParameters(), optim::SGDOptions{.lr = o.lr, .momentum = o.momentum, .weightDecay = 1e-3});
     } else {
       optimizer = std::make_unique<optim::Adam>(net.namedParameters(), optim::AdamOptions{.lr = o.lr});
     }

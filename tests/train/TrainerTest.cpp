@@ -43,12 +43,15 @@ TEST_CASE("a run trains: the loss falls and the accuracy rises") {
 }
 
 TEST_CASE("a step is what one would write by hand") {
-  SmallRun run({.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .schedule = optim::schedule::cosine(12), .clipNorm = 0.5}});
+  SmallRun run(
+      {.dropout = true,
+       .trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .schedule = optim::schedule::cosine(12), .clipNorm = 0.5}});
   SmallRun hand({.dropout = true});
   const std::vector<double> losses = run.steps(6);
   seed(11);
   std::vector<double> expected;
-  for (const auto& [images, labels] : data::Loader(hand.data, {.batchSize = 4, .shuffle = true, .seed = 11, .epoch = 0})) {
+  for (const auto& [images, labels] :
+       data::Loader(hand.data, {.batchSize = 4, .shuffle = true, .seed = 11, .epoch = 0})) {
     const Tensor loss = nn::crossEntropy(hand.net(images), labels);
     expected.push_back(loss.item());
     hand.optimizer->zeroGrad();
@@ -64,14 +67,18 @@ TEST_CASE("a step is what one would write by hand") {
 
 TEST_CASE("a run is a function of its seed") {
   const auto losses = [](u64 seedValue, bool prefetch) {
-    return SmallRun({.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = seedValue, .prefetch = prefetch}}).steps(12);
+    return SmallRun(
+               {.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = seedValue, .prefetch = prefetch}})
+        .steps(12);
   };
   CHECK(losses(11, true) == losses(11, false));
   CHECK(losses(11, true) != losses(12, true));
 }
 
 TEST_CASE("two runs in one program do not disturb each other") {
-  const auto options = [](u64 seedValue) { return SmallOptions{.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = seedValue}}; };
+  const auto options = [](u64 seedValue) {
+    return SmallOptions{.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = seedValue}};
+  };
   const std::vector<double> first = SmallRun(options(11)).steps(12), second = SmallRun(options(12)).steps(12);
   SmallRun a(options(11)), b(options(12));
   seed(99);
@@ -166,13 +173,18 @@ TEST_CASE("stop from another thread is heard") {
 TEST_CASE("a loss that is not finite stops before the step, names it, and changes nothing") {
   for (const double bad : {noNumber, std::numeric_limits<double>::infinity()}) {
     SmallRun run({.dropout = true,
-                  .trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .emaDecay = 0.9, .loss = [&](const Tensor& output, const Tensor& labels) {
-                    return crossEntropy(output, labels) * (run.optimizer->steps() == 8 ? bad : 1.0);
-                  }}});
+                  .trainer = {.epochs = 2,
+                              .batchSize = 4,
+                              .seed = 11,
+                              .emaDecay = 0.9,
+                              .loss = [&](const Tensor& output, const Tensor& labels) {
+                                return crossEntropy(output, labels) * (run.optimizer->steps() == 8 ? bad : 1.0);
+                              }}});
     run.steps(8);
     const std::string before = run.state();
     const std::string message = messageOf([&] { run.trainer->step(); });
-    CHECK(contains(message, std::string("[Trainer.step] NumericError: the loss is ") + (std::isnan(bad) ? "NaN" : "infinite") + " at epoch 1, batch 2"));
+    CHECK(contains(message, std::string("[Trainer.step] NumericError: the loss is ") +
+                                (std::isnan(bad) ? "NaN" : "infinite") + " at epoch 1, batch 2"));
     CHECK(contains(message, "tensor  loss"));
     CHECK(run.state() == before);
   }
@@ -180,7 +192,8 @@ TEST_CASE("a loss that is not finite stops before the step, names it, and change
 
 TEST_CASE("a gradient that is not finite stops before the step, names its parameter, and changes nothing") {
   for (const double clipNorm : {0.0, 1.0}) {
-    SmallRun run({.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .clipNorm = clipNorm, .emaDecay = 0.9}});
+    SmallRun run(
+        {.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .clipNorm = clipNorm, .emaDecay = 0.9}});
     bool broken = false;
     const Tensor weight = run.net.namedParameters().at(4).tensor;
     REQUIRE(run.net.namedParameters().at(4).name == "5.weight");
@@ -194,7 +207,8 @@ TEST_CASE("a gradient that is not finite stops before the step, names its parame
     CHECK(run.state() == before);
     // The same step again, with the cause removed, is the step that would have been.
     broken = false;
-    SmallRun other({.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .clipNorm = clipNorm, .emaDecay = 0.9}});
+    SmallRun other(
+        {.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .clipNorm = clipNorm, .emaDecay = 0.9}});
     const std::vector<double> expected = other.steps(12);
     seed(11);
     CHECK(run.steps(4) == std::vector<double>(expected.begin() + 8, expected.end()));
@@ -214,10 +228,11 @@ TEST_CASE("NaN in the data does not reach the running statistics") {
 
 TEST_CASE("a forward or a loss that throws leaves the run where it was") {
   int calls = 0;
-  SmallRun run({.trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .loss = [&](const Tensor& output, const Tensor& labels) {
-                  if (++calls == 3) throw ValueError("mine", "not today");
-                  return crossEntropy(output, labels);
-                }}});
+  SmallRun run(
+      {.trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .loss = [&](const Tensor& output, const Tensor& labels) {
+                     if (++calls == 3) throw ValueError("mine", "not today");
+                     return crossEntropy(output, labels);
+                   }}});
   std::vector<double> losses = run.steps(2);
   CHECK_THROWS_AS(run.trainer->step(), ValueError);
   for (const double loss : run.steps(10)) losses.push_back(loss);
@@ -265,7 +280,8 @@ TEST_CASE("a hook that throws stops the run behind its step, and nothing is lost
 }
 
 TEST_CASE("the schedule sets the rate of each step") {
-  SmallRun run({.trainer = {.epochs = 2, .batchSize = 4, .seed = 1, .schedule = optim::schedule::oneCycle({.steps = 12})}});
+  SmallRun run(
+      {.trainer = {.epochs = 2, .batchSize = 4, .seed = 1, .schedule = optim::schedule::oneCycle({.steps = 12})}});
   const std::vector<double> curve = optim::schedule::oneCycle({.steps = 12}).curve(12);
   std::vector<double> rates;
   run.trainer->afterStep([&](const optim::StepInfo& info) { rates.push_back(info.lr); });
@@ -294,7 +310,11 @@ TEST_CASE("losses of one's own train what is no classification") {
   seed(1);
   nn::Linear net(3, 1);
   optim::SGD sgd(net.namedParameters(), {.lr = 0.1});
-  optim::Trainer trainer(net, sgd, data, {.epochs = 100, .batchSize = 8, .seed = 1, .loss = [](const Tensor& output, const Tensor& target) { return mse(output, target); }});
+  optim::Trainer trainer(
+      net, sgd, data,
+      {.epochs = 100, .batchSize = 8, .seed = 1, .loss = [](const Tensor& output, const Tensor& target) {
+         return mse(output, target);
+       }});
   double last = 1;
   trainer.afterStep([&](const optim::StepInfo& info) { last = info.loss; });
   trainer.run();
