@@ -42,6 +42,8 @@ def optimisers():
         one(kind, "weight decay", cls, {"lr": 0.02, "weightDecay": 0.1}, lr=0.02, weight_decay=0.1)
         one(kind, "betas and epsilon", cls, {"lr": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3, "weightDecay": 0.0},
             lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.0)
+    one("AdamW", "weight decay of 0.01 unless said otherwise", adamw, {"lr": 0.05}, lr=0.05)
+    one("Adam", "no weight decay unless said otherwise", adam, {"lr": 0.05}, lr=0.05)
     one("RMSProp", "plain", rms, {"lr": 0.01}, lr=0.01)
     one("RMSProp", "weight decay", rms, {"lr": 0.01, "weightDecay": 0.1}, lr=0.01, weight_decay=0.1)
     one("RMSProp", "momentum", rms, {"lr": 0.01, "momentum": 0.9, "alpha": 0.9}, lr=0.01, momentum=0.9, alpha=0.9)

@@ -41,7 +41,7 @@ std::unique_ptr<optim::Optimizer> makeOptimizer(const std::string& kind, const n
   options.beta1 = field(o, "beta1", options.beta1);
   options.beta2 = field(o, "beta2", options.beta2);
   options.epsilon = field(o, "epsilon", options.epsilon);
-  options.weightDecay = o.at("weightDecay").get<double>();
+  if (o.contains("weightDecay")) options.weightDecay = o.at("weightDecay").get<double>();
   if (kind == "Adam") return std::make_unique<optim::Adam>(p, options);
   REQUIRE(kind == "AdamW");
   return std::make_unique<optim::AdamW>(p, options);

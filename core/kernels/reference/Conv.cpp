@@ -111,11 +111,15 @@ std::vector<double> repack(const T* w, const Lifted& l, bool kFirst) {
   return packed;
 }
 
+/// Items of so many multiply-adds that are worth a thread: below, waking it costs more. Each item is a sum of its own,
+/// so the split changes no bits.
+i64 grainOf(i64 multiplyAdds) { return std::max<i64>(1, 16384 / std::max<i64>(1, multiplyAdds)); }
+
 template <class T>
 void forward(const T* x, const T* w, const T* bias, T* y, const Lifted& l) {
   const auto weights = repack(w, l, false);
   const i64 channels = l.groups * l.c, filters = l.groups * l.k;
-  parallelFor(l.batch * l.outSize(), 1, [&](i64 begin, i64 end) {
+  parallelFor(l.batch * l.outSize(), grainOf(filters * l.c * l.taps), [&](i64 begin, i64 end) {
     std::vector<double> sum(static_cast<std::size_t>(l.k));
     for (i64 item = begin; item < end; ++item) {
       const i64 n = item / l.outSize();
@@ -140,7 +144,7 @@ template <class T>
 void backwardData(const T* dy, const T* w, T* dx, const Lifted& l) {
   const auto weights = repack(w, l, true);
   const i64 channels = l.groups * l.c, filters = l.groups * l.k;
-  parallelFor(l.batch * l.inSize(), 1, [&](i64 begin, i64 end) {
+  parallelFor(l.batch * l.inSize(), grainOf(filters * l.c * l.taps), [&](i64 begin, i64 end) {
     std::vector<double> sum(static_cast<std::size_t>(l.c));
     for (i64 item = begin; item < end; ++item) {
       const i64 n = item / l.inSize();
@@ -164,7 +168,7 @@ template <class T>
 void backwardWeights(const T* dy, const T* x, T* dw, const Lifted& l) {
   constexpr i64 block = 8;  // channels that share one walk over the batch
   const i64 channels = l.groups * l.c, filters = l.groups * l.k, blocks = (l.c + block - 1) / block;
-  parallelFor(l.groups * l.taps * blocks, 1, [&](i64 begin, i64 end) {
+  parallelFor(l.groups * l.taps * blocks, grainOf(block * l.k * l.batch * l.outSize()), [&](i64 begin, i64 end) {
     std::vector<double> sum(static_cast<std::size_t>(block * l.k));
     for (i64 item = begin; item < end; ++item) {
       const i64 g = item / (l.taps * blocks), r = item / blocks % l.taps, c = item % blocks * block;
