@@ -26,7 +26,7 @@ void Optimizer::require(bool holds, const char* op, const char* what, double got
 }
 
 Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, std::vector<Group> groups, std::vector<std::string> slotNames)
-    : parameters_(std::move(parameters)), slotNames_(std::move(slotNames)), groups_(std::move(groups)), lr_(lr), weightDecay_(weightDecay) {
+    : parameters_(std::move(parameters)), slotNames_(std::move(slotNames)), groups_(std::move(groups)), lr_(lr) {
   checkRate("the learning rate", lr);
   checkRate("the weight decay", weightDecay);
   if (parameters_.empty()) throw ValueError("optimizer", "the list of parameters is empty", {}, "pass net.namedParameters()");

@@ -42,6 +42,8 @@ class Optimizer {
 
   /// "SGD": the row of Optim.def.
   virtual std::string typeName() const = 0;
+  /// What it was made with beside rates and groups (momentum, betas ...); must agree between a checkpoint and this optimiser.
+  virtual Value options() const = 0;
   /// {"type", "step", "lr", "lr_factor", "options", "parameters": [{"name", "lr", "weight_decay", "step"}]}: all but the slots.
   Value state() const;
   /// Slots as "momentum/conv1.weight".
@@ -66,9 +68,6 @@ class Optimizer {
   };
   virtual void update(const Chunk&, float) const = 0;
   virtual void update(const Chunk&, double) const = 0;
-  /// Options that must agree between a checkpoint and this optimiser (momentum, betas ...).
-  virtual Value options() const = 0;
-
   static void require(bool holds, const char* op, const char* what, double got);
 
  private:
@@ -81,7 +80,7 @@ class Optimizer {
   std::vector<State> states_;
   std::vector<std::string> slotNames_;
   std::vector<Group> groups_;
-  double lr_, weightDecay_, lrFactor_ = 1;
+  double lr_, lrFactor_ = 1;
   i64 steps_ = 0;
 };
 

@@ -12,8 +12,8 @@ using namespace ember::test;
 namespace {
 
 /// As a user writes one: DESIGN's block with a parameter and a buffer of its own.
-struct Block : nn::Module {
-  explicit Block(int width) : channels(width) {}
+struct Scaled : nn::Module {
+  explicit Scaled(int width) : channels(width) {}
   int channels;
   nn::Conv2D& conv = add("conv", nn::Conv2D(channels, channels, {.kernel = 3, .padding = 1, .bias = false}));
   nn::BatchNorm2D& norm = add("norm", nn::BatchNorm2D(channels));
@@ -66,7 +66,7 @@ bool sameState(const nn::Module& a, const nn::Module& b) {
 }  // namespace
 
 TEST_CASE("names, order and counts follow from the declarations") {
-  nn::Sequential net(Block(2), nn::ReLU(), nn::Sequential(nn::Linear(4, 3)));
+  nn::Sequential net(Scaled(2), nn::ReLU(), nn::Sequential(nn::Linear(4, 3)));
   CHECK(namesOf(net.namedParameters()) ==
         std::vector<std::string>{"0.scale", "0.conv.weight", "0.norm.weight", "0.norm.bias", "2.0.weight", "2.0.bias"});
   CHECK(namesOf(net.namedBuffers()) ==
@@ -74,7 +74,7 @@ TEST_CASE("names, order and counts follow from the declarations") {
   CHECK(net.parameterCount() == 1 + 2 * 2 * 9 + 2 + 2 + 4 * 3 + 3);
   std::vector<std::string> paths;
   for (const auto& [path, module] : net.namedModules()) paths.push_back(path + "=" + module->typeName());
-  CHECK(paths == std::vector<std::string>{"=Sequential", "0=Block", "0.conv=Conv2D", "0.norm=BatchNorm2D", "1=ReLU",
+  CHECK(paths == std::vector<std::string>{"=Sequential", "0=Scaled", "0.conv=Conv2D", "0.norm=BatchNorm2D", "1=ReLU",
                                           "2=Sequential", "2.0=Linear"});
   CHECK(net.childCount() == 3);
   CHECK(net.child(1).name() == "1");
@@ -82,7 +82,7 @@ TEST_CASE("names, order and counts follow from the declarations") {
 }
 
 TEST_CASE("a parameter is a handle on the one tensor that the module uses") {
-  Block block(2);
+  Scaled block(2);
   nn::Parameters parameters = block.namedParameters();
   CHECK(parameters[0].tensor.impl() == block.scale.impl());
   CHECK(parameters[1].tensor.impl() == block.conv.weight.impl());
@@ -91,7 +91,7 @@ TEST_CASE("a parameter is a handle on the one tensor that the module uses") {
 }
 
 TEST_CASE("a child that is not there is an error naming the nearest") {
-  nn::Sequential net(Block(2), nn::ReLU());
+  nn::Sequential net(Scaled(2), nn::ReLU());
   const std::string message = messageOf([&] { net.child("0.comv"); });
   CHECK(contains(message, "[Sequential] ValueError: no child \"0.comv\""));
   CHECK(contains(message, "did you mean \"0.conv\"?"));
@@ -148,13 +148,13 @@ TEST_CASE("tensors that cannot be trained or saved are refused, and leave no tra
 
 TEST_CASE("children declared where they stand survive moves") {
   seed(3);
-  Block first(2);
+  Scaled first(2);
   const Tensor x = Tensor::uniform({2, 2, 4, 4});
   first.eval();
   const Tensor before = first(x);
   const nn::Module* conv = &first.conv;
 
-  Block second(std::move(first));
+  Scaled second(std::move(first));
   CHECK(&second.conv == conv);
   CHECK(&second.conv == &second.child("conv"));
   CHECK(sameBits(second(x), before));
@@ -162,7 +162,7 @@ TEST_CASE("children declared where they stand survive moves") {
   nn::Sequential net(std::move(second), nn::Identity());
   nn::Sequential outer(std::move(net), nn::Identity());
   CHECK(&outer.child("0.0.conv") == conv);
-  auto& block = dynamic_cast<Block&>(outer.child("0.0"));
+  auto& block = dynamic_cast<Scaled&>(outer.child("0.0"));
   CHECK(&block.conv == conv);
   CHECK(&block.norm == &block.child("norm"));
   CHECK(sameBits(outer(x), before));
@@ -174,11 +174,11 @@ TEST_CASE("children declared where they stand survive moves") {
 }
 
 TEST_CASE("a net prints as a tree, one module a line") {
-  nn::Sequential net(Block(2), nn::Sequential(nn::MaxPool2D({.kernel = 2}), nn::Flatten()), nn::Dropout(0.25),
+  nn::Sequential net(Scaled(2), nn::Sequential(nn::MaxPool2D({.kernel = 2}), nn::Flatten()), nn::Dropout(0.25),
                      nn::Linear(8, 10, {.bias = false}));
   CHECK(net.toString() ==
         "Sequential\n"
-        "  0: Block\n"
+        "  0: Scaled\n"
         "    conv: Conv2D(2 -> 2, 3x3, padding 1, no bias)\n"
         "    norm: BatchNorm2D(2)\n"
         "  1: Sequential\n"
@@ -190,7 +190,7 @@ TEST_CASE("a net prints as a tree, one module a line") {
 }
 
 TEST_CASE("train and eval reach every module below, and only those") {
-  nn::Sequential net(Block(2), nn::Sequential(nn::Dropout(0.5)));
+  nn::Sequential net(Scaled(2), nn::Sequential(nn::Dropout(0.5)));
   const auto modes = [&] {
     std::string text;
     for (const auto& [path, module] : net.namedModules()) text += module->training() ? 't' : 'e';
@@ -249,7 +249,7 @@ TEST_CASE("freeze and unfreeze take a pattern, drop gradients and say how many")
 }
 
 TEST_CASE("a freeze pattern that matches nothing is an error naming the nearest parameter") {
-  nn::Sequential net(Block(2));
+  nn::Sequential net(Scaled(2));
   const std::string message = messageOf([&] { net.freeze("0.conv.wieght"); });
   CHECK(contains(message, "[freeze] ValueError: no parameter matches \"0.conv.wieght\""));
   CHECK(contains(message, "did you mean \"0.conv.weight\"?"));
@@ -315,10 +315,10 @@ TEST_CASE("a clone keeps the type of its tensors and draws no random numbers") {
 }
 
 TEST_CASE("a type that is not registered does not clone, and the error says what to do") {
-  nn::Sequential net(nn::Linear(2, 2), Block(2));
+  nn::Sequential net(nn::Linear(2, 2), Scaled(2));
   const std::string message = messageOf([&] { net.clone(); });
   CHECK(contains(message, "[clone] StateError: Sequential cannot be rebuilt"));
-  CHECK(contains(message, "unknown module type \"Block\""));
+  CHECK(contains(message, "unknown module type \"Scaled\""));
   CHECK(contains(message, "nn::registerModule"));
   CHECK(headlineOf<StateError>([] { Holder().clone(); }) == "[clone] StateError: Holder cannot be rebuilt");
 }
@@ -395,7 +395,7 @@ TEST_CASE("an error carries the path of the module whose forward was running") {
 }
 
 TEST_CASE("settings of a parameter are found by dotted name") {
-  nn::Sequential net(Block(2));
+  nn::Sequential net(Scaled(2));
   net.parameterSettings("0.norm.weight").weightDecayMultiplier = 0;
   for (const nn::Parameter& p : net.namedParameters())
     CHECK(p.settings.weightDecayMultiplier == (p.name == "0.norm.weight" ? 0 : 1));

@@ -78,7 +78,8 @@ void checkSame(const Course& a, const Course& b) {
 TEST_CASE("a resumed run is the run that was never stopped, bit for bit") {
   const TempFolder folder;
   for (const char* optimizer : {"SGD", "Adam"}) {
-    for (const auto& [batchNorm, dropout] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)}) {
+    for (const auto& layers : {std::pair(true, false), std::pair(false, true), std::pair(true, true)}) {
+      const bool batchNorm = layers.first, dropout = layers.second;
       const SmallOptions options = rich(optimizer, batchNorm, dropout);
       const Course expected = straight(options);
       CHECK(expected.losses.size() == 2 * 2 * batches + 2);
