@@ -6,6 +6,7 @@
 
 #include <ember/autograd/Graph.h>
 #include <ember/autograd/Op.h>
+#include <ember/autograd/Paths.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
@@ -63,51 +64,6 @@ Tensor runHook(const GradientHook& hook, const Tensor& gradient, const char* op)
 
 struct Later {
   bool operator()(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) const { return a->sequence < b->sequence; }
-};
-
-// Which gradients gradients() was asked for: of a leaf, or of one output of a node.
-struct Wanted {
-  const TensorImpl* leaf;
-  const Node* node;
-  u32 output;
-};
-
-// Behind which nodes of a graph some wanted tensor lies: gradients() walks no others.
-class Paths {
- public:
-  explicit Paths(const std::vector<Wanted>& wanted) : wanted_(wanted) {}
-
-  void explore(const std::shared_ptr<Node>& root) {
-    if (!root || !leads_.emplace(root.get(), false).second) return;
-    std::vector<std::pair<const Node*, std::size_t>> stack{{root.get(), 0}};  // nodes with the input to look at next
-    while (!stack.empty()) {
-      auto& [node, next] = stack.back();
-      if (next < node->inputs.size()) {
-        const Node* below = node->inputs[next++].node.get();
-        if (below && leads_.emplace(below, false).second) stack.emplace_back(below, 0);
-        continue;
-      }
-      bool any = false;
-      for (const Node::Edge& edge : node->inputs) any = any || useful(edge);
-      leads_[node] = any;
-      stack.pop_back();
-    }
-  }
-  bool useful(const Node::Edge& edge) const {
-    if (edge.node && leads(edge.node.get())) return true;
-    for (const Wanted& w : wanted_) {
-      if (edge.leaf ? w.leaf == edge.leaf.get() : edge.node && w.node == edge.node.get() && w.output == edge.output) return true;
-    }
-    return false;
-  }
-  bool leads(const Node* node) const {
-    const auto found = leads_.find(node);
-    return found != leads_.end() && found->second;
-  }
-
- private:
-  const std::vector<Wanted>& wanted_;
-  std::unordered_map<const Node*, bool> leads_;
 };
 
 class Engine {
