@@ -11,8 +11,8 @@
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
 
-// The engine: nodes wait in a heap by creation number. A consumer is always made after its producers, so the node with the
-// highest number has all its gradients, and no dependency counting is needed. Nothing recurses.
+// The engine: nodes wait in a heap by creation number. A consumer is always made after its producers, so the node with
+// the highest number has all its gradients, and no dependency counting is needed. Nothing recurses.
 
 namespace ember {
 namespace autograd {
@@ -40,8 +40,8 @@ void accumulate(Tensor& target, const Tensor& addend, bool createGraph) {
   }
 }
 
-// The gradient as a leaf keeps it, in the leaf's memory order and in memory of its own: both operands of a sum get one array, and
-// the user's own may come through, but who scales a gradient (clipping) must not change others.
+// The gradient as a leaf keeps it, in the leaf's memory order and in memory of its own: both operands of a sum get one
+// array, and the user's own may come through, but who scales a gradient (clipping) must not change others.
 Tensor forLeaf(Tensor gradient, const TensorImpl& leaf, bool createGraph) {
   const core::NDArray& array = gradient.array();
   if (createGraph || !array.hasStorage()) return gradient;
@@ -54,23 +54,31 @@ Tensor runHook(const GradientHook& hook, const Tensor& gradient, const char* op)
   Tensor replaced = hook(gradient);
   if (!replaced.defined()) return gradient;
   if (replaced.shape() != gradient.shape()) {
-    throw ShapeError(op, "a gradient hook returned " + toString(replaced.shape()) + " for a gradient of " + toString(gradient.shape()));
+    throw ShapeError(op, "a gradient hook returned " + toString(replaced.shape()) + " for a gradient of " +
+                             toString(gradient.shape()));
   }
   if (replaced.dtype() != gradient.dtype()) {
-    throw DtypeError(op, "a gradient hook returned " + std::string(name(replaced.dtype())) + " for a gradient of " + std::string(name(gradient.dtype())));
+    throw DtypeError(op, "a gradient hook returned " + std::string(name(replaced.dtype())) + " for a gradient of " +
+                             std::string(name(gradient.dtype())));
   }
   return replaced;
 }
 
 struct Later {
-  bool operator()(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) const { return a->sequence < b->sequence; }
+  bool operator()(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) const {
+    return a->sequence < b->sequence;
+  }
 };
 
 class Engine {
  public:
   Engine(const BackwardOptions& options, std::vector<Wanted> wanted, bool capturing)
-      : options_(options), retain_(options.retainGraph || options.createGraph), wanted_(std::move(wanted)), capturing_(capturing),
-        captured_(wanted_.size()), paths_(wanted_) {}
+      : options_(options),
+        retain_(options.retainGraph || options.createGraph),
+        wanted_(std::move(wanted)),
+        capturing_(capturing),
+        captured_(wanted_.size()),
+        paths_(wanted_) {}
 
   void start(const Tensor& output, Tensor gradient) {
     const auto& impl = output.impl();
@@ -125,8 +133,8 @@ class Engine {
     }
     if (capturing_ && !paths_.leads(&node)) return;
     if (!node.backward) {
-      throw StateError("backward", "the graph was already freed: " + std::string(node.op) + " has no saved values left", {},
-                       "pass {.retainGraph = true} to the first backward to walk the graph twice");
+      throw StateError("backward", "the graph was already freed: " + std::string(node.op) + " has no saved values left",
+                       {}, "pass {.retainGraph = true} to the first backward to walk the graph twice");
     }
     std::vector<bool> useful;
     if (capturing_) {
@@ -143,7 +151,8 @@ class Engine {
       node.savedOutputs.clear();
     }
     if (results.size() != node.inputs.size()) {
-      throw StateError(node.op, "its backward gave " + std::to_string(results.size()) + " gradients for " + std::to_string(node.inputs.size()) + " inputs");
+      throw StateError(node.op, "its backward gave " + std::to_string(results.size()) + " gradients for " +
+                                    std::to_string(node.inputs.size()) + " inputs");
     }
     for (std::size_t i = 0; i < results.size(); ++i) {
       const Node::Edge& edge = node.inputs[i];
@@ -162,12 +171,15 @@ class Engine {
                        "return gradients of the inputs' shapes from the backward function");
     }
     if (gradient.dtype() != dtype) {
-      throw DtypeError(node.op, which() + std::string(name(gradient.dtype())) + ", expected " + std::string(name(dtype)), {},
+      throw DtypeError(node.op,
+                       which() + std::string(name(gradient.dtype())) + ", expected " + std::string(name(dtype)), {},
                        "return gradients of the inputs' types from the backward function");
     }
     if (AnomalyMode::enabled() && gradient.array().hasStorage() && !core::allFinite(gradient.array())) {
-      throw NumericError(node.op, "the gradient of its input " + std::to_string(input) + " is the first with NaN or infinity",
-                         {{"gradient", toString(gradient.shape())}, {"forward at", node.module.empty() ? "(outside a module)" : node.module}});
+      throw NumericError(node.op,
+                         "the gradient of its input " + std::to_string(input) + " is the first with NaN or infinity",
+                         {{"gradient", toString(gradient.shape())},
+                          {"forward at", node.module.empty() ? "(outside a module)" : node.module}});
     }
   }
 
@@ -207,21 +219,25 @@ class Engine {
 
 Tensor startGradient(const Tensor& output, const Tensor& given) {
   if (!output.requiresGrad()) {
-    throw StateError("backward", "the tensor depends on nothing that requires a gradient", {{"tensor", toString(output.shape())}},
+    throw StateError("backward", "the tensor depends on nothing that requires a gradient",
+                     {{"tensor", toString(output.shape())}},
                      "call setRequiresGrad() on the leaves, and record outside any NoGrad scope");
   }
   if (!given.defined()) {
     if (output.numel() != 1) {
-      throw ShapeError("backward", "a gradient is implied for a scalar only, this tensor is " + toString(output.shape()), {},
+      throw ShapeError("backward",
+                       "a gradient is implied for a scalar only, this tensor is " + toString(output.shape()), {},
                        "reduce it with sum() or mean(), or pass {.gradient = ...}");
     }
     return Tensor::ones(output.shape(), output.dtype());
   }
   if (given.shape() != output.shape()) {
-    throw ShapeError("backward", "the given gradient is " + toString(given.shape()) + ", the tensor " + toString(output.shape()));
+    throw ShapeError("backward",
+                     "the given gradient is " + toString(given.shape()) + ", the tensor " + toString(output.shape()));
   }
   if (given.dtype() != output.dtype()) {
-    throw DtypeError("backward", "the given gradient is " + std::string(name(given.dtype())) + ", the tensor " + std::string(name(output.dtype())));
+    throw DtypeError("backward", "the given gradient is " + std::string(name(given.dtype())) + ", the tensor " +
+                                     std::string(name(output.dtype())));
   }
   return given;
 }
@@ -250,20 +266,24 @@ void Tensor::backward(const BackwardOptions& options) const {
   engine.run();
 }
 
-Tensors gradients(const Tensors& outputs, const Tensors& inputs, const BackwardOptions& options, const Tensors& outputGradients) {
+Tensors gradients(const Tensors& outputs, const Tensors& inputs, const BackwardOptions& options,
+                  const Tensors& outputGradients) {
   std::vector<autograd::Wanted> wanted;
   for (const Tensor& input : inputs) {
-    if (!input.defined() || !input.requiresGrad()) throw StateError("gradients", "input " + std::to_string(wanted.size()) + " requires no gradient");
+    if (!input.defined() || !input.requiresGrad())
+      throw StateError("gradients", "input " + std::to_string(wanted.size()) + " requires no gradient");
     const auto& impl = input.impl();
     wanted.push_back({impl->node ? nullptr : impl.get(), impl->node.get(), impl->output});
   }
   if (!outputGradients.empty() && outputGradients.size() != outputs.size()) {
-    throw ValueError("gradients", std::to_string(outputGradients.size()) + " gradients for " + std::to_string(outputs.size()) + " outputs");
+    throw ValueError("gradients", std::to_string(outputGradients.size()) + " gradients for " +
+                                      std::to_string(outputs.size()) + " outputs");
   }
   const autograd::RecordingIf recording(options.createGraph);
   autograd::Engine engine(options, std::move(wanted), true);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    engine.start(outputs[i], autograd::startGradient(outputs[i], outputGradients.empty() ? Tensor() : outputGradients[i]));
+    engine.start(outputs[i],
+                 autograd::startGradient(outputs[i], outputGradients.empty() ? Tensor() : outputGradients[i]));
   }
   engine.run();
   return engine.takeCaptured();

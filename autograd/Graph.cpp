@@ -9,8 +9,8 @@ namespace {
 
 std::atomic<u64> nodesMade{0};
 
-// Nodes whose last owner has gone, waiting for the outermost destructor on this thread. A node's destructor hands its inputs
-// here instead of destroying them inside itself, so a chain of any length needs a constant stack.
+// Nodes whose last owner has gone, waiting for the outermost destructor on this thread. A node's destructor hands its
+// inputs here instead of destroying them inside itself, so a chain of any length needs a constant stack.
 thread_local std::vector<std::shared_ptr<Node>>* waiting = nullptr;
 
 }  // namespace
@@ -42,8 +42,8 @@ Node::~Node() {
 Tensor BackwardContext::output(int index) const {
   const auto& [array, version] = node_.savedOutputs[static_cast<std::size_t>(index)];
   if (array.version() != version) {
-    throw StateError(node_.op, "the output that its gradient needs was overwritten by " + array.storage()->lastWriter(), {},
-                     "turn the in-place write off, or move it behind backward()");
+    throw StateError(node_.op, "the output that its gradient needs was overwritten by " + array.storage()->lastWriter(),
+                     {}, "turn the in-place write off, or move it behind backward()");
   }
   auto impl = std::make_shared<TensorImpl>();
   impl->array = array;
@@ -56,8 +56,10 @@ Tensor BackwardContext::output(int index) const {
 
 Tensor Saved::get(const BackwardContext& context) const {
   if (tensor_.defined() && tensor_.impl()->array.version() != version_) {
-    throw StateError(context.op(), "an operand that its gradient needs was overwritten by " + tensor_.impl()->array.storage()->lastWriter(),
-                     {{"operand", toString(tensor_.shape())}}, "turn the in-place write off, or move it behind backward()");
+    throw StateError(
+        context.op(),
+        "an operand that its gradient needs was overwritten by " + tensor_.impl()->array.storage()->lastWriter(),
+        {{"operand", toString(tensor_.shape())}}, "turn the in-place write off, or move it behind backward()");
   }
   return tensor_;
 }

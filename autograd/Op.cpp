@@ -14,8 +14,9 @@ thread_local bool resultsUnchecked = false;
 
 void checkFinite(const char* op, const core::NDArray& result) {
   if (!resultsUnchecked && isFloating(result.dtype()) && !core::allFinite(result)) {
-    throw NumericError(op, "the result is the first with NaN or infinity", {{"result", toString(result.shape())}},
-                       "look at the operands of this op: a too large learning rate, a division by zero, a logarithm of zero");
+    throw NumericError(
+        op, "the result is the first with NaN or infinity", {{"result", toString(result.shape())}},
+        "look at the operands of this op: a too large learning rate, a division by zero, a logarithm of zero");
   }
 }
 
@@ -37,11 +38,12 @@ void checkOperands(const char* op, Operands operands) {
     }
     const TensorImpl& impl = *operands[i]->impl();
     if (impl.array.version() != impl.version) {
-      throw StateError(op, "operand " + std::to_string(i) + " was overwritten in place by " + impl.array.storage()->lastWriter(),
-                       {{"operand", toString(impl.array.shape())},
-                        {"reader", std::string(op)},
-                        {"writer", impl.array.storage()->lastWriter()}},
-                       "turn inplace off at the writer, or read the operand before it");
+      throw StateError(
+          op, "operand " + std::to_string(i) + " was overwritten in place by " + impl.array.storage()->lastWriter(),
+          {{"operand", toString(impl.array.shape())},
+           {"reader", std::string(op)},
+           {"writer", impl.array.storage()->lastWriter()}},
+          "turn inplace off at the writer, or read the operand before it");
     }
   }
 }
@@ -63,20 +65,23 @@ bool needsRecording(Operands operands) {
 
 void checkSameDtype(const char* op, const Tensor& a, const Tensor& b, const char* nameA, const char* nameB) {
   if (!a.defined() || !b.defined() || a.dtype() == b.dtype()) return;
-  throw DtypeError(op, std::string(nameA) + " is " + std::string(name(a.dtype())) + " and " + nameB + " is " + std::string(name(b.dtype())),
+  throw DtypeError(op,
+                   std::string(nameA) + " is " + std::string(name(a.dtype())) + " and " + nameB + " is " +
+                       std::string(name(b.dtype())),
                    {{nameA, toString(a.shape())}, {nameB, toString(b.shape())}}, "convert one of them with to()");
 }
 
 void checkFloating(const char* op, const Tensor& x, const char* nameX) {
   if (!x.defined() || x.dtype() == DType::F32 || x.dtype() == DType::F64) return;
-  throw DtypeError(op, std::string(nameX) + " is " + std::string(name(x.dtype())) + ", expected f32 or f64", {{nameX, toString(x.shape())}},
-                   "convert it with to(DType::F32)");
+  throw DtypeError(op, std::string(nameX) + " is " + std::string(name(x.dtype())) + ", expected f32 or f64",
+                   {{nameX, toString(x.shape())}}, "convert it with to(DType::F32)");
 }
 
 ResultsUnchecked::ResultsUnchecked() noexcept : before_(std::exchange(resultsUnchecked, true)) {}
 ResultsUnchecked::~ResultsUnchecked() { resultsUnchecked = before_; }
 
-Tensors record(const char* op, Operands operands, std::vector<core::NDArray> results, BackwardFn backward, SaveOutputs save) {
+Tensors record(const char* op, Operands operands, std::vector<core::NDArray> results, BackwardFn backward,
+               SaveOutputs save) {
   auto node = std::make_shared<Node>(op);
   node->inputs.reserve(operands.size());
   for (const Tensor* operand : operands) {

@@ -19,8 +19,10 @@ autograd::TensorImpl& checked(const std::shared_ptr<autograd::TensorImpl>& impl,
 }
 
 // Fills from the stream of the running module; element i depends on the key and i alone.
-template <class Draw> Tensor drawn(const Shape& shape, DType dtype, Draw&& draw) {
-  if (dtype != DType::F32 && dtype != DType::F64) throw DtypeError("random", "random tensors are f32 or f64, not " + std::string(name(dtype)));
+template <class Draw>
+Tensor drawn(const Shape& shape, DType dtype, Draw&& draw) {
+  if (dtype != DType::F32 && dtype != DType::F64)
+    throw DtypeError("random", "random tensors are f32 or f64, not " + std::string(name(dtype)));
   core::NDArray array = core::NDArray::empty(shape, dtype);
   const random::Key key = random::nextCallKey();
   dispatch(dtype, [&](auto zero) {
@@ -51,7 +53,9 @@ Tensor::Tensor(core::NDArray array, bool requiresGrad) : impl_(std::make_shared<
 Tensor Tensor::empty(const Shape& shape, DType dtype) { return Tensor(core::NDArray::empty(shape, dtype)); }
 Tensor Tensor::zeros(const Shape& shape, DType dtype) { return Tensor(core::NDArray::zeros(shape, dtype)); }
 Tensor Tensor::ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
-Tensor Tensor::full(const Shape& shape, double value, DType dtype) { return Tensor(core::NDArray::full(shape, value, dtype)); }
+Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
+  return Tensor(core::NDArray::full(shape, value, dtype));
+}
 Tensor Tensor::scalar(double value, DType dtype) { return Tensor(core::NDArray::scalar(value, dtype)); }
 Tensor Tensor::shapeOnly(const Shape& shape, DType dtype) { return Tensor(core::NDArray::shapeOnly(shape, dtype)); }
 
@@ -74,7 +78,8 @@ Tensor Tensor::fromBlob(void* data, const Shape& shape, DType dtype, std::functi
 }
 
 Tensor Tensor::uniform(const Shape& shape, double low, double high, DType dtype) {
-  return drawn(shape, dtype, [&](const random::Key& key, u64 i) { return low + (high - low) * random::uniform(key, i); });
+  return drawn(shape, dtype,
+               [&](const random::Key& key, u64 i) { return low + (high - low) * random::uniform(key, i); });
 }
 
 Tensor Tensor::normal(const Shape& shape, double mean, double std, DType dtype) {
@@ -105,7 +110,9 @@ void Tensor::zeroGrad() { checked(impl_, "zeroGrad").grad = {}; }
 
 Tensor& Tensor::setRequiresGrad(bool value) {
   autograd::TensorImpl& impl = checked(impl_, "setRequiresGrad");
-  if (impl.node) throw StateError("setRequiresGrad", "the tensor is the result of " + std::string(impl.node->op) + ", not a leaf", {}, "call detach() first");
+  if (impl.node)
+    throw StateError("setRequiresGrad", "the tensor is the result of " + std::string(impl.node->op) + ", not a leaf",
+                     {}, "call detach() first");
   if (value) autograd::checkFloating("setRequiresGrad", *this, "the tensor");
   impl.requiresGrad = value;
   return *this;
@@ -114,17 +121,20 @@ Tensor& Tensor::setRequiresGrad(bool value) {
 void Tensor::setGrad(const Tensor& gradient) {
   autograd::TensorImpl& impl = checked(impl_, "setGrad");
   if (gradient.defined() && gradient.shape() != impl.array.shape()) {
-    throw ShapeError("setGrad", "the gradient is " + toString(gradient.shape()) + ", the tensor " + toString(impl.array.shape()));
+    throw ShapeError("setGrad",
+                     "the gradient is " + toString(gradient.shape()) + ", the tensor " + toString(impl.array.shape()));
   }
   if (gradient.defined() && gradient.dtype() != impl.array.dtype()) {
-    throw DtypeError("setGrad", "the gradient is " + std::string(name(gradient.dtype())) + ", the tensor " + std::string(name(impl.array.dtype())));
+    throw DtypeError("setGrad", "the gradient is " + std::string(name(gradient.dtype())) + ", the tensor " +
+                                    std::string(name(impl.array.dtype())));
   }
   impl.grad = gradient;
 }
 
 void Tensor::registerHook(GradientHook hook) const {
   autograd::TensorImpl& impl = checked(impl_, "registerHook");
-  if (!impl.requiresGrad) throw StateError("registerHook", "the tensor requires no gradient, so the hook would never run");
+  if (!impl.requiresGrad)
+    throw StateError("registerHook", "the tensor requires no gradient, so the hook would never run");
   if (impl.node) {
     impl.node->hooks.emplace_back(impl.output, std::move(hook));
   } else {
@@ -146,17 +156,21 @@ Tensor Tensor::clone() const { return Tensor(isShapeOnly() ? impl_->array : arra
 core::NDArray& Tensor::writable(const char* writer) {
   autograd::TensorImpl& impl = checked(impl_, writer);
   if (impl.node) {
-    throw StateError(writer, "the tensor is the result of " + std::string(impl.node->op) + "; only leaves and buffers are written in place", {},
-                     "write into detach() or clone() instead");
+    throw StateError(
+        writer,
+        "the tensor is the result of " + std::string(impl.node->op) + "; only leaves and buffers are written in place",
+        {}, "write into detach() or clone() instead");
   }
   if (impl.requiresGrad && gradEnabled()) {
-    throw StateError(writer, "a leaf that requires a gradient is written in place while gradients are recorded", {}, "wrap the write in a NoGrad scope");
+    throw StateError(writer, "a leaf that requires a gradient is written in place while gradients are recorded", {},
+                     "wrap the write in a NoGrad scope");
   }
-  if (!impl.array.hasStorage()) throw StateError(writer, "the tensor " + toString(impl.array.shape()) + " has a shape but no storage");
+  if (!impl.array.hasStorage())
+    throw StateError(writer, "the tensor " + toString(impl.array.shape()) + " has a shape but no storage");
   for (int i = 0; i < impl.array.rank(); ++i) {
     if (impl.array.strides()[i] == 0 && impl.array.size(i) > 1) {
-      throw StateError(writer, "the tensor is expanded: several of its elements are one place in memory", {{"tensor", toString(impl.array.shape())}},
-                       "write into clone() instead");
+      throw StateError(writer, "the tensor is expanded: several of its elements are one place in memory",
+                       {{"tensor", toString(impl.array.shape())}}, "write into clone() instead");
     }
   }
   impl.version = impl.array.storage()->written(writer);
@@ -174,11 +188,14 @@ void Tensor::copy_(const Tensor& source, const char* writer) {
 void Tensor::fill_(double value) { core::fill(writable("fill_"), value, nullptr); }
 
 void Tensor::add_(const Tensor& other) {
-  const core::NDArray source = readable(other.array(), array());  // array(): what is added to must be this handle's own value
-  if (source.shape() != shape()) throw ShapeError("add_", "cannot add " + toString(source.shape()) + " in place to " + toString(shape()));
+  const core::NDArray source =
+      readable(other.array(), array());  // array(): what is added to must be this handle's own value
+  if (source.shape() != shape())
+    throw ShapeError("add_", "cannot add " + toString(source.shape()) + " in place to " + toString(shape()));
   if (source.dtype() != dtype()) {
-    throw DtypeError("add_", "cannot add " + std::string(name(source.dtype())) + " in place to " + std::string(name(dtype())), {},
-                     "convert it with to()");
+    throw DtypeError("add_",
+                     "cannot add " + std::string(name(source.dtype())) + " in place to " + std::string(name(dtype())),
+                     {}, "convert it with to()");
   }
   core::addInPlace(writable("add_"), source, nullptr);
 }
@@ -203,7 +220,9 @@ Tensor Tensor::mean(const std::vector<int>& axes, bool keepDims) const { return 
 Tensor Tensor::reshape(const Shape& shape) const { return ember::reshape(*this, shape); }
 Tensor Tensor::permute(const std::vector<int>& axes) const { return ember::permute(*this, axes); }
 Tensor Tensor::transpose(int a, int b) const { return ember::transpose(*this, a, b); }
-Tensor Tensor::slice(int axis, i64 start, i64 stop, i64 step) const { return ember::slice(*this, axis, start, stop, step); }
+Tensor Tensor::slice(int axis, i64 start, i64 stop, i64 step) const {
+  return ember::slice(*this, axis, start, stop, step);
+}
 Tensor Tensor::select(int axis, i64 index) const { return ember::select(*this, axis, index); }
 Tensor Tensor::to(DType dtype) const { return ember::cast(*this, dtype); }
 
