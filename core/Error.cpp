@@ -24,7 +24,8 @@ std::string compose(std::string_view kind, std::string_view op, std::string_view
 
 }  // namespace
 
-Error::Error(std::string_view kind, std::string_view op, std::string_view what, const Details& details, std::string_view help)
+Error::Error(std::string_view kind, std::string_view op, std::string_view what, const Details& details,
+             std::string_view help)
     : std::runtime_error(compose(kind, op, what, details, help)), op_(op) {}
 
 std::string Error::headline() const {

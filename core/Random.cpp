@@ -59,12 +59,14 @@ SeedScope::~SeedScope() { seedNow = before_; }
 // Philox4x32-10. The 64-bit seed is its key; stream and call are folded with the index into its 128-bit counter.
 std::array<u32, 4> words(const Key& key, u64 index) {
   const u64 lane = key.stream ^ (key.call * 0x9e3779b97f4a7c15u);
-  std::array<u32, 4> c{static_cast<u32>(index), static_cast<u32>(index >> 32), static_cast<u32>(lane), static_cast<u32>(lane >> 32)};
+  std::array<u32, 4> c{static_cast<u32>(index), static_cast<u32>(index >> 32), static_cast<u32>(lane),
+                       static_cast<u32>(lane >> 32)};
   u32 k0 = static_cast<u32>(key.seed), k1 = static_cast<u32>(key.seed >> 32);
   for (int round = 0; round < 10; ++round) {
     const u64 p0 = u64{0xD2511F53u} * c[0];
     const u64 p1 = u64{0xCD9E8D57u} * c[2];
-    c = {static_cast<u32>(p1 >> 32) ^ c[1] ^ k0, static_cast<u32>(p1), static_cast<u32>(p0 >> 32) ^ c[3] ^ k1, static_cast<u32>(p0)};
+    c = {static_cast<u32>(p1 >> 32) ^ c[1] ^ k0, static_cast<u32>(p1), static_cast<u32>(p0 >> 32) ^ c[3] ^ k1,
+         static_cast<u32>(p0)};
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }

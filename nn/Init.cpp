@@ -10,7 +10,8 @@ namespace {
 
 thread_local int skips = 0;
 
-template <class Draw> void fill(Tensor& t, Draw&& draw) {
+template <class Draw>
+void fill(Tensor& t, Draw&& draw) {
   const NoGrad guard;
   if (skips > 0) return t.fill_(0);
   const random::Key key = random::nextInitKey();
@@ -35,7 +36,8 @@ double fanOf(const Tensor& t, Fan fan) {
 
 Fans fansOf(const Shape& weight) {
   if (weight.rank() < 2) {
-    throw ShapeError("init", "fan-in and fan-out need a weight of rank 2 or more, got " + toString(weight), {}, "use uniform_, normal_ or constant_");
+    throw ShapeError("init", "fan-in and fan-out need a weight of rank 2 or more, got " + toString(weight), {},
+                     "use uniform_, normal_ or constant_");
   }
   i64 receptive = 1;
   for (int i = 2; i < weight.rank(); ++i) receptive = checkedMul(receptive, weight[i]);
@@ -53,7 +55,8 @@ void uniform_(Tensor& t, double low, double high) {
 }
 
 void normal_(Tensor& t, double mean, double std) {
-  require(std::isfinite(mean) && std::isfinite(std) && std >= 0, "normal_ needs a finite mean and a standard deviation of 0 or more");
+  require(std::isfinite(mean) && std::isfinite(std) && std >= 0,
+          "normal_ needs a finite mean and a standard deviation of 0 or more");
   fill(t, [=](const random::Key& key, u64 i) { return mean + std * random::normal(key, i); });
 }
 

@@ -24,7 +24,9 @@ Registry& registry() {
       r->byName.emplace(name, std::pair(std::type_index(type), std::move(factory)));
       r->names.emplace(type, name);
     };
-#define EMBER_LAYER(Type) put(#Type, typeid(Type), [](const Args& args) -> std::unique_ptr<Module> { return std::make_unique<Type>(Type::fromArgs(args)); });
+#define EMBER_LAYER(Type)  \
+  put(#Type, typeid(Type), \
+      [](const Args& args) -> std::unique_ptr<Module> { return std::make_unique<Type>(Type::fromArgs(args)); });
 #include <ember/nn/Layers.def>
 #undef EMBER_LAYER
     return r;
@@ -36,13 +38,15 @@ Registry& registry() {
 
 void registerModule(std::string_view name, const std::type_info& type, ModuleFactory factory) {
   if (name.empty() || !factory) {
-    throw ValueError("registerModule", name.empty() ? "the name is empty" : "the factory of \"" + std::string(name) + "\" is empty");
+    throw ValueError("registerModule",
+                     name.empty() ? "the name is empty" : "the factory of \"" + std::string(name) + "\" is empty");
   }
   Registry& r = registry();
   const std::lock_guard lock(r.mutex);
   if (const auto entry = r.byName.find(name); entry != r.byName.end()) {
     if (entry->second.first != std::type_index(type)) {
-      throw ValueError("registerModule", "the name \"" + std::string(name) + "\" belongs to another type", {}, "choose another name");
+      throw ValueError("registerModule", "the name \"" + std::string(name) + "\" belongs to another type", {},
+                       "choose another name");
     }
     entry->second.second = std::move(factory);
     return;
@@ -70,12 +74,15 @@ std::unique_ptr<Module> build(const Value& architecture) {
       std::vector<std::string> known;
       for (const auto& [name, value] : r.byName) known.push_back(name);
       throw ValueError("build", "unknown module type \"" + type + "\"", {{"nearest", nearestHint(type, known)}},
-                       "call nn::registerModule(\"" + type + "\", factory) first, or build the net in code and load() the file into it");
+                       "call nn::registerModule(\"" + type +
+                           "\", factory) first, or build the net in code and load() the file into it");
     }
   }
   if (!architecture.has("args")) {
-    throw ValueError("build", "the module type \"" + type + "\" was not registered when it was saved, so its arguments are not known", {},
-                     "build the net in code and load() the file into it");
+    throw ValueError(
+        "build",
+        "the module type \"" + type + "\" was not registered when it was saved, so its arguments are not known", {},
+        "build the net in code and load() the file into it");
   }
   return factory(architecture.at("args"));
 }

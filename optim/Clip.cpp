@@ -21,7 +21,8 @@ void checkGradsFinite(const nn::Parameters& parameters, const char* op) {
   if (std::isfinite(gradNorm(parameters))) return;
   for (const nn::Parameter& p : parameters) {
     if (const Tensor gradient = p.tensor.grad(); gradient.defined() && !core::allFinite(gradient.array())) {
-      throw NumericError(op, "the gradient of \"" + p.name + "\" has NaN or infinity", {{"parameter", toString(p.tensor.shape())}},
+      throw NumericError(op, "the gradient of \"" + p.name + "\" has NaN or infinity",
+                         {{"parameter", toString(p.tensor.shape())}},
                          "lower the learning rate, or find the first op with AnomalyMode");
     }
   }
@@ -46,7 +47,8 @@ void clipGradValue(const nn::Parameters& parameters, double limit) {
   checkGradsFinite(parameters, "clipGradValue");
   const NoGrad guard;
   for (nn::Parameter p : parameters) {
-    if (const Tensor gradient = p.tensor.grad(); gradient.defined()) p.tensor.setGrad(Tensor(core::clamp(gradient.array(), -limit, limit)));
+    if (const Tensor gradient = p.tensor.grad(); gradient.defined())
+      p.tensor.setGrad(Tensor(core::clamp(gradient.array(), -limit, limit)));
   }
 }
 

@@ -9,7 +9,8 @@
 namespace ember::optim {
 namespace {
 
-template <class T> inline void blend(T* average, const T* value, i64 n, T keep) {
+template <class T>
+inline void blend(T* average, const T* value, i64 n, T keep) {
   for (i64 i = 0; i < n; ++i) average[i] = keep * average[i] + (T(1) - keep) * value[i];
 }
 EMBER_SIMD void blendF32(float* a, const float* v, i64 n, float keep) { blend(a, v, n, keep); }
@@ -17,7 +18,9 @@ EMBER_SIMD void blendF64(double* a, const double* v, i64 n, double keep) { blend
 
 void checkTypes(const nn::Parameters& values, const nn::Parameters& averages) {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i].tensor.dtype() == averages[i].tensor.dtype() && values[i].tensor.shape() == averages[i].tensor.shape()) continue;
+    if (values[i].tensor.dtype() == averages[i].tensor.dtype() &&
+        values[i].tensor.shape() == averages[i].tensor.shape())
+      continue;
     throw StateError("Ema", "\"" + values[i].name + "\" changed its type or shape after the average was made", {},
                      "make the average after net.to(...)");
   }
@@ -26,11 +29,13 @@ void checkTypes(const nn::Parameters& values, const nn::Parameters& averages) {
 }  // namespace
 
 Ema::Ema(const nn::Module& net, double decay) : decay_(decay) {
-  if (!(decay > 0 && decay < 1)) throw ValueError("Ema", "decay is " + std::to_string(decay) + ", expected between 0 and 1");
+  if (!(decay > 0 && decay < 1))
+    throw ValueError("Ema", "decay is " + std::to_string(decay) + ", expected between 0 and 1");
   for (const nn::Parameter& p : net.namedParameters()) values_.push_back(p);
   for (const nn::Parameter& b : net.namedBuffers()) values_.push_back(b);
   std::erase_if(values_, [](const nn::Parameter& p) { return !p.settings.averaged || !isFloating(p.tensor.dtype()); });
-  for (const nn::Parameter& p : values_) averages_.push_back({p.name, Tensor(p.tensor.array().contiguous().copy()), p.settings});
+  for (const nn::Parameter& p : values_)
+    averages_.push_back({p.name, Tensor(p.tensor.array().contiguous().copy()), p.settings});
 }
 
 void Ema::update() {

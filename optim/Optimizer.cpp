@@ -15,7 +15,8 @@ constexpr i64 chunkSize = 16384;  // elements: small enough to balance two threa
 
 void checkRate(const char* what, double value) {
   if (!(value >= 0) || !std::isfinite(value)) {
-    throw ValueError("optimizer", std::string(what) + " is " + std::to_string(value), {}, "use a finite number, 0 or more");
+    throw ValueError("optimizer", std::string(what) + " is " + std::to_string(value), {},
+                     "use a finite number, 0 or more");
   }
 }
 
@@ -25,17 +26,20 @@ void Optimizer::require(bool holds, const char* op, const char* what, double got
   if (!holds) throw ValueError(op, std::string(what) + ", got " + std::to_string(got));
 }
 
-Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, std::vector<Group> groups, std::vector<std::string> slotNames)
+Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, std::vector<Group> groups,
+                     std::vector<std::string> slotNames)
     : parameters_(std::move(parameters)), slotNames_(std::move(slotNames)), groups_(std::move(groups)), lr_(lr) {
   checkRate("the learning rate", lr);
   checkRate("the weight decay", weightDecay);
-  if (parameters_.empty()) throw ValueError("optimizer", "the list of parameters is empty", {}, "pass net.namedParameters()");
+  if (parameters_.empty())
+    throw ValueError("optimizer", "the list of parameters is empty", {}, "pass net.namedParameters()");
   std::set<const void*> tensors;
   std::set<std::string> names;
   for (const nn::Parameter& p : parameters_) {
     if (!p.tensor.defined()) throw ValueError("optimizer", "the parameter \"" + p.name + "\" is undefined");
     if (!tensors.insert(p.tensor.impl().get()).second || !names.insert(p.name).second) {
-      throw ValueError("optimizer", "the parameter \"" + p.name + "\" is given twice", {}, "it would be stepped twice; pass each parameter once");
+      throw ValueError("optimizer", "the parameter \"" + p.name + "\" is given twice", {},
+                       "it would be stepped twice; pass each parameter once");
     }
   }
   std::vector<bool> used(groups_.size(), false);
@@ -54,13 +58,15 @@ Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, s
     state.weightDecay *= p.settings.weightDecayMultiplier;
     checkRate("a parameter's learning rate", state.lr);
     checkRate("a parameter's weight decay", state.weightDecay);
-    for (std::size_t s = 0; s < slotNames_.size(); ++s) state.slots.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.dtype()));
+    for (std::size_t s = 0; s < slotNames_.size(); ++s)
+      state.slots.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.dtype()));
     states_.push_back(std::move(state));
   }
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     if (used[g]) continue;
     std::vector<std::string> known(names.begin(), names.end());
-    throw ValueError("optimizer", "no parameter falls to the group \"" + groups_[g].pattern + "\"", {}, nn::nearestHint(groups_[g].pattern, known));
+    throw ValueError("optimizer", "no parameter falls to the group \"" + groups_[g].pattern + "\"", {},
+                     nn::nearestHint(groups_[g].pattern, known));
   }
 }
 
@@ -79,13 +85,16 @@ void Optimizer::step() {
     const Tensor gradient = parameter.grad();
     if (!gradient.defined()) {
       if (state.step == 0) {
-        warnOnce("the parameter \"" + parameters_[i].name + "\" had no gradient at the optimiser's step; is it part of the loss?");
+        warnOnce("the parameter \"" + parameters_[i].name +
+                 "\" had no gradient at the optimiser's step; is it part of the loss?");
       }
       continue;
     }
-    if (gradient.dtype() != parameter.dtype() || (!state.slots.empty() && state.slots[0].dtype() != parameter.dtype())) {
-      throw StateError(typeName() + ".step", "the parameter \"" + parameters_[i].name + "\" changed its type after the optimiser was made", {},
-                       "make the optimiser after net.to(...)");
+    if (gradient.dtype() != parameter.dtype() ||
+        (!state.slots.empty() && state.slots[0].dtype() != parameter.dtype())) {
+      throw StateError(typeName() + ".step",
+                       "the parameter \"" + parameters_[i].name + "\" changed its type after the optimiser was made",
+                       {}, "make the optimiser after net.to(...)");
     }
     due.push_back({i, parameter.writable("optimizer step").contiguous(), gradient.array().contiguous()});
   }
@@ -98,8 +107,10 @@ void Optimizer::step() {
   i64 chunks = 0;
   for (const Due& d : due) {
     State& state = states_[d.index];
-    Chunk chunk{d.value.raw(), d.gradient.raw(), {}, d.value.numel(), state.lr * lrFactor_, state.weightDecay, ++state.step};
-    for (std::size_t s = 0; s < state.slots.size(); ++s) chunk.slots[s] = state.slots[s].writable("optimizer step").raw();
+    Chunk chunk{d.value.raw(),        d.gradient.raw(),  {},          d.value.numel(),
+                state.lr * lrFactor_, state.weightDecay, ++state.step};
+    for (std::size_t s = 0; s < state.slots.size(); ++s)
+      chunk.slots[s] = state.slots[s].writable("optimizer step").raw();
     work.push_back({chunk, chunks, d.value.dtype()});
     chunks += (d.value.numel() + chunkSize - 1) / chunkSize;
   }
@@ -113,7 +124,8 @@ void Optimizer::step() {
       const i64 bytes = offset * static_cast<i64>(itemSize(work[w].dtype));
       chunk.value = static_cast<std::byte*>(chunk.value) + bytes;
       chunk.gradient = static_cast<const std::byte*>(chunk.gradient) + bytes;
-      for (std::size_t s = 0; s < slotNames_.size(); ++s) chunk.slots[s] = static_cast<std::byte*>(chunk.slots[s]) + bytes;
+      for (std::size_t s = 0; s < slotNames_.size(); ++s)
+        chunk.slots[s] = static_cast<std::byte*>(chunk.slots[s]) + bytes;
       if (work[w].dtype == DType::F32) {
         update(chunk, float{});
       } else {
@@ -160,26 +172,34 @@ Value Optimizer::state() const {
 nn::Parameters Optimizer::namedSlots() const {
   nn::Parameters list;
   for (std::size_t s = 0; s < slotNames_.size(); ++s) {
-    for (std::size_t i = 0; i < parameters_.size(); ++i) list.push_back({slotNames_[s] + "/" + parameters_[i].name, states_[i].slots[s], {}});
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      list.push_back({slotNames_[s] + "/" + parameters_[i].name, states_[i].slots[s], {}});
   }
   return list;
 }
 
 void Optimizer::checkState(const Value& state) const {
   const auto refuse = [&](const std::string& what) {
-    throw ValueError(typeName(), "the saved optimiser does not fit: " + what, {}, "make the optimiser as it was when the run was saved");
+    throw ValueError(typeName(), "the saved optimiser does not fit: " + what, {},
+                     "make the optimiser as it was when the run was saved");
   };
   const std::string type = state.get<std::string>("type");
   if (type != typeName()) refuse("it is " + type + ", this one is " + typeName());
-  if (!(state.at("options") == options())) refuse("its options are " + state.at("options").dump() + ", here " + options().dump());
+  if (!(state.at("options") == options()))
+    refuse("its options are " + state.at("options").dump() + ", here " + options().dump());
   const auto& list = state.at("parameters").elements();
-  if (list.size() != parameters_.size()) refuse("it has " + std::to_string(list.size()) + " parameters, here are " + std::to_string(parameters_.size()));
+  if (list.size() != parameters_.size())
+    refuse("it has " + std::to_string(list.size()) + " parameters, here are " + std::to_string(parameters_.size()));
   for (std::size_t i = 0; i < list.size(); ++i) {
     const std::string name = list[i].get<std::string>("name");
-    if (name != parameters_[i].name) refuse("its parameter " + std::to_string(i) + " is \"" + name + "\", here \"" + parameters_[i].name + "\"");
-    for (const auto& [key, here] : {std::pair("lr", states_[i].lr), std::pair("weight_decay", states_[i].weightDecay)}) {
+    if (name != parameters_[i].name)
+      refuse("its parameter " + std::to_string(i) + " is \"" + name + "\", here \"" + parameters_[i].name + "\"");
+    for (const auto& [key, here] :
+         {std::pair("lr", states_[i].lr), std::pair("weight_decay", states_[i].weightDecay)}) {
       const double saved = list[i].get<double>(key);
-      if (saved != here) refuse("the " + std::string(key) + " of \"" + name + "\" was " + Value(saved).dump() + ", here " + Value(here).dump());
+      if (saved != here)
+        refuse("the " + std::string(key) + " of \"" + name + "\" was " + Value(saved).dump() + ", here " +
+               Value(here).dump());
     }
     list[i].get<i64>("step");
   }

@@ -20,14 +20,17 @@ std::string times(const std::array<i64, 3>& sizes, int spatial) {
 
 }  // namespace
 
-ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options) : spatial_(spatial), in_(in), out_(out), options_(std::move(options)) {
+ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options)
+    : spatial_(spatial), in_(in), out_(out), options_(std::move(options)) {
   const std::string type = typeOf(spatial);
   const auto refuse = [&](const std::string& what, const char* help) { throw ValueError(type, what, {}, help); };
-  if (in < 1 || out < 1) refuse(std::to_string(in) + " input and " + std::to_string(out) + " output channels", "both must be 1 or more");
+  if (in < 1 || out < 1)
+    refuse(std::to_string(in) + " input and " + std::to_string(out) + " output channels", "both must be 1 or more");
   const i64 groups = options_.groups;
   if (groups < 1) refuse("groups is " + std::to_string(groups), "use 1 or more");
   if (in % groups != 0 || out % groups != 0) {
-    refuse("groups = " + std::to_string(groups) + " does not divide " + std::to_string(in) + " input and " + std::to_string(out) + " output channels",
+    refuse("groups = " + std::to_string(groups) + " does not divide " + std::to_string(in) + " input and " +
+               std::to_string(out) + " output channels",
            "choose a common divisor of both");
   }
   const auto check = [&](const Sizes& sizes, const char* what, i64 least) {
@@ -54,7 +57,10 @@ ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options) : spatial_(spa
 
 Tensor ConvND::forward(const Tensor& x) {
   return convND(spatial_, x, weight, bias,
-                {.stride = options_.stride, .padding = options_.padding, .dilation = options_.dilation, .groups = options_.groups});
+                {.stride = options_.stride,
+                 .padding = options_.padding,
+                 .dilation = options_.dilation,
+                 .groups = options_.groups});
 }
 
 Args ConvND::args() const {
@@ -79,7 +85,8 @@ ConvOptions ConvND::optionsOf(const Args& a) {
 
 std::string ConvND::details() const {
   const auto sizes = [&](const Sizes& all) { return all.over(spatial_, "Conv", "size"); };
-  std::string text = std::to_string(in_) + " -> " + std::to_string(out_) + ", " + times(sizes(options_.kernel), spatial_);
+  std::string text =
+      std::to_string(in_) + " -> " + std::to_string(out_) + ", " + times(sizes(options_.kernel), spatial_);
   // One number where all axes have the same, nothing where it is the default.
   const auto add = [&](const char* what, const Sizes& all, i64 usual) {
     const std::array<i64, 3> each = sizes(all);

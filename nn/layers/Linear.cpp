@@ -10,7 +10,8 @@ namespace ember::nn {
 
 Linear::Linear(i64 in, i64 out, LinearOptions options) : in_(in), out_(out), options_(options) {
   if (in < 1 || out < 1) {
-    throw ValueError("Linear", std::to_string(in) + " inputs and " + std::to_string(out) + " outputs", {}, "both must be 1 or more");
+    throw ValueError("Linear", std::to_string(in) + " inputs and " + std::to_string(out) + " outputs", {},
+                     "both must be 1 or more");
   }
   weight = addParameter("weight", Tensor::empty({out, in}));
   const double bound = 1 / std::sqrt(static_cast<double>(in));
@@ -25,7 +26,9 @@ Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
 
 Args Linear::args() const { return {{"in", in_}, {"out", out_}, {"bias", options_.bias}}; }
 
-Linear Linear::fromArgs(const Args& a) { return Linear(a.get<i64>("in"), a.get<i64>("out"), {.bias = a.get<bool>("bias")}); }
+Linear Linear::fromArgs(const Args& a) {
+  return Linear(a.get<i64>("in"), a.get<i64>("out"), {.bias = a.get<bool>("bias")});
+}
 
 std::string Linear::details() const {
   return std::to_string(in_) + " -> " + std::to_string(out_) + (options_.bias ? "" : ", no bias");

@@ -57,9 +57,11 @@ Evaluation evaluate(nn::Module& net, const data::Dataset& dataset, i64 batchSize
     const auto classes = static_cast<std::size_t>(scores.size(1));
     if (result.confusion.empty()) result.confusion.assign(classes, std::vector<i64>(classes, 0));
     if (result.confusion.size() != classes) {
-      throw ShapeError("evaluate", "the net gave " + std::to_string(classes) + " classes after " + std::to_string(result.confusion.size()));
+      throw ShapeError("evaluate", "the net gave " + std::to_string(classes) + " classes after " +
+                                       std::to_string(result.confusion.size()));
     }
-    lossSum += crossEntropy(scores, labels, {.reduction = Reduction::Sum}).item();  // refuses labels outside the classes
+    lossSum +=
+        crossEntropy(scores, labels, {.reduction = Reduction::Sum}).item();  // refuses labels outside the classes
     const std::vector<i64> answers = argmax(scores, 1).toVector<i64>(), truth = labels.toVector<i64>();
     for (std::size_t i = 0; i < truth.size(); ++i) {
       if (truth[i] < 0) continue;  // ignored
@@ -74,6 +76,8 @@ Evaluation evaluate(nn::Module& net, const data::Dataset& dataset, i64 batchSize
   return result;
 }
 
-double accuracy(nn::Module& net, const data::Dataset& dataset, i64 batchSize) { return evaluate(net, dataset, batchSize).accuracy; }
+double accuracy(nn::Module& net, const data::Dataset& dataset, i64 batchSize) {
+  return evaluate(net, dataset, batchSize).accuracy;
+}
 
 }  // namespace ember::optim

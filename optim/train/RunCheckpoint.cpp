@@ -8,8 +8,8 @@
 #include <ember/nn/Pattern.h>
 #include <ember/optim/train/Trainer.h>
 
-// A run in one file: the net as save() writes it, the optimiser's slots as "optim/SLOT/PARAMETER", the averages as "ema/NAME";
-// everything else is in the header. Loading first compares all of it with what is here, then writes.
+// A run in one file: the net as save() writes it, the optimiser's slots as "optim/SLOT/PARAMETER", the averages as
+// "ema/NAME"; everything else is in the header. Loading first compares all of it with what is here, then writes.
 
 namespace ember::optim {
 namespace {
@@ -18,8 +18,8 @@ namespace {
   throw StateError("resume", what, {{"file", path}, {"state", "nothing was changed"}}, help);
 }
 
-// The tensors of the file that belong to the optimiser and the average, in the order of `here`. Lists all that is missing,
-// unexpected or of another shape at once.
+// The tensors of the file that belong to the optimiser and the average, in the order of `here`. Lists all that is
+// missing, unexpected or of another shape at once.
 std::vector<core::NDArray> matching(const std::string& path, const nn::Parameters& here, const io::Checkpoint& file) {
   std::map<std::string, const io::CheckpointTensor*> stored;
   for (const io::CheckpointTensor& tensor : file.tensors) {
@@ -37,11 +37,13 @@ std::vector<core::NDArray> matching(const std::string& path, const nn::Parameter
     }
     found.push_back(entry->second->array);
     if (found.back().shape() != p.tensor.shape() || found.back().dtype() != p.tensor.dtype()) {
-      wrong.emplace_back("differs", core::describe((p.name + ": file").c_str(), found.back()) + ", here" + core::describe("", p.tensor.array()));
+      wrong.emplace_back("differs", core::describe((p.name + ": file").c_str(), found.back()) + ", here" +
+                                        core::describe("", p.tensor.array()));
     }
     stored.erase(entry);
   }
-  for (const auto& [name, tensor] : stored) wrong.emplace_back("unexpected", name + ", " + nn::nearestHint(name, names));
+  for (const auto& [name, tensor] : stored)
+    wrong.emplace_back("unexpected", name + ", " + nn::nearestHint(name, names));
   if (wrong.empty()) return found;
   const std::size_t count = wrong.size();
   if (wrong.size() > 20) {
@@ -79,7 +81,11 @@ Value Trainer::position() const {
               {"streams", streams},
               {"clip_norm", options_.clipNorm},
               {"label_smoothing", options_.labelSmoothing},
-              {"data", {{"count", train_.size()}, {"batch", options_.batchSize}, {"shuffle", options_.shuffle}, {"drop_last", options_.dropLast}}}};
+              {"data",
+               {{"count", train_.size()},
+                {"batch", options_.batchSize},
+                {"shuffle", options_.shuffle},
+                {"drop_last", options_.dropLast}}}};
   if (ema_) value.set("ema", {{"decay", ema_->decay()}, {"updates", Value::counter(ema_->updates())}});
   return value;
 }
@@ -101,28 +107,37 @@ void Trainer::resume(const std::string& path) {
 
   // Phase one: everything must fit before anything changes.
   if (file.train.isNull() || file.optimizer.isNull()) {
-    refuse(path, "the file holds a net but no run: it has no optimiser state", "load() takes the net's values from it; resume() needs a file of Trainer.save()");
+    refuse(path, "the file holds a net but no run: it has no optimiser state",
+           "load() takes the net's values from it; resume() needs a file of Trainer.save()");
   }
   nn::PlannedLoad values(file, net_, {}, path);
-  if (const std::string difference = firstDifference(options_.schedule.description(), file.scheduler); !difference.empty()) {
-    refuse(path, "the saved schedule is another one: " + difference, "use the epochs, batch size and schedule of the saved run");
+  if (const std::string difference = firstDifference(options_.schedule.description(), file.scheduler);
+      !difference.empty()) {
+    refuse(path, "the saved schedule is another one: " + difference,
+           "use the epochs, batch size and schedule of the saved run");
   }
   optimizer_.checkState(file.optimizer);
   const Value now = position();
   for (const char* key : {"data", "clip_norm", "label_smoothing"}) {
     if (const std::string difference = firstDifference(now.at(key), file.train.at(key)); !difference.empty()) {
-      refuse(path, "\"" + std::string(key) + "\" of the saved run differs: " + difference, "use the data and options of the saved run");
+      refuse(path, "\"" + std::string(key) + "\" of the saved run differs: " + difference,
+             "use the data and options of the saved run");
     }
   }
-  if (file.train.has("ema") != (ema_ != nullptr) || (ema_ && file.train.get<double>({"ema", "decay"}) != ema_->decay())) {
+  if (file.train.has("ema") != (ema_ != nullptr) ||
+      (ema_ && file.train.get<double>({"ema", "decay"}) != ema_->decay())) {
     refuse(path, "the saved run averages its weights otherwise", "use the emaDecay of the saved run");
   }
   const i64 epoch = file.train.get<i64>("epoch"), batch = file.train.get<i64>("batch");
   if (epoch < 0 || batch < 0 || batch > batches_) {
-    refuse(path, "its position, epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) + ", is outside the data", "the file is damaged; use an older one");
+    refuse(
+        path,
+        "its position, epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) + ", is outside the data",
+        "the file is damaged; use an older one");
   }
   const u64 seed = file.train.get<u64>("seed");
-  const i64 seen = file.train.get<i64>("samples_in_epoch"), correct = file.train.get<i64>("correct_in_epoch"), calls = file.train.get<i64>("program_calls");
+  const i64 seen = file.train.get<i64>("samples_in_epoch"), correct = file.train.get<i64>("correct_in_epoch"),
+            calls = file.train.get<i64>("program_calls");
   const double lossSum = file.train.get<double>("loss_sum_in_epoch");
   std::vector<std::pair<std::string, i64>> streams;
   for (const auto& [name, value] : file.train.at("streams").members()) streams.emplace_back(name, value.as<i64>());

@@ -42,15 +42,18 @@ class ForwardState {
 
 Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& train, TrainerOptions options)
     : net_(net), optimizer_(optimizer), train_(train), options_(std::move(options)) {
-  if (options_.epochs < 1) throw ValueError("Trainer", "epochs is " + std::to_string(options_.epochs), {}, "use 1 or more");
-  if (!(options_.clipNorm >= 0)) throw ValueError("Trainer", "clipNorm is " + std::to_string(options_.clipNorm), {}, "use 0 (off) or more");
+  if (options_.epochs < 1)
+    throw ValueError("Trainer", "epochs is " + std::to_string(options_.epochs), {}, "use 1 or more");
+  if (!(options_.clipNorm >= 0))
+    throw ValueError("Trainer", "clipNorm is " + std::to_string(options_.clipNorm), {}, "use 0 (off) or more");
   if (options_.seed) ember::seed(*options_.seed);
   options_.seed = currentSeed();
   if (options_.emaDecay != 0) ema_ = std::make_unique<Ema>(net, options_.emaDecay);
   const data::Loader loader(train, {.batchSize = options_.batchSize, .dropLast = options_.dropLast});
   batches_ = loader.size();
   if (loader.lastBatchSize() == 1) {
-    warnOnce("the last batch of an epoch holds 1 sample (" + std::to_string(train.size()) + " mod " + std::to_string(options_.batchSize) +
+    warnOnce("the last batch of an epoch holds 1 sample (" + std::to_string(train.size()) + " mod " +
+             std::to_string(options_.batchSize) +
              "); batch norm over one value a channel is an error: set .dropLast = true or another batch size");
   }
 }
@@ -94,8 +97,9 @@ std::pair<Tensor, double> Trainer::computeGradients(const data::Batch& batch) {
                                     : crossEntropy(output, batch.labels, {.labelSmoothing = options_.labelSmoothing});
   const double lossValue = loss.item();
   if (!std::isfinite(lossValue)) {
-    throw NumericError("Trainer.step", std::string("the loss is ") + (std::isnan(lossValue) ? "NaN" : "infinite") + " at " + where, {{"tensor", "loss"}},
-                       "lower the learning rate, or find the first op with AnomalyMode");
+    throw NumericError("Trainer.step",
+                       std::string("the loss is ") + (std::isnan(lossValue) ? "NaN" : "infinite") + " at " + where,
+                       {{"tensor", "loss"}}, "lower the learning rate, or find the first op with AnomalyMode");
   }
   optimizer_.zeroGrad();
   loss.backward();
@@ -114,7 +118,8 @@ std::pair<Tensor, double> Trainer::computeGradients(const data::Batch& batch) {
 
 StepInfo Trainer::step() {
   if (finished()) {
-    throw StateError("Trainer.step", "all " + std::to_string(options_.epochs) + " epochs are done", {}, "raise .epochs to train on");
+    throw StateError("Trainer.step", "all " + std::to_string(options_.epochs) + " epochs are done", {},
+                     "raise .epochs to train on");
   }
   if (batch_ == batches_) closeEpoch();  // a run saved by a hook behind the last step of an epoch
   if (finished()) return {};
