@@ -79,16 +79,25 @@ struct CustomFunction {
     here.running_ = &c;
     Tensors outputGradients;
     for (int i = 0; i < c.outputs(); ++i) outputGradients.push_back(c.grad(i));
-    return backward(here, outputGradients);
+    Tensors gradients = backward(here, outputGradients);
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      if (i < c.inputs() && c.needs(static_cast<int>(i)) && !gradients[i].defined()) {
+        throw StateError(c.op(), "its backward gave no gradient for input " + std::to_string(i) + ", which needs one", {},
+                         "return zeros where the gradient is zero; undefined is for inputs that needs() denies");
+      }
+    }
+    return gradients;
   }
 };
 
 Tensors customMany(std::string_view name, const Tensors& inputs, CustomForward forward, CustomBackward backward,
                    const CustomOptions& options) {
   const char* op = interned(name);
+  if (!forward) throw ValueError(op, "its forward is empty", {}, "pass a function");
   std::vector<const Tensor*> operands;
   for (const Tensor& input : inputs) operands.push_back(&input);
   autograd::checkOperands(op, operands);
+  const bool hasBackward = static_cast<bool>(backward);
   CustomFunction function{{}, std::move(backward), options.differentiableBackward};
   Tensors outputs;
   {
@@ -103,6 +112,7 @@ Tensors customMany(std::string_view name, const Tensors& inputs, CustomForward f
     for (Tensor& output : outputs) output = autograd::wrap(op, output.array());
     return outputs;
   }
+  if (!hasBackward) throw ValueError(op, "its backward is empty, but an input requires a gradient", {}, "pass a function");
   function.keep(inputs, outputs);
   const auto save = function.savesOutputs() ? autograd::SaveOutputs::Yes : autograd::SaveOutputs::No;
   std::vector<core::NDArray> arrays;

@@ -205,15 +205,21 @@ Function lifted(const std::function<Tensor(const Tensor&)>& fn) {
   return [&fn](const Tensors& inputs) { return fn(inputs[0]); };
 }
 
+void requireFunction(const char* op, bool given) {
+  if (!given) throw ValueError(op, "the function is empty", {}, "pass a function of the inputs");
+}
+
 }  // namespace
 
 double gradcheck(const std::function<Tensor(const Tensors&)>& fn, const Tensors& inputs,
                  const GradCheckOptions& options) {
+  requireFunction("gradcheck", static_cast<bool>(fn));
   return Checker("gradcheck", fn, inputs, options).run();
 }
 
 double gradgradcheck(const std::function<Tensor(const Tensors&)>& fn, const Tensors& inputs,
                      const GradCheckOptions& options) {
+  requireFunction("gradgradcheck", static_cast<bool>(fn));
   const Checker first("gradgradcheck", fn, inputs, options);
   const Tensor v = weights(first.result(first.inputs()).shape(), 2);
   const GradientOf gradient{fn, first.checked()};
@@ -225,10 +231,12 @@ double gradgradcheck(const std::function<Tensor(const Tensors&)>& fn, const Tens
 }
 
 double gradcheck(const std::function<Tensor(const Tensor&)>& fn, const Tensor& x, const GradCheckOptions& options) {
+  requireFunction("gradcheck", static_cast<bool>(fn));
   return gradcheck(lifted(fn), Tensors{x}, options);
 }
 
 double gradgradcheck(const std::function<Tensor(const Tensor&)>& fn, const Tensor& x, const GradCheckOptions& options) {
+  requireFunction("gradgradcheck", static_cast<bool>(fn));
   return gradgradcheck(lifted(fn), Tensors{x}, options);
 }
 

@@ -72,6 +72,7 @@ class BackwardContext {
   /// Gradient of an output; undefined only for an output of a multi-output op that nothing used.
   const Tensor& grad(int output = 0) const { return gradients_[static_cast<std::size_t>(output)]; }
   int outputs() const noexcept { return static_cast<int>(gradients_.size()); }
+  std::size_t inputs() const noexcept { return node_.inputs.size(); }
   /// Whether anyone wants the gradient of that input.
   bool needs(int input) const {
     const auto i = static_cast<std::size_t>(input);
@@ -91,12 +92,17 @@ class BackwardContext {
 class Saved {
  public:
   Saved() = default;
-  explicit Saved(const Tensor& t) : tensor_(t), version_(t.defined() ? t.impl()->array.version() : 0) {}
+  explicit Saved(const Tensor& t) : tensor_(t) {
+    if (!t.defined()) return;
+    storage_ = t.impl()->array.storage();
+    version_ = t.impl()->array.version();
+  }
   Tensor get(const BackwardContext&) const;
   bool defined() const noexcept { return tensor_.defined(); }
 
  private:
   Tensor tensor_;
+  std::weak_ptr<core::Storage> storage_;  // setArray() may put other memory behind the handle
   u64 version_ = 0;
 };
 

@@ -63,10 +63,12 @@ Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
   if (!(step != 0) || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step)) {
     throw ValueError("arange", "start, stop and step must be finite and step not 0");
   }
-  const i64 count = std::max<i64>(0, static_cast<i64>(std::ceil((stop - start) / step)));
-  std::vector<double> values(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = start + static_cast<double>(i) * step;
-  return of<double>(values).to(dtype);
+  const double count = std::max(0.0, std::ceil((stop - start) / step));
+  if (count > 0x1p62) throw ValueError("arange", "the range has more elements than any memory holds", {}, "use a larger step");
+  core::NDArray values = core::NDArray::empty({static_cast<i64>(count)}, DType::F64);
+  double* out = values.data<double>();
+  for (i64 i = 0; i < values.numel(); ++i) out[i] = start + static_cast<double>(i) * step;
+  return Tensor(values.to(dtype));
 }
 
 Tensor Tensor::of(std::initializer_list<double> values, DType dtype) {
@@ -128,11 +130,13 @@ void Tensor::setGrad(const Tensor& gradient) {
     throw DtypeError("setGrad", "the gradient is " + std::string(name(gradient.dtype())) + ", the tensor " +
                                     std::string(name(impl.array.dtype())));
   }
+  if (gradient.defined() && gradient.isShapeOnly()) throw StateError("setGrad", "the gradient has a shape but no storage");
   impl.grad = gradient;
 }
 
 void Tensor::registerHook(GradientHook hook) const {
   autograd::TensorImpl& impl = checked(impl_, "registerHook");
+  if (!hook) throw ValueError("registerHook", "the hook is empty", {}, "pass a function");
   if (!impl.requiresGrad)
     throw StateError("registerHook", "the tensor requires no gradient, so the hook would never run");
   if (impl.node) {
@@ -188,6 +192,7 @@ void Tensor::copy_(const Tensor& source, const char* writer) {
 void Tensor::fill_(double value) { core::fill(writable("fill_"), value, nullptr); }
 
 void Tensor::add_(const Tensor& other) {
+  if (other.isShapeOnly()) throw StateError("add_", "what is to be added has a shape but no storage");
   const core::NDArray source =
       readable(other.array(), array());  // array(): what is added to must be this handle's own value
   if (source.shape() != shape())

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <concepts>
 #include <initializer_list>
 #include <vector>
 
@@ -11,8 +12,7 @@ namespace ember {
 class Sizes {
  public:
   Sizes() = default;
-  Sizes(i64 all) : values_{all, all, all}, count_(1) {}
-  Sizes(int all) : Sizes(static_cast<i64>(all)) {}
+  template <std::integral I> Sizes(I all) : values_{static_cast<i64>(all), static_cast<i64>(all), static_cast<i64>(all)}, count_(1) {}
   Sizes(std::initializer_list<i64> each) : Sizes(std::vector<i64>(each)) {}
   Sizes(const std::vector<i64>& each);  ///< throws ValueError on none or more than three
 

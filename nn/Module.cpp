@@ -151,6 +151,11 @@ std::vector<std::pair<std::string, Module*>> Module::namedModules() const {
   return list;
 }
 
+Module& Module::child(std::size_t index) const {
+  if (index >= children_.size()) throw ValueError(typeName(), "no child " + std::to_string(index) + ", there are " + std::to_string(children_.size()));
+  return *children_[index];
+}
+
 Module& Module::child(std::string_view path) const {
   std::vector<std::string> known;
   for (const auto& [name, module] : namedModules()) {

@@ -74,7 +74,8 @@ class Module {
   }
   Module& addChild(std::string_view name, std::unique_ptr<Module> child);
   std::size_t childCount() const noexcept { return children_.size(); }
-  Module& child(std::size_t index) const { return *children_.at(index); }
+  /// By position; ValueError out of range.
+  Module& child(std::size_t index) const;
   /// By dotted path; ValueError names the nearest.
   Module& child(std::string_view path) const;
   const std::string& name() const noexcept { return name_; }

@@ -56,6 +56,16 @@ void Adam::update(const Chunk& c, double) const {
           c.count, ratesOf<double>(options_, decoupled_, c.lr, c.weightDecay, c.step));
 }
 
+AdamOptions Adam::optionsOf(const Value& v) {
+  AdamOptions options;
+  options.lr = v.get("lr", options.lr);
+  options.beta1 = v.get("beta1", options.beta1);
+  options.beta2 = v.get("beta2", options.beta2);
+  options.epsilon = v.get("epsilon", options.epsilon);
+  if (v.has("weightDecay")) options.weightDecay = v.get<double>("weightDecay");
+  return options;
+}
+
 Value Adam::options() const {
   Value value = Value::object();
   value.set("beta1", options_.beta1);

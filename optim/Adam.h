@@ -21,12 +21,13 @@ class Adam : public Optimizer {
  public:
   explicit Adam(nn::Parameters parameters, AdamOptions options = {}) : Adam(std::move(parameters), std::move(options), false) {}
   std::string typeName() const override { return "Adam"; }
+  Value options() const override;
+  static AdamOptions optionsOf(const Value& options);
 
  protected:
   Adam(nn::Parameters parameters, AdamOptions options, bool decoupled);
   void update(const Chunk&, float) const override;
   void update(const Chunk&, double) const override;
-  Value options() const override;
 
  private:
   AdamOptions options_;

@@ -53,6 +53,16 @@ void RMSProp::update(const Chunk& c, double) const {
           slot(options_.centered, hasMomentum ? 2 : 1), c.count, c.lr, c.weightDecay, options_);
 }
 
+RMSPropOptions RMSProp::optionsOf(const Value& v) {
+  const RMSPropOptions defaults;
+  return {.lr = v.get("lr", defaults.lr),
+          .alpha = v.get("alpha", defaults.alpha),
+          .epsilon = v.get("epsilon", defaults.epsilon),
+          .weightDecay = v.get("weightDecay", defaults.weightDecay),
+          .momentum = v.get("momentum", defaults.momentum),
+          .centered = v.get("centered", defaults.centered)};
+}
+
 Value RMSProp::options() const {
   Value value = Value::object();
   value.set("alpha", options_.alpha);

@@ -21,11 +21,12 @@ class RMSProp : public Optimizer {
  public:
   explicit RMSProp(nn::Parameters parameters, RMSPropOptions options = {});
   std::string typeName() const override { return "RMSProp"; }
+  Value options() const override;
+  static RMSPropOptions optionsOf(const Value& options);
 
  protected:
   void update(const Chunk&, float) const override;
   void update(const Chunk&, double) const override;
-  Value options() const override;
 
  private:
   RMSPropOptions options_;

@@ -65,6 +65,15 @@ void SGD::update(const Chunk& c, double) const {
   }
 }
 
+SGDOptions SGD::optionsOf(const Value& v) {
+  const SGDOptions defaults;
+  return {.lr = v.get("lr", defaults.lr),
+          .momentum = v.get("momentum", defaults.momentum),
+          .dampening = v.get("dampening", defaults.dampening),
+          .weightDecay = v.get("weightDecay", defaults.weightDecay),
+          .nesterov = v.get("nesterov", defaults.nesterov)};
+}
+
 Value SGD::options() const {
   Value value = Value::object();
   value.set("momentum", options_.momentum);

@@ -20,11 +20,12 @@ class SGD : public Optimizer {
  public:
   explicit SGD(nn::Parameters parameters, SGDOptions options = {});
   std::string typeName() const override { return "SGD"; }
+  Value options() const override;
+  static SGDOptions optionsOf(const Value& options);
 
  protected:
   void update(const Chunk&, float) const override;
   void update(const Chunk&, double) const override;
-  Value options() const override;
 
  private:
   SGDOptions options_;

@@ -27,6 +27,7 @@
 #include <ember/optim/Clip.h>
 #include <ember/optim/Ema.h>
 #include <ember/optim/RMSProp.h>
+#include <ember/optim/Registry.h>
 #include <ember/optim/SGD.h>
 #include <ember/optim/Schedule.h>
 #include <ember/optim/train/Metrics.h>

@@ -188,7 +188,7 @@ Value& Value::append(std::string key, Value value) {
   return *this;
 }
 
-const Value::Members& Value::members() const {
+const Value::Members& Value::members() const& {
   if (const auto* members = std::get_if<Members>(&data_)) return *members;
   wrongKind("value", *this, "an object");
 }
@@ -208,7 +208,7 @@ Value& Value::push(Value element) {
   return *this;
 }
 
-const Value::Elements& Value::elements() const { return elementsOf("value"); }
+const Value::Elements& Value::elements() const& { return elementsOf("value"); }
 
 const Value& Value::operator[](std::size_t index) const {
   const Elements& all = elements();

@@ -101,13 +101,15 @@ class Value {
   /// Appends a member that an object is known not to have yet. Returns *this.
   Value& append(std::string key, Value value);
   /// Members in order. Throws ValueError if this is no object.
-  const Members& members() const;
+  const Members& members() const&;
+  Members members() && { return std::as_const(*this).members(); }  ///< of a temporary, as in a range-for over args().members()
 
   // ---- arrays ----
   /// Appends; null becomes an array first. Returns *this.
   Value& push(Value element);
   /// Elements in order. Throws ValueError if this is no array.
-  const Elements& elements() const;
+  const Elements& elements() const&;
+  Elements elements() && { return std::as_const(*this).elements(); }
   const Value& operator[](std::size_t index) const;
   /// Number of elements or members; 0 for anything else.
   std::size_t size() const noexcept;

@@ -1,6 +1,7 @@
 // copyInto and fill. Copies without conversion move bits of the element's size: flat ranges by memcpy, transpositions
 // (row-major <-> channels last above all) in blocks that use whole cache lines on both sides.
 #include <cstring>
+#include <string>
 
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Convert.h>
@@ -128,6 +129,10 @@ template <class To, class From> void copyConverted(To* out, const From* in, cons
 }  // namespace
 
 void copyInto(NDArray& destination, const NDArray& source, const char* writer) {
+  if (!source.hasStorage() || !destination.hasStorage()) {
+    throw StateError("copy", std::string(source.hasStorage() ? "the destination" : "the source") + " has a shape but no storage",
+                     {{"source", describe("", source)}, {"destination", describe("", destination)}}, "give it values first");
+  }
   const char* op = writer ? writer : "copy";
   if (destination.shape() != source.shape()) {
     const std::string from = toString(source.shape()), to = toString(destination.shape());

@@ -94,6 +94,7 @@ std::optional<Options> parseOptions(int argc, char** argv, int& exitCode) {
   app.add_option("--json", options.json, "write accuracy, time and memory to FILE")->type_name("FILE");
   app.add_flag("--validation", options.validation,
                "train on 55,000 of the training pictures and test on the other 5,000");
+  app.get_option("--predict")->excludes(app.get_option("--evaluate"));
   for (CLI::Option* option : app.get_options())
     option->multi_option_policy(CLI::MultiOptionPolicy::Throw)->disable_flag_override();
 

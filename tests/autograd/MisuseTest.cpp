@@ -1,0 +1,44 @@
+// Wrong calls that once crashed, passed silently or let a foreign exception out: each is an ember::Error now.
+#include <doctest/doctest.h>
+
+#include <ember/autograd/Function.h>
+#include <ember/autograd/GradCheck.h>
+#include <ember/autograd/ops/Ops.h>
+#include <ember/core/Error.h>
+
+using namespace ember;
+
+TEST_CASE("writing from a shape-only tensor is an error, not a crash") {
+  CHECK_THROWS_AS(Tensor::ones({3}).copy_(Tensor::shapeOnly({3})), StateError);
+  CHECK_THROWS_AS(Tensor::ones({3}).add_(Tensor::shapeOnly({3})), StateError);
+  CHECK_THROWS_AS(Tensor::ones({3}).setGrad(Tensor::shapeOnly({3})), StateError);
+}
+
+TEST_CASE("a saved operand that setArray replaced is an error, also at equal shape and version") {
+  Tensor x = Tensor::ones({3}).setRequiresGrad();
+  const Tensor y = (x * x).sum();
+  x.setArray(core::NDArray::zeros({3}));
+  CHECK_THROWS_AS(y.backward(), StateError);
+}
+
+TEST_CASE("ranges that no memory holds are refused before they are made") {
+  CHECK_THROWS_AS(Tensor::arange(0, 1e18), OutOfMemory);
+  CHECK_THROWS_AS(Tensor::arange(0, 1e300), ValueError);
+}
+
+TEST_CASE("empty functions are refused where they are given") {
+  Tensor x = Tensor::ones({2}, DType::F64).setRequiresGrad();
+  CHECK_THROWS_AS(custom("empty", {x}, nullptr, nullptr), ValueError);
+  const auto twice = [](FunctionContext&, const Tensors& in) { return Tensors{in[0] * 2}; };
+  CHECK_THROWS_AS(custom("halfEmpty", {x}, twice, nullptr), ValueError);
+  CHECK_THROWS_AS(x.registerHook(nullptr), ValueError);
+  CHECK_THROWS_AS(gradcheck(std::function<Tensor(const Tensor&)>(), x), ValueError);
+}
+
+TEST_CASE("a custom backward that leaves out a wanted gradient is an error") {
+  Tensor x = Tensor::ones({2}).setRequiresGrad();
+  const Tensor y = custom(
+      "forgetful", {x}, [](FunctionContext&, const Tensors& in) { return Tensors{in[0] * 2}; },
+      [](const FunctionContext&, const Tensors&) { return Tensors{Tensor()}; });
+  CHECK_THROWS_AS(y.sum().backward(), StateError);
+}
