@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct Summary {
 template <> struct fmt::formatter<ember::nn::Summary> {
   constexpr auto parse(format_parse_context& context) { return context.begin(); }
   template <class Context> auto format(const ember::nn::Summary& summary, Context& context) const {
-    return fmt::format_to(context.out(), "{}", summary.text());
+    // Not fmt::format_to: clang and g++ name its back end in libfmt differently.
+    const std::string text = summary.text();
+    return std::copy(text.begin(), text.end(), context.out());
   }
 };
