@@ -7,14 +7,14 @@ const std::vector<Recipe>& recipes() {
       {.model = "bn", .epochs = 14, .lr = 0.15, .labelSmoothing = 0.1, .emaDecay = 0.998, .crop = 2, .flip = 0.5},
       {.model = "small", .epochs = 8, .batchSize = 64, .lr = 0.05, .flip = 0.5},
       {.model = "resnet",
-       .epochs = 20,
+       .epochs = 36,
        .lr = 0.15,
        .weightDecay = 5e-4,
        .labelSmoothing = 0.1,
        .emaDecay = 0.998,
        .crop = 2,
        .flip = 0.5,
-       .erase = 0.3},
+       .erase = 0.5},
   };
   return all;
 }
