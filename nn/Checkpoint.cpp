@@ -65,8 +65,9 @@ struct Misfits {
     const auto add = [&](const char* label, const std::vector<std::string>& names,
                          const std::vector<std::string>* others) {
       for (std::size_t i = 0; i < std::min(names.size(), longestList); ++i) {
-        const std::string hint = others && !others->empty() ? "; " + nn::nearestHint(names[i], *others) : std::string();
-        details.emplace_back(label, (others ? io::inQuotes(names[i]) : names[i]) + hint);
+        const auto near = others ? nn::nearestName(names[i], *others) : std::nullopt;
+        details.emplace_back(label, (others ? io::inQuotes(names[i]) : names[i]) +
+                                        (near ? "; did you mean " + io::inQuotes(*near) + "?" : std::string()));
       }
       if (names.size() > longestList)
         details.emplace_back(label, "... and " + std::to_string(names.size() - longestList) + " more");

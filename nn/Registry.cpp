@@ -73,7 +73,7 @@ std::unique_ptr<Module> build(const Value& architecture) {
     } else {
       std::vector<std::string> known;
       for (const auto& [name, value] : r.byName) known.push_back(name);
-      throw ValueError("build", "unknown module type \"" + type + "\"", {{"nearest", nearestHint(type, known)}},
+      throw ValueError("build", "unknown module type \"" + type + "\"", {{"types", nearestHint(type, known)}},
                        "call nn::registerModule(\"" + type +
                            "\", factory) first, or build the net in code and load() the file into it");
     }

@@ -17,6 +17,11 @@ status=0
 unknown=$(examples/run quikstart 2>&1) || status=$?
 ((status == 2)) || fail "an unknown example: exit status $status, not 2"
 expect "examples/run quikstart" "$unknown" 'nearest: quickstart'
+unknown=$(examples/run fashion 2>&1) || true
+expect "examples/run fashion" "$unknown" 'nearest: fashion_mnist'
+unknown=$(examples/run xyzzy 2>&1) || true
+[[ $unknown != *nearest* ]] || fail "examples/run xyzzy guesses:"$'\n'"$unknown"
+expect "examples/run xyzzy" "$unknown" 'no example "xyzzy". There are:'
 
 status=0
 unknown=$(tests/run --help 2>&1) || fail "tests/run --help: $unknown"

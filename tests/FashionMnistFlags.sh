@@ -25,6 +25,8 @@ expect() {
 expect 0 "--batch-size" --help
 expect 2 'did you mean "--epochs"?' --epoch 3
 expect 2 'did you mean "--seed"?' --sed=3
+expect 2 'there is no --xyzzy' --xyzzy
+! grep -q "did you mean" out.txt || { echo "--xyzzy is like no flag, but one is guessed"; failures=$((failures + 1)); }
 expect 2 'stands alone' run.json
 expect 2 "--epochs" --epochs
 expect 2 "evaluate was given" --evaluate=3

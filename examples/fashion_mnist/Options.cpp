@@ -55,7 +55,8 @@ std::string suggestion(const CLI::App& app) {
     return fmt::format("\"{}\" stands alone; everything here is a --flag or the value of one", flag);
   std::vector<std::string> known;
   for (const CLI::Option* option : app.get_options()) known.push_back("--" + option->get_lnames().front());
-  return fmt::format("there is no {}; {}", flag, ember::nn::nearestHint(flag, known));
+  const auto near = ember::nn::nearestName(flag, known);
+  return fmt::format("there is no {}{}", flag, near ? fmt::format("; did you mean \"{}\"?", *near) : "");
 }
 
 }  // namespace

@@ -42,8 +42,10 @@ std::vector<core::NDArray> matching(const std::string& path, const nn::Parameter
     }
     stored.erase(entry);
   }
-  for (const auto& [name, tensor] : stored)
-    wrong.emplace_back("unexpected", name + ", " + nn::nearestHint(name, names));
+  for (const auto& [name, tensor] : stored) {
+    const auto near = nn::nearestName(name, names);
+    wrong.emplace_back("unexpected", name + (near ? "; did you mean \"" + *near + "\"?" : std::string()));
+  }
   if (wrong.empty()) return found;
   const std::size_t count = wrong.size();
   if (wrong.size() > 20) {

@@ -144,6 +144,12 @@ TEST_CASE("missing and unexpected names are all listed with the nearest, and not
   CHECK(contains(message, "does not fit the net: 2 missing in the file, 2 unexpected"));
   CHECK(contains(message, "missing     \"heads.weight\"; did you mean \"head.weight\"?"));
   CHECK(contains(message, "unexpected  \"head.bias\"; did you mean \"heads.bias\"?"));
+  struct Other : nn::Module {
+    nn::Linear& first = add("first", nn::Linear(2, 2));
+    nn::Linear& embedding = add("embedding", nn::Linear(2, 2));
+  } other;
+  // Nothing in the file is like it, so nothing is guessed.
+  CHECK(contains(loadError([&] { load(folder / "old.json", other); }), "missing     \"embedding.weight\"\n"));
   CHECK(contentOf(present) == before);
   const LoadReport report = load(folder / "old.json", present, {.rename = {{"head.*", "heads.*"}}});
   CHECK(report.left.empty());

@@ -4,6 +4,7 @@
 
 using ember::nn::matches;
 using ember::nn::nearestHint;
+using ember::nn::nearestName;
 
 TEST_CASE("a star stands for any run of characters, dots and nothing included") {
   CHECK(matches("*", ""));
@@ -42,6 +43,23 @@ TEST_CASE("matching takes no exponential time") {
 TEST_CASE("the hint names the known name that the fewest edits reach") {
   CHECK(nearestHint("conv3", {"fc", "conv1", "norm"}) == "did you mean \"conv1\"?");
   CHECK(nearestHint("fc.wieght", {"fc.bias", "fc.weight", "conv.weight"}) == "did you mean \"fc.weight\"?");
-  CHECK(nearestHint("", {"long name", "ab", "abc"}) == "did you mean \"ab\"?");
+  CHECK(nearestHint("sgd", {"Adam", "SGD"}) == "did you mean \"SGD\"?");
+  CHECK(nearestHint("weight", {"0.bias", "0.weight"}) == "did you mean \"0.weight\"?");
+}
+
+TEST_CASE("a star of a pattern costs no edits") {
+  CHECK(nearestHint("haed.*", {"features.0.weight", "head.weight"}) == "did you mean \"head.weight\"?");
+  CHECK(nearestHint("*.wieght", {"head.bias", "head.weight"}) == "did you mean \"head.weight\"?");
+}
+
+TEST_CASE("where no name is near, the hint says which there are instead of guessing") {
+  CHECK(nearestHint("transformer", {"fc", "conv1"}) == "known: \"fc\", \"conv1\"");
+  CHECK(nearestHint("2", {"0", "1"}) == "known: \"0\", \"1\"");
+  CHECK(nearestHint("", {"fc"}) == "known: \"fc\"");
+  CHECK(nearestHint("*", {"fc"}) == "did you mean \"fc\"?");  // a star alone is every name
+  CHECK(nearestHint("xyz", {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}) ==
+        "known: \"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\" and 2 more");
   CHECK(nearestHint("anything", {}) == "there is none to choose from");
+  CHECK(!nearestName("transformer", {"fc", "conv1"}));
+  CHECK(nearestName("con1", {"fc", "conv1"}) == "conv1");
 }

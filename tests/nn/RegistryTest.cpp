@@ -64,6 +64,7 @@ TEST_CASE("an unknown type is named with the nearest and both ways out") {
   CHECK(contains(message, "did you mean \"BatchNorm2D\"?"));
   CHECK(contains(message, "nn::registerModule(\"BatchNorm2d\", factory)"));
   CHECK(contains(message, "load() the file into it"));
+  CHECK(!contains(messageOf([] { nn::build({{"type", "Transformer"}, {"args", Value::object()}}); }), "did you mean"));
 }
 
 TEST_CASE("a name belongs to one type, and the same type may be registered again") {
