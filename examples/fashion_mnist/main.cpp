@@ -1,7 +1,10 @@
-// Trains a CNN on Fashion-MNIST: progress, accuracy after each epoch, a report, a checkpoint to resume from; --help
-// lists the flags. test: --model small --epochs 2 --batch-size 64 --threads 1 --save run.json --json result.json test:
-// --resume run.json --epochs 1 test: --evaluate --resume run.json test: --predict 7 --resume run.json test: --model
-// resnet --epochs 1 --validation --save resnet.json test: --help
+// Trains a CNN on Fashion-MNIST: progress, accuracy after each epoch, a report, a checkpoint to resume from.
+// test: --model small --epochs 2 --batch-size 64 --threads 1 --save run.json --json result.json
+// test: --resume run.json --epochs 1
+// test: --evaluate --resume run.json
+// test: --predict 7 --resume run.json
+// test: --model resnet --epochs 1 --validation --save resnet.json
+// test: --help
 #include <sys/resource.h>
 #include <unistd.h>
 
