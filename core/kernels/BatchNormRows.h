@@ -5,17 +5,15 @@
 #include <vector>
 
 #include <ember/core/NDArray.h>
-#include <ember/core/Simd.h>
+#include <ember/core/kernels/SimdRun.h>
 
 /// Shared by the three batch-norm sources: how [M rows, C channels] in memory is cut into rows and blocks, and the
 /// loads and stores of the element types.
 namespace ember::core::batchnorm {
 
 #if defined(__clang__)
-#define EMBER_INLINE inline __attribute__((always_inline))
 #define EMBER_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
-#define EMBER_INLINE inline __attribute__((always_inline))
 #define EMBER_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
@@ -100,5 +98,7 @@ void forFloating(const NDArray& x, F&& f) {
 
 /// Throws ShapeError or DtypeError unless x is a floating [N, C, ...] with C >= 1.
 void checkInput(const NDArray& x, const char* op);
+/// As checkInput, and ValueError if x has no elements.
+void checkStatisticsInput(const NDArray& x, const char* op);
 
 }  // namespace ember::core::batchnorm

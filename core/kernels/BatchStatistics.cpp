@@ -24,6 +24,13 @@ void checkInput(const NDArray& x, const char* op) {
   }
 }
 
+void checkStatisticsInput(const NDArray& x, const char* op) {
+  checkInput(x, op);
+  if (x.numel() > 0) return;
+  throw ValueError(op, "no elements to take statistics of: got " + toString(x.shape()), {{"input", describe("x", x)}},
+                   "skip the empty batch");
+}
+
 namespace {
 
 /// shift = K, s1 = sum(x-K), s2 = sum((x-K)^2) of each lane over `rows` rows of `width`.
@@ -141,11 +148,7 @@ void mergeAll(const S* x, const Rows& rows, double* mean, double* var) {
 }  // namespace batchnorm
 
 BatchStatistics batchStatistics(const NDArray& x) {
-  batchnorm::checkInput(x, "batchNorm");
-  if (x.numel() == 0) {
-    throw ValueError("batchNorm", "no elements to take statistics of: got " + toString(x.shape()),
-                     {{"input", describe("x", x)}}, "skip the empty batch");
-  }
+  batchnorm::checkStatisticsInput(x, "batchNorm");
   ComputeScope scope;
   const NDArray dense = x.contiguous(MemoryOrder::ChannelsLast);
   const batchnorm::Rows rows(dense);
