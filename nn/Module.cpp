@@ -26,7 +26,9 @@ std::string className(const std::type_info& type) {
   return name;
 }
 
-std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
+std::string join(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
 
 }  // namespace
 
@@ -34,13 +36,15 @@ std::string join(const std::string& prefix, const std::string& name) { return pr
 
 Tensors Module::forward(const Tensors& inputs) {
   if (inputs.size() != 1) {
-    throw StateError(typeName(), "forward takes one tensor, got " + std::to_string(inputs.size()), {}, "override forward(const Tensors&) for several");
+    throw StateError(typeName(), "forward takes one tensor, got " + std::to_string(inputs.size()), {},
+                     "override forward(const Tensors&) for several");
   }
   return {forward(inputs[0])};
 }
 
 Tensor Module::forward(const Tensor&) {
-  throw StateError(typeName(), "the module has no forward", {}, "override forward(const Tensor&) or forward(const Tensors&)");
+  throw StateError(typeName(), "the module has no forward", {},
+                   "override forward(const Tensor&) or forward(const Tensors&)");
 }
 
 Tensors Module::operator()(const Tensors& inputs) {
@@ -56,7 +60,9 @@ Tensors Module::operator()(const Tensors& inputs) {
 
 Tensor Module::operator()(const Tensor& input) {
   Tensors outputs = (*this)(Tensors{input});
-  if (outputs.size() != 1) throw StateError(typeName(), "forward gave " + std::to_string(outputs.size()) + " tensors where one was expected", {}, "call it with Tensors{...}");
+  if (outputs.size() != 1)
+    throw StateError(typeName(), "forward gave " + std::to_string(outputs.size()) + " tensors where one was expected",
+                     {}, "call it with Tensors{...}");
   return std::move(outputs[0]);
 }
 
@@ -64,7 +70,8 @@ Tensor Module::operator()(const Tensor& input) {
 
 void Module::checkName(std::string_view name) const {
   const auto refuse = [&](const std::string& why) {
-    throw ValueError(typeName(), "the name " + io::inQuotes(name) + " " + why, {}, "names are 1 to 1024 bytes of printable UTF-8 without a dot");
+    throw ValueError(typeName(), "the name " + io::inQuotes(name) + " " + why, {},
+                     "names are 1 to 1024 bytes of printable UTF-8 without a dot");
   };
   if (name.find('.') != name.npos) refuse("has a dot, which separates levels");
   if (const std::string problem = io::nameProblem(name); !problem.empty()) refuse(problem);
@@ -147,12 +154,15 @@ Parameters Module::namedBuffers() const {
 
 std::vector<std::pair<std::string, Module*>> Module::namedModules() const {
   std::vector<std::pair<std::string, Module*>> list;
-  const_cast<Module*>(this)->walk("", [&](const std::string& path, Module& module) { list.emplace_back(path, &module); });
+  const_cast<Module*>(this)->walk("",
+                                  [&](const std::string& path, Module& module) { list.emplace_back(path, &module); });
   return list;
 }
 
 Module& Module::child(std::size_t index) const {
-  if (index >= children_.size()) throw ValueError(typeName(), "no child " + std::to_string(index) + ", there are " + std::to_string(children_.size()));
+  if (index >= children_.size())
+    throw ValueError(typeName(),
+                     "no child " + std::to_string(index) + ", there are " + std::to_string(children_.size()));
   return *children_[index];
 }
 
@@ -203,7 +213,9 @@ int setTrainable(const Module& module, std::string_view pattern, bool on) {
     if (!on) p.tensor.zeroGrad();
     ++count;
   }
-  if (count == 0) throw ValueError(on ? "unfreeze" : "freeze", "no parameter matches \"" + std::string(pattern) + "\"", {}, nearestHint(pattern, known));
+  if (count == 0)
+    throw ValueError(on ? "unfreeze" : "freeze", "no parameter matches \"" + std::string(pattern) + "\"", {},
+                     nearestHint(pattern, known));
   return count;
 }
 
@@ -213,7 +225,8 @@ int Module::freeze(std::string_view pattern) { return setTrainable(*this, patter
 int Module::unfreeze(std::string_view pattern) { return setTrainable(*this, pattern, true); }
 
 Module& Module::to(DType dtype) {
-  if (dtype != DType::F32 && dtype != DType::F64) throw DtypeError(typeName(), "parameters are f32 or f64, not " + std::string(ember::name(dtype)));
+  if (dtype != DType::F32 && dtype != DType::F64)
+    throw DtypeError(typeName(), "parameters are f32 or f64, not " + std::string(ember::name(dtype)));
   for (Parameter& p : namedParameters()) p.tensor.setArray(p.tensor.array().to(dtype));
   for (Parameter& b : namedBuffers()) {
     if (isFloating(b.tensor.dtype())) b.tensor.setArray(b.tensor.array().to(dtype));
@@ -256,17 +269,24 @@ std::unique_ptr<Module> Module::clone() const {
   }
   const auto here = namedModules(), there = copy->namedModules();
   if (here.size() != there.size()) {
-    throw StateError("clone", typeName() + " has " + std::to_string(here.size()) + " modules, its rebuilt copy " + std::to_string(there.size()), {},
-                     "make args() and the registered factory agree");
+    throw StateError("clone",
+                     typeName() + " has " + std::to_string(here.size()) + " modules, its rebuilt copy " +
+                         std::to_string(there.size()),
+                     {}, "make args() and the registered factory agree");
   }
   const auto copyAll = [&](const Parameters& from, Parameters to) {
     if (from.size() != to.size()) {
-      throw StateError("clone", typeName() + " has " + std::to_string(from.size()) + " tensors, its rebuilt copy " + std::to_string(to.size()), {}, "make args() and the registered factory agree");
+      throw StateError("clone",
+                       typeName() + " has " + std::to_string(from.size()) + " tensors, its rebuilt copy " +
+                           std::to_string(to.size()),
+                       {}, "make args() and the registered factory agree");
     }
     for (std::size_t i = 0; i < from.size(); ++i) {
-      if (from[i].name != to[i].name) throw StateError("clone", "the rebuilt copy has " + to[i].name + " where " + from[i].name + " was expected");
+      if (from[i].name != to[i].name)
+        throw StateError("clone", "the rebuilt copy has " + to[i].name + " where " + from[i].name + " was expected");
       to[i].tensor.setArray(from[i].tensor.array().copy());
-      if (to[i].tensor.requiresGrad() != from[i].tensor.requiresGrad()) to[i].tensor.setRequiresGrad(from[i].tensor.requiresGrad());
+      if (to[i].tensor.requiresGrad() != from[i].tensor.requiresGrad())
+        to[i].tensor.setRequiresGrad(from[i].tensor.requiresGrad());
     }
   };
   copyAll(namedParameters(), copy->namedParameters());

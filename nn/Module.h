@@ -40,8 +40,9 @@ using Parameters = std::vector<Parameter>;
 ///     Tensor forward(const Tensor& x) override { return relu(conv(x)) + x; }
 ///   };
 ///
-/// That declaration names them, registers them, saves them, prints them. A module owns its children; it moves with them and does
-/// not copy (clone() makes a copy). Forward in eval mode under NoGrad may run from many threads on one module; training may not.
+/// That declaration names them, registers them, saves them, prints them. A module owns its children; it moves with them
+/// and does not copy (clone() makes a copy). Forward in eval mode under NoGrad may run from many threads on one module;
+/// training may not.
 class Module {
  public:
   Module() = default;
@@ -64,9 +65,11 @@ class Module {
   void registerForwardHook(ForwardHook hook) { hooks_.push_back(std::move(hook)); }
 
   // ---- parts ----
-  /// Takes over a child and returns it. ValueError on a name that is empty, taken, longer than 1024 bytes or has a dot or control character.
+  /// Takes over a child and returns it. ValueError on a name that is empty, taken, longer than 1024 bytes or has a dot
+  /// or control character.
   template <class M> std::decay_t<M>& add(std::string_view name, M&& child) {
-    static_assert(!std::is_lvalue_reference_v<M>, "a module moves into its parent: pass a temporary or std::move(child)");
+    static_assert(!std::is_lvalue_reference_v<M>,
+                  "a module moves into its parent: pass a temporary or std::move(child)");
     auto owned = std::make_unique<std::decay_t<M>>(std::forward<M>(child));
     auto& reference = *owned;
     addChild(name, std::move(owned));
@@ -98,7 +101,8 @@ class Module {
   void train(bool on = true);
   void eval() { train(false); }
   bool training() const noexcept { return training_; }
-  /// Stops / resumes training of the parameters whose dotted name matches ("features.*"). Returns how many; ValueError if none.
+  /// Stops / resumes training of the parameters whose dotted name matches ("features.*"). Returns how many; ValueError
+  /// if none.
   int freeze(std::string_view pattern = "*");
   int unfreeze(std::string_view pattern = "*");
   /// Converts parameters and floating buffers to f32 or f64; make optimisers afterwards.
@@ -106,11 +110,13 @@ class Module {
   void zeroGrad();
 
   // ---- rebuilding ----
-  /// Constructor arguments from which the registered factory makes an equal module. Modules without registration keep the default.
+  /// Constructor arguments from which the registered factory makes an equal module. Modules without registration keep
+  /// the default.
   virtual Args args() const { return Args::object(); }
   /// {"type": ..., "args": ...} if this and all below can be rebuilt from it, else with "children" and no "args".
   Value architecture() const;
-  /// A deep copy: same architecture, values, modes, counters; gradients, hooks and optimisers stay behind. StateError if a type is not registered.
+  /// A deep copy: same architecture, values, modes, counters; gradients, hooks and optimisers stay behind. StateError
+  /// if a type is not registered.
   std::unique_ptr<Module> clone() const;
   /// Random call counters by path, where not zero (part of a run's state).
   std::vector<std::pair<std::string, i64>> streams() const;
