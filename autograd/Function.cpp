@@ -82,8 +82,8 @@ struct CustomFunction {
     Tensors gradients = backward(here, outputGradients);
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       if (i < c.inputs() && c.needs(static_cast<int>(i)) && !gradients[i].defined()) {
-        throw StateError(c.op(), "its backward gave no gradient for input " + std::to_string(i) + ", which needs one", {},
-                         "return zeros where the gradient is zero; undefined is for inputs that needs() denies");
+        throw StateError(c.op(), "its backward gave no gradient for input " + std::to_string(i) + ", which needs one",
+                         {}, "return zeros where the gradient is zero; undefined is for inputs that needs() denies");
       }
     }
     return gradients;
@@ -112,7 +112,8 @@ Tensors customMany(std::string_view name, const Tensors& inputs, CustomForward f
     for (Tensor& output : outputs) output = autograd::wrap(op, output.array());
     return outputs;
   }
-  if (!hasBackward) throw ValueError(op, "its backward is empty, but an input requires a gradient", {}, "pass a function");
+  if (!hasBackward)
+    throw ValueError(op, "its backward is empty, but an input requires a gradient", {}, "pass a function");
   function.keep(inputs, outputs);
   const auto save = function.savesOutputs() ? autograd::SaveOutputs::Yes : autograd::SaveOutputs::No;
   std::vector<core::NDArray> arrays;

@@ -56,14 +56,18 @@ Tensor BackwardContext::output(int index) const {
 
 Tensor Saved::get(const BackwardContext& context) const {
   if (tensor_.defined() && tensor_.impl()->array.storage() != storage_.lock()) {
-    throw StateError(context.op(), "an operand that its gradient needs was replaced by setArray since the forward", {{"reader", context.op()}, {"writer", "setArray"}},
+    throw StateError(context.op(), "an operand that its gradient needs was replaced by setArray since the forward",
+                     {{"reader", context.op()}, {"writer", "setArray"}},
                      "convert or replace tensors before the forward, or behind backward()");
   }
   if (tensor_.defined() && tensor_.impl()->array.version() != version_) {
     throw StateError(
         context.op(),
         "an operand that its gradient needs was overwritten by " + tensor_.impl()->array.storage()->lastWriter(),
-        {{"operand", toString(tensor_.shape())}, {"reader", context.op()}, {"writer", tensor_.impl()->array.storage()->lastWriter()}}, "turn the in-place write off, or move it behind backward()");
+        {{"operand", toString(tensor_.shape())},
+         {"reader", context.op()},
+         {"writer", tensor_.impl()->array.storage()->lastWriter()}},
+        "turn the in-place write off, or move it behind backward()");
   }
   return tensor_;
 }

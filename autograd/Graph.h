@@ -12,7 +12,8 @@ namespace ember::autograd {
 
 class BackwardContext;
 
-/// Computes the gradients of a node's inputs (one Tensor each, undefined where none is needed) from those of its outputs.
+/// Computes the gradients of a node's inputs (one Tensor each, undefined where none is needed) from those of its
+/// outputs.
 using BackwardFn = std::function<Tensors(const BackwardContext&)>;
 
 /// What a Tensor handle points to.
@@ -32,8 +33,8 @@ struct TensorImpl {
   u32 output = 0;             ///< which output of the node
 };
 
-/// One recorded operation. Nodes own what backward needs and the nodes of their inputs, never their outputs, so there are no
-/// cycles; long chains are destroyed iteratively.
+/// One recorded operation. Nodes own what backward needs and the nodes of their inputs, never their outputs, so there
+/// are no cycles; long chains are destroyed iteratively.
 class Node : public std::enable_shared_from_this<Node> {
  public:
   /// Where the gradient of one input goes: to the node that made it, or into a leaf. Both null: nowhere.

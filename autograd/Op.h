@@ -12,9 +12,10 @@
 ///                  [](const BackwardContext& c) { return Tensors{c.grad() * c.output()}; }, SaveOutputs::Yes);
 ///   }
 ///
-/// Rules: check arguments first (shape functions serve shape-only tensors too); the kernel lambda runs only on real data;
-/// the backward lambda holds inputs as Saved; gradients are written with differentiable ops, so second derivatives come free.
-/// Where a fused backward kernel is faster, use it if !gradEnabled() (a plain backward) and the composed form otherwise.
+/// Rules: check arguments first (shape functions serve shape-only tensors too); the kernel lambda runs only on real
+/// data; the backward lambda holds inputs as Saved; gradients are written with differentiable ops, so second
+/// derivatives come free. Where a fused backward kernel is faster, use it if !gradEnabled() (a plain backward) and the
+/// composed form otherwise.
 namespace ember::autograd {
 
 enum class SaveOutputs : bool { No, Yes };
@@ -69,8 +70,8 @@ Tensor apply(const char* op, Operands operands, const Shape& shape, DType dtype,
   return wrap(op, kernel());
 }
 template <class Kernel, class Backward>
-Tensor apply(const char* op, std::initializer_list<const Tensor*> operands, const Shape& shape, DType dtype, Kernel&& kernel,
-             Backward&& backward, SaveOutputs save = SaveOutputs::No) {
+Tensor apply(const char* op, std::initializer_list<const Tensor*> operands, const Shape& shape, DType dtype,
+             Kernel&& kernel, Backward&& backward, SaveOutputs save = SaveOutputs::No) {
   return apply(op, Operands(operands.begin(), operands.size()), shape, dtype, std::forward<Kernel>(kernel),
                std::forward<Backward>(backward), save);
 }

@@ -64,7 +64,8 @@ Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
     throw ValueError("arange", "start, stop and step must be finite and step not 0");
   }
   const double count = std::max(0.0, std::ceil((stop - start) / step));
-  if (count > 0x1p62) throw ValueError("arange", "the range has more elements than any memory holds", {}, "use a larger step");
+  if (count > 0x1p62)
+    throw ValueError("arange", "the range has more elements than any memory holds", {}, "use a larger step");
   core::NDArray values = core::NDArray::empty({static_cast<i64>(count)}, DType::F64);
   double* out = values.data<double>();
   for (i64 i = 0; i < values.numel(); ++i) out[i] = start + static_cast<double>(i) * step;
@@ -130,7 +131,8 @@ void Tensor::setGrad(const Tensor& gradient) {
     throw DtypeError("setGrad", "the gradient is " + std::string(name(gradient.dtype())) + ", the tensor " +
                                     std::string(name(impl.array.dtype())));
   }
-  if (gradient.defined() && gradient.isShapeOnly()) throw StateError("setGrad", "the gradient has a shape but no storage");
+  if (gradient.defined() && gradient.isShapeOnly())
+    throw StateError("setGrad", "the gradient has a shape but no storage");
   impl.grad = gradient;
 }
 

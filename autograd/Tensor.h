@@ -19,15 +19,16 @@ class Node;
 
 struct BackwardOptions;
 
-/// Runs on a gradient as soon as it is complete; returns the gradient to use instead, or an undefined Tensor to keep it.
+/// Runs on a gradient as soon as it is complete; returns the gradient to use instead, or an undefined Tensor to keep
+/// it.
 using GradientHook = std::function<Tensor(const Tensor& gradient)>;
 
 /// A handle on an array, with a gradient and its place in the graph of the computation that made it.
 ///
 /// Copying a Tensor copies the handle: both name the same value. Operations on tensors that require a gradient record a
-/// node each; backward() walks the nodes. The handle remembers the version of its storage that its value belongs to, and
-/// every operation refuses a handle whose memory has been overwritten since. A Tensor may have a shape and no storage
-/// ("shape-only"); operations on such tensors check shapes and give shape-only results.
+/// node each; backward() walks the nodes. The handle remembers the version of its storage that its value belongs to,
+/// and every operation refuses a handle whose memory has been overwritten since. A Tensor may have a shape and no
+/// storage ("shape-only"); operations on such tensors check shapes and give shape-only results.
 /// Reading one Tensor from several threads is safe; writing it (in-place functions, gradients of one backward) is not.
 class Tensor {
  public:
@@ -46,7 +47,10 @@ class Tensor {
   template <class T> static Tensor of(const std::vector<T>& values, const Shape& shape) {
     return Tensor(core::NDArray::from<T>(values, shape));
   }
-  template <class T> static Tensor of(const std::vector<T>& values) { return of<T>(values, {static_cast<i64>(values.size())}); }
+  template <class T>
+  static Tensor of(const std::vector<T>& values) {
+    return of<T>(values, {static_cast<i64>(values.size())});
+  }
   static Tensor of(std::initializer_list<double> values, DType = DType::F32);
   /// The user's memory (row-major), no copy; `deleter` runs when the last view goes.
   static Tensor fromBlob(void* data, const Shape&, DType, std::function<void(void*)> deleter = {});
@@ -85,8 +89,9 @@ class Tensor {
   void setGrad(const Tensor&);
   /// Marks the gradient absent: the next accumulation writes instead of adding.
   void zeroGrad();
-  /// Accumulates d(this)/d(leaf) into every leaf that requires a gradient. Throws StateError if nothing requires one, if the
-  /// graph was already freed or an operand was overwritten; ShapeError if this is no scalar and no gradient is given.
+  /// Accumulates d(this)/d(leaf) into every leaf that requires a gradient. Throws StateError if nothing requires one,
+  /// if the graph was already freed or an operand was overwritten; ShapeError if this is no scalar and no gradient is
+  /// given.
   void backward() const;
   void backward(const BackwardOptions&) const;
   /// Calls `hook` in each backward once this tensor's gradient is complete. Throws StateError if it requires none.
@@ -105,7 +110,8 @@ class Tensor {
   void mul_(double factor);
   /// Replaces the array (another dtype or shape) behind every copy of this handle.
   void setArray(core::NDArray);
-  /// For kernels that write the array themselves: call before writing; advances the version that this handle stands for.
+  /// For kernels that write the array themselves: call before writing; advances the version that this handle stands
+  /// for.
   core::NDArray& writable(const char* writer);
 
   // ---- shorthands for the functions of the same name in autograd/ops ----
@@ -128,15 +134,15 @@ class Tensor {
 struct BackwardOptions {
   Tensor gradient = {};      ///< d(result)/d(this), shape of the tensor; 1 for a scalar if undefined
   bool retainGraph = false;  ///< keep what the nodes saved, for another backward
-  /// Record the backward itself (second derivatives); keeps the graph. A gradient that is stored in a leaf then holds that leaf
-  /// through its graph: call zeroGrad() when done, or use gradients(), or the memory stays.
+  /// Record the backward itself (second derivatives); keeps the graph. A gradient that is stored in a leaf then holds
+  /// that leaf through its graph: call zeroGrad() when done, or use gradients(), or the memory stays.
   bool createGraph = false;
 };
 
-/// d(sum of outputs·gradients)/d(inputs) as new tensors, leaving every grad() alone; walks only what leads to the inputs.
-/// `gradients` may be empty for scalars.
-/// An input that the outputs do not depend on gets an undefined Tensor.
-Tensors gradients(const Tensors& outputs, const Tensors& inputs, const BackwardOptions& = {}, const Tensors& outputGradients = {});
+/// d(sum of outputs·gradients)/d(inputs) as new tensors, leaving every grad() alone; walks only what leads to the
+/// inputs. `gradients` may be empty for scalars. An input that the outputs do not depend on gets an undefined Tensor.
+Tensors gradients(const Tensors& outputs, const Tensors& inputs, const BackwardOptions& = {},
+                  const Tensors& outputGradients = {});
 
 /// Whether operations record nodes on this thread.
 bool gradEnabled() noexcept;
@@ -153,8 +159,8 @@ class NoGrad {
   bool before_;
 };
 
-/// While it lives, every operation's result and every gradient is checked on all threads; the first NaN or infinity throws
-/// NumericError that names the op and its module. Slow: for finding, not for training.
+/// While it lives, every operation's result and every gradient is checked on all threads; the first NaN or infinity
+/// throws NumericError that names the op and its module. Slow: for finding, not for training.
 class AnomalyMode {
  public:
   AnomalyMode() noexcept;

@@ -14,14 +14,15 @@ struct Row {
   std::string_view name;
   std::size_t bytes;
 };
-constexpr std::array<Row, 8> table{{{"f32", 4}, {"f64", 8}, {"bf16", 2}, {"i64", 8}, {"i32", 4}, {"i8", 1}, {"u8", 1}, {"bool", 1}}};
+constexpr std::array<Row, 8> table{
+    {{"f32", 4}, {"f64", 8}, {"bf16", 2}, {"i64", 8}, {"i32", 4}, {"i8", 1}, {"u8", 1}, {"bool", 1}}};
 
 }  // namespace
 
 bf16::bf16(float value) {
   const auto word = std::bit_cast<u32>(value);
   if (std::isnan(value)) {
-    bits = static_cast<std::uint16_t>((word >> 16) | 0x40);  // quiet, so that cutting the mantissa cannot make it infinite
+    bits = static_cast<std::uint16_t>((word >> 16) | 0x40);  // quiet: cutting the mantissa cannot make it infinite
   } else {
     bits = static_cast<std::uint16_t>((word + 0x7fff + ((word >> 16) & 1)) >> 16);
   }

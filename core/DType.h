@@ -42,7 +42,8 @@ template <> struct DTypeOf<i8> { static constexpr DType value = DType::I8; };
 template <> struct DTypeOf<u8> { static constexpr DType value = DType::U8; };
 template <> struct DTypeOf<bool> { static constexpr DType value = DType::Bool; };
 
-/// Calls f with a default-constructed value of the C++ type behind `dtype`: dispatch(t, [&](auto zero) { using T = decltype(zero); ... }).
+/// Calls f with a default-constructed value of the C++ type behind `dtype`:
+/// dispatch(t, [&](auto zero) { using T = decltype(zero); ... }).
 template <class F> decltype(auto) dispatch(DType dtype, F&& f) {
   switch (dtype) {
     case DType::F32: return f(float{});

@@ -22,7 +22,8 @@ class Error : public std::runtime_error {
   using Detail = std::pair<std::string, std::string>;
   using Details = std::vector<Detail>;
 
-  Error(std::string_view kind, std::string_view op, std::string_view what, const Details& details, std::string_view help);
+  Error(std::string_view kind, std::string_view op, std::string_view what, const Details& details,
+        std::string_view help);
 
   const std::string& op() const noexcept { return op_; }
   /// The first line of the message.

@@ -12,8 +12,8 @@
 
 #include <ember/core/Error.h>
 
-// Buffers come in size classes, eight to each power of two, so that a training step finds last step's buffers again while
-// at most an eighth is wasted. A free buffer waits in its class; only an empty class asks the system.
+// Buffers come in size classes, eight to each power of two, so that a training step finds last step's buffers again
+// while at most an eighth is wasted. A free buffer waits in its class; only an empty class asks the system.
 
 namespace ember::memory {
 namespace {
@@ -82,7 +82,8 @@ void releaseCached() {
 }
 
 void* allocate(std::size_t bytes) {
-  if (bytes > (std::size_t{1} << 62)) throw OutOfMemory("allocate", std::to_string(bytes) + " bytes is more than any machine has");
+  if (bytes > (std::size_t{1} << 62))
+    throw OutOfMemory("allocate", std::to_string(bytes) + " bytes is more than any machine has");
   const auto [index, size] = sizeClass(bytes);
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);

@@ -9,7 +9,9 @@
 namespace ember::core {
 namespace {
 
-i64 bytesOf(const Shape& shape, DType dtype) { return checkedMul(ember::numel(shape), static_cast<i64>(itemSize(dtype))); }
+i64 bytesOf(const Shape& shape, DType dtype) {
+  return checkedMul(ember::numel(shape), static_cast<i64>(itemSize(dtype)));
+}
 
 bool denseIn(const Shape& shape, const Strides& strides, MemoryOrder order) {
   const Strides dense = denseStrides(shape, order);
@@ -104,7 +106,8 @@ NDArray NDArray::fromBlob(void* data, const Shape& shape, DType dtype, std::func
   return array;
 }
 
-NDArray NDArray::ofStorage(std::shared_ptr<Storage> storage, i64 offset, const Shape& shape, const Strides& strides, DType dtype) {
+NDArray NDArray::ofStorage(std::shared_ptr<Storage> storage, i64 offset, const Shape& shape, const Strides& strides,
+                           DType dtype) {
   NDArray array = shapeOnly(shape, dtype);
   i64 first = offset, last = offset;
   for (int i = 0; i < shape.rank(); ++i) {
@@ -127,7 +130,8 @@ NDArray NDArray::ofStorage(std::shared_ptr<Storage> storage, i64 offset, const S
 bool NDArray::isDense(MemoryOrder order) const noexcept { return denseIn(shape_, strides_, order); }
 
 MemoryOrder NDArray::order() const noexcept {
-  return !isDense(MemoryOrder::RowMajor) && isDense(MemoryOrder::ChannelsLast) ? MemoryOrder::ChannelsLast : MemoryOrder::RowMajor;
+  return !isDense(MemoryOrder::RowMajor) && isDense(MemoryOrder::ChannelsLast) ? MemoryOrder::ChannelsLast
+                                                                               : MemoryOrder::RowMajor;
 }
 
 void* NDArray::raw() const noexcept {
@@ -136,17 +140,21 @@ void* NDArray::raw() const noexcept {
 
 template <class T> T* NDArray::data() const {
   if (!storage_) {
-    throw StateError("data", defined_ ? "the array " + toString(shape_) + " has a shape but no storage" : "the array is undefined");
+    throw StateError(
+        "data", defined_ ? "the array " + toString(shape_) + " has a shape but no storage" : "the array is undefined");
   }
   if (dtype_ != DTypeOf<T>::value) {
-    throw DtypeError("data", "the array is " + std::string(name(dtype_)) + ", asked for as " + std::string(name(DTypeOf<T>::value)), {},
-                     "convert it first with to()");
+    throw DtypeError(
+        "data", "the array is " + std::string(name(dtype_)) + ", asked for as " + std::string(name(DTypeOf<T>::value)),
+        {}, "convert it first with to()");
   }
   return static_cast<T*>(raw());
 }
 
 double NDArray::item() const {
-  if (numel_ != 1) throw ShapeError("item", "the array has " + std::to_string(numel_) + " elements, not one", {{"array", toString(shape_)}});
+  if (numel_ != 1)
+    throw ShapeError("item", "the array has " + std::to_string(numel_) + " elements, not one",
+                     {{"array", toString(shape_)}});
   return dispatch(dtype_, [&](auto zero) -> double {
     using T = decltype(zero);
     if constexpr (std::is_same_v<T, bf16>) {
@@ -226,11 +234,13 @@ NDArray NDArray::reshape(const Shape& wanted) const {
     }
   }
   if (unknown >= 0) {
-    if (known == 0) throw ShapeError("reshape", "the size -1 in " + toString(wanted) + " cannot be told from 0 elements");
+    if (known == 0)
+      throw ShapeError("reshape", "the size -1 in " + toString(wanted) + " cannot be told from 0 elements");
     shape[unknown] = numel_ / known;
   }
   if (ember::numel(shape) != numel_) {
-    throw ShapeError("reshape", toString(shape_) + " has " + std::to_string(numel_) + " elements, " + toString(wanted) + " cannot hold them");
+    throw ShapeError("reshape", toString(shape_) + " has " + std::to_string(numel_) + " elements, " + toString(wanted) +
+                                    " cannot hold them");
   }
   if (!storage_) return shapeOnly(shape, dtype_);
   if (auto view = viewAs(shape)) return *view;
@@ -246,7 +256,8 @@ NDArray NDArray::permute(const std::vector<int>& axes) const {
   std::vector<bool> seen(axes.size(), false);
   for (int i = 0; i < rank(); ++i) {
     const int axis = normalizeAxis(axes[static_cast<std::size_t>(i)], rank(), "permute");
-    if (seen[static_cast<std::size_t>(axis)]) throw ShapeError("permute", "axis " + std::to_string(axis) + " appears twice");
+    if (seen[static_cast<std::size_t>(axis)])
+      throw ShapeError("permute", "axis " + std::to_string(axis) + " appears twice");
     seen[static_cast<std::size_t>(axis)] = true;
     view.shape_[i] = shape_[axis];
     view.strides_[i] = strides_[axis];
@@ -281,8 +292,8 @@ NDArray NDArray::select(int axis, i64 index) const {
   axis = normalizeAxis(axis, rank(), "select");
   const i64 size = shape_[axis], position = index < 0 ? index + size : index;
   if (position < 0 || position >= size) {
-    throw ShapeError("select", "index " + std::to_string(index) + " is outside size " + std::to_string(size) + " of axis " +
-                                   std::to_string(axis));
+    throw ShapeError("select", "index " + std::to_string(index) + " is outside size " + std::to_string(size) +
+                                   " of axis " + std::to_string(axis));
   }
   NDArray view = slice(axis, position, position + 1);
   view.shape_.erase(axis);
@@ -315,7 +326,9 @@ NDArray NDArray::unsqueeze(int axis) const {
 
 NDArray NDArray::squeeze(int axis) const {
   axis = normalizeAxis(axis, rank(), "squeeze");
-  if (shape_[axis] != 1) throw ShapeError("squeeze", "axis " + std::to_string(axis) + " has size " + std::to_string(shape_[axis]) + ", not 1");
+  if (shape_[axis] != 1)
+    throw ShapeError("squeeze",
+                     "axis " + std::to_string(axis) + " has size " + std::to_string(shape_[axis]) + ", not 1");
   NDArray view = *this;
   view.shape_.erase(axis);
   view.strides_.erase(axis);

@@ -19,9 +19,10 @@ namespace ember::core {
 
 /// A strided array: a value that shares its storage. It knows no gradients.
 ///
-/// An array may have a shape and a type but no storage ("shape-only"): such arrays run through every op's shape function
-/// and never touch data. Views (reshape of a viewable array, transpose, permute, slice, select, expand) copy nothing.
-/// Copying an NDArray copies the handle. Reading from several threads is safe; writing needs the caller's care.
+/// An array may have a shape and a type but no storage ("shape-only"): such arrays run through every op's shape
+/// function and never touch data. Views (reshape of a viewable array, transpose, permute, slice, select, expand) copy
+/// nothing. Copying an NDArray copies the handle. Reading from several threads is safe; writing needs the caller's
+/// care.
 class NDArray {
  public:
   NDArray() = default;
@@ -57,7 +58,8 @@ class NDArray {
   /// ChannelsLast if dense so and not row-major, else RowMajor.
   MemoryOrder order() const noexcept;
 
-  /// First element. T must match dtype() (checked). The caller who writes through a shared array reports it with written().
+  /// First element. T must match dtype() (checked). The caller who writes through a shared array reports it with
+  /// written().
   template <class T> T* data() const;
   void* raw() const noexcept;
   /// The single element, as double. Throws ShapeError unless numel() == 1.
@@ -76,7 +78,8 @@ class NDArray {
   std::optional<NDArray> viewAs(const Shape&) const;
   NDArray permute(const std::vector<int>& axes) const;
   NDArray transpose(int a, int b) const;
-  /// Elements start, start+step, ... below stop along `axis`; start and stop count from the end if negative and are clamped. step >= 1.
+  /// Elements start, start+step, ... below stop along `axis`; start and stop count from the end if negative and are
+  /// clamped. step >= 1.
   NDArray slice(int axis, i64 start, i64 stop, i64 step = 1) const;
   /// Drops `axis` at `index` (negative from the end; out of range throws).
   NDArray select(int axis, i64 index) const;
@@ -90,7 +93,8 @@ class NDArray {
   NDArray contiguous(MemoryOrder = MemoryOrder::RowMajor) const;
   /// A copy in own storage, same order if dense.
   NDArray copy() const;
-  /// *this if the type is the same, else converted: to integers truncating, to bool as != 0, to bf16 rounding to nearest even.
+  /// *this if the type is the same, else converted: to integers truncating, to bool as != 0, to bf16 rounding to
+  /// nearest even.
   NDArray to(DType) const;
 
  private:

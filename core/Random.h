@@ -35,7 +35,8 @@ Key nextCallKey();
 i64 programCalls();
 void setProgramCalls(i64);
 
-/// While it lives, draws are those of another seed; counters go on. For runs of several seeds in one process, one at a time.
+/// While it lives, draws are those of another seed; counters go on. For runs of several seeds in one process, one at a
+/// time.
 class SeedScope {
  public:
   explicit SeedScope(u64 seed) noexcept;

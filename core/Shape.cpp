@@ -96,8 +96,8 @@ Shape broadcastShapes(const Shape& a, const Shape& b, const char* op) {
     const i64 sizeB = i < b.rank() ? b[b.rank() - 1 - i] : 1;
     if (sizeA != sizeB && sizeA != 1 && sizeB != 1) {
       throw ShapeError(op,
-                       "cannot broadcast " + toString(a) + " with " + toString(b) + ": sizes " + std::to_string(sizeA) + " and " +
-                           std::to_string(sizeB) + " differ at axis " + std::to_string(rank - 1 - i),
+                       "cannot broadcast " + toString(a) + " with " + toString(b) + ": sizes " + std::to_string(sizeA) +
+                           " and " + std::to_string(sizeB) + " differ at axis " + std::to_string(rank - 1 - i),
                        {}, "sizes must be equal or 1, counted from the last axis");
     }
     result[rank - 1 - i] = sizeA == 1 ? sizeB : sizeA;

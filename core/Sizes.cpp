@@ -9,7 +9,8 @@ namespace ember {
 
 Sizes::Sizes(const std::vector<i64>& each) {
   if (each.empty() || each.size() > 3) {
-    throw ValueError("sizes", std::to_string(each.size()) + " sizes given", {}, "give one for all spatial axes, or one for each of 1 to 3");
+    throw ValueError("sizes", std::to_string(each.size()) + " sizes given", {},
+                     "give one for all spatial axes, or one for each of 1 to 3");
   }
   std::copy(each.begin(), each.end(), values_.begin());
   count_ = static_cast<int>(each.size());
@@ -18,8 +19,10 @@ Sizes::Sizes(const std::vector<i64>& each) {
 
 i64 Sizes::at(int axis, int axes, const char* op, const char* what) const {
   if (count_ != 1 && count_ != axes) {
-    throw ValueError(op, std::string(what) + " has " + std::to_string(count_) + " sizes for " + std::to_string(axes) + " spatial axes", {},
-                     "give one number, or one for each spatial axis");
+    throw ValueError(
+        op,
+        std::string(what) + " has " + std::to_string(count_) + " sizes for " + std::to_string(axes) + " spatial axes",
+        {}, "give one number, or one for each spatial axis");
   }
   return values_[static_cast<std::size_t>(axis)];
 }

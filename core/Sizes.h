@@ -12,7 +12,8 @@ namespace ember {
 class Sizes {
  public:
   Sizes() = default;
-  template <std::integral I> Sizes(I all) : values_{static_cast<i64>(all), static_cast<i64>(all), static_cast<i64>(all)}, count_(1) {}
+  template <std::integral I>
+  Sizes(I all) : values_{static_cast<i64>(all), static_cast<i64>(all), static_cast<i64>(all)}, count_(1) {}
   Sizes(std::initializer_list<i64> each) : Sizes(std::vector<i64>(each)) {}
   Sizes(const std::vector<i64>& each);  ///< throws ValueError on none or more than three
 
@@ -24,7 +25,9 @@ class Sizes {
   /// All `axes` of them.
   std::array<i64, 3> over(int axes, const char* op, const char* what) const;
   std::vector<i64> vector() const { return {values_.begin(), values_.begin() + count_}; }
-  friend bool operator==(const Sizes& a, const Sizes& b) noexcept { return a.count_ == b.count_ && a.values_ == b.values_; }
+  friend bool operator==(const Sizes& a, const Sizes& b) noexcept {
+    return a.count_ == b.count_ && a.values_ == b.values_;
+  }
 
  private:
   std::array<i64, 3> values_{0, 0, 0};

@@ -14,8 +14,8 @@
 #include <ember/core/Error.h>
 #include <ember/core/Warn.h>
 
-// libgomp is called by its own entry points, so that g++ and clang++ builds share the one OpenMP runtime that oneDNN and
-// OpenBLAS already use, and so that no other file needs OpenMP.
+// libgomp is called by its own entry points, so that g++ and clang++ builds share the one OpenMP runtime that oneDNN
+// and OpenBLAS already use, and so that no other file needs OpenMP.
 extern "C" {
 void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags);
 int omp_get_thread_num(void);
@@ -49,7 +49,8 @@ int initialThreads() {
   const std::string word(text);
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), count);
   if (error != std::errc() || end != word.data() + word.size() || count < 1) {
-    warnOnce("EMBER_THREADS=" + word + " is not a positive whole number; using " + std::to_string(available) + " threads");
+    warnOnce("EMBER_THREADS=" + word + " is not a positive whole number; using " + std::to_string(available) +
+             " threads");
     return available;
   }
   return count;
@@ -69,7 +70,8 @@ thread_local bool serialThread = false;
 }  // namespace
 
 void setThreads(int count) {
-  if (count < 1) throw ValueError("setThreads", "the number of threads is " + std::to_string(count), {}, "use 1 or more");
+  if (count < 1)
+    throw ValueError("setThreads", "the number of threads is " + std::to_string(count), {}, "use 1 or more");
   if (count > availableCpus()) {
     warnOnce("setThreads(" + std::to_string(count) + "): only " + std::to_string(availableCpus()) +
              " CPUs are available to this process; more threads than CPUs make training slower");

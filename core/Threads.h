@@ -8,7 +8,8 @@
 namespace ember {
 
 /// Number of threads that one operation may use: set here, by EMBER_THREADS at start, else the CPUs that affinity and
-/// cgroup leave us. One pool serves our kernels, oneDNN and BLAS. Throws ValueError below 1; warns above the CPUs there are.
+/// cgroup leave us. One pool serves our kernels, oneDNN and BLAS. Throws ValueError below 1; warns above the CPUs there
+/// are.
 void setThreads(int count);
 int threads();
 
@@ -39,8 +40,9 @@ using RangeFn = void (*)(void* context, i64 begin, i64 end, int part);
 void parallelRanges(i64 count, i64 grain, RangeFn fn, void* context);
 }  // namespace detail
 
-/// Splits [0, count) into at most threads() equal ranges of at least `grain` and calls f(begin, end) for each, in parallel.
-/// The split depends on count, grain and the thread count only. The first exception is rethrown after the region.
+/// Splits [0, count) into at most threads() equal ranges of at least `grain` and calls f(begin, end) for each, in
+/// parallel. The split depends on count, grain and the thread count only. The first exception is rethrown after the
+/// region.
 template <class F> void parallelFor(i64 count, i64 grain, F&& f) {
   using Fn = std::remove_reference_t<F>;
   detail::parallelRanges(

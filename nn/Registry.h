@@ -15,11 +15,12 @@ namespace ember::nn {
 /// Makes a module from the arguments that its args() gave.
 using ModuleFactory = std::function<std::unique_ptr<Module>(const Args&)>;
 
-/// Adds a type under a name. Registering the same type and name again replaces the factory; a name that belongs to another
-/// type throws ValueError. Thread-safe.
+/// Adds a type under a name. Registering the same type and name again replaces the factory; a name that belongs to
+/// another type throws ValueError. Thread-safe.
 void registerModule(std::string_view name, const std::type_info& type, ModuleFactory factory);
 
-/// registerModule("Residual", [](const nn::Args& a) { return Residual(a.get<int>("width")); }): the factory returns the module by value.
+/// registerModule("Residual", [](const nn::Args& a) { return Residual(a.get<int>("width")); }): the factory returns the
+/// module by value.
 template <class Factory> void registerModule(std::string_view name, Factory factory) {
   using M = std::invoke_result_t<Factory, const Args&>;
   static_assert(std::is_base_of_v<Module, M>, "the factory returns a module by value");

@@ -14,13 +14,15 @@ thread_local SummaryRecorder* active = nullptr;
 
 std::string grouped(i64 value) {
   std::string digits = std::to_string(value);
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<std::size_t>(i), 1, ',');
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)
+    digits.insert(static_cast<std::size_t>(i), 1, ',');
   return digits;
 }
 
 }  // namespace
 
-SummaryRecorder::SummaryRecorder(const Shape& input) : outer_(std::exchange(active, this)), outerCount_(autograd::multiplyAdds()) {
+SummaryRecorder::SummaryRecorder(const Shape& input)
+    : outer_(std::exchange(active, this)), outerCount_(autograd::multiplyAdds()) {
   summary_.input = input;
 }
 
@@ -48,7 +50,15 @@ SummaryRecorder::Entry::Entry(const Module& module) {
   auto& rows = active->summary_.rows;
   row_ = rows.size();
   before_ = autograd::multiplyAdds();
-  rows.push_back({core::ModuleScope::current()->path(), module.typeName(), module.details(), active->depth_, {}, module.parameterCount(), 0, 0, true});
+  rows.push_back({core::ModuleScope::current()->path(),
+                  module.typeName(),
+                  module.details(),
+                  active->depth_,
+                  {},
+                  module.parameterCount(),
+                  0,
+                  0,
+                  true});
   ++active->depth_;
 }
 
@@ -70,9 +80,11 @@ std::string Summary::text() const {
   std::vector<std::vector<std::string>> table{{"layer", "output", "parameters", "multiply-adds", "bytes"}};
   for (const Row& row : rows) {
     const std::string name = row.path.substr(row.path.rfind('.') == std::string::npos ? 0 : row.path.rfind('.') + 1);
-    std::string label = std::string(static_cast<std::size_t>(row.depth) * 2, ' ') + (name.empty() ? "" : name + ": ") + row.type;
+    std::string label =
+        std::string(static_cast<std::size_t>(row.depth) * 2, ' ') + (name.empty() ? "" : name + ": ") + row.type;
     if (!row.details.empty()) label += " (" + row.details + ")";
-    table.push_back({label, toString(row.output), grouped(row.parameters), grouped(row.multiplyAdds), grouped(row.outputBytes)});
+    table.push_back(
+        {label, toString(row.output), grouped(row.parameters), grouped(row.multiplyAdds), grouped(row.outputBytes)});
   }
   std::vector<std::size_t> width(5, 0);
   for (const auto& line : table) {
@@ -89,8 +101,9 @@ std::string Summary::text() const {
     out += "\n";
     if (r == 0) out += rule + "\n";
   }
-  out += rule + "\n" + grouped(parameters) + " parameters (" + grouped(trainable) + " trainable, " + grouped(parameterBytes) + " bytes), " +
-         grouped(multiplyAdds) + " multiply-adds, " + grouped(activationBytes) + " bytes of layer outputs";
+  out += rule + "\n" + grouped(parameters) + " parameters (" + grouped(trainable) + " trainable, " +
+         grouped(parameterBytes) + " bytes), " + grouped(multiplyAdds) + " multiply-adds, " + grouped(activationBytes) +
+         " bytes of layer outputs";
   return out;
 }
 

@@ -22,13 +22,17 @@ template <class T> inline void adam(T* p, const T* grad, T* m, T* v, i64 n, Rate
 }
 
 EMBER_SIMD void adamF32(float* p, const float* g, float* m, float* v, i64 n, Rates<float> r) { adam(p, g, m, v, n, r); }
-EMBER_SIMD void adamF64(double* p, const double* g, double* m, double* v, i64 n, Rates<double> r) { adam(p, g, m, v, n, r); }
+EMBER_SIMD void adamF64(double* p, const double* g, double* m, double* v, i64 n, Rates<double> r) {
+  adam(p, g, m, v, n, r);
+}
 
 }  // namespace
 
 Adam::Adam(nn::Parameters parameters, AdamOptions options, bool decoupled)
-    : Optimizer(std::move(parameters), options.lr, options.weightDecay.value_or(decoupled ? 0.01 : 0), options.groups, {"exp_avg", "exp_avg_sq"}),
-      options_(std::move(options)), decoupled_(decoupled) {
+    : Optimizer(std::move(parameters), options.lr, options.weightDecay.value_or(decoupled ? 0.01 : 0), options.groups,
+                {"exp_avg", "exp_avg_sq"}),
+      options_(std::move(options)),
+      decoupled_(decoupled) {
   require(options_.beta1 >= 0 && options_.beta1 < 1, "Adam", "beta1 must be in [0, 1)", options_.beta1);
   require(options_.beta2 >= 0 && options_.beta2 < 1, "Adam", "beta2 must be in [0, 1)", options_.beta2);
   require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "Adam", "epsilon must be above 0", options_.epsilon);
@@ -47,13 +51,14 @@ template <class T> Rates<T> ratesOf(const AdamOptions& o, bool decoupled, double
 }  // namespace
 
 void Adam::update(const Chunk& c, float) const {
-  adamF32(static_cast<float*>(c.value), static_cast<const float*>(c.gradient), static_cast<float*>(c.slots[0]), static_cast<float*>(c.slots[1]),
-          c.count, ratesOf<float>(options_, decoupled_, c.lr, c.weightDecay, c.step));
+  adamF32(static_cast<float*>(c.value), static_cast<const float*>(c.gradient), static_cast<float*>(c.slots[0]),
+          static_cast<float*>(c.slots[1]), c.count, ratesOf<float>(options_, decoupled_, c.lr, c.weightDecay, c.step));
 }
 
 void Adam::update(const Chunk& c, double) const {
-  adamF64(static_cast<double*>(c.value), static_cast<const double*>(c.gradient), static_cast<double*>(c.slots[0]), static_cast<double*>(c.slots[1]),
-          c.count, ratesOf<double>(options_, decoupled_, c.lr, c.weightDecay, c.step));
+  adamF64(static_cast<double*>(c.value), static_cast<const double*>(c.gradient), static_cast<double*>(c.slots[0]),
+          static_cast<double*>(c.slots[1]), c.count,
+          ratesOf<double>(options_, decoupled_, c.lr, c.weightDecay, c.step));
 }
 
 AdamOptions Adam::optionsOf(const Value& v) {

@@ -19,7 +19,8 @@ struct AdamOptions {
 ///   p -= lr · m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + epsilon)
 class Adam : public Optimizer {
  public:
-  explicit Adam(nn::Parameters parameters, AdamOptions options = {}) : Adam(std::move(parameters), std::move(options), false) {}
+  explicit Adam(nn::Parameters parameters, AdamOptions options = {})
+      : Adam(std::move(parameters), std::move(options), false) {}
   std::string typeName() const override { return "Adam"; }
   Value options() const override;
   static AdamOptions optionsOf(const Value& options);
@@ -34,10 +35,12 @@ class Adam : public Optimizer {
   bool decoupled_;
 };
 
-/// Adam with decoupled weight decay (Loshchilov & Hutter 2019): p shrinks by lr·weightDecay·p, the gradient stays as it is.
+/// Adam with decoupled weight decay (Loshchilov & Hutter 2019): p shrinks by lr·weightDecay·p, the gradient stays as it
+/// is.
 class AdamW : public Adam {
  public:
-  explicit AdamW(nn::Parameters parameters, AdamOptions options = {}) : Adam(std::move(parameters), std::move(options), true) {}
+  explicit AdamW(nn::Parameters parameters, AdamOptions options = {})
+      : Adam(std::move(parameters), std::move(options), true) {}
   std::string typeName() const override { return "AdamW"; }
 };
 

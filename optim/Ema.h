@@ -3,9 +3,12 @@
 
 namespace ember::optim {
 
-/// Exponential moving average of a net's parameters and floating buffers (those whose settings say `averaged`), for evaluation.
+/// Exponential moving average of a net's parameters and floating buffers (those whose settings say `averaged`), for
+/// evaluation.
 ///
-///   a = d·a + (1 - d)·value,   d = min(decay, (1 + n)/(10 + n)) at the n-th update, so the start does not weigh for ever
+///   a = d·a + (1 - d)·value,   d = min(decay, (1 + n)/(10 + n)) at the n-th update
+///
+/// The smaller d at first keeps the start from weighing for ever.
 class Ema {
  public:
   /// decay in (0, 1). Starts as a copy of the net.

@@ -42,20 +42,24 @@ class Optimizer {
 
   /// "SGD": the row of Optim.def.
   virtual std::string typeName() const = 0;
-  /// What it was made with beside rates and groups (momentum, betas ...); must agree between a checkpoint and this optimiser.
+  /// What it was made with beside rates and groups (momentum, betas ...); must agree between a checkpoint and this
+  /// optimiser.
   virtual Value options() const = 0;
-  /// {"type", "step", "lr", "lr_factor", "options", "parameters": [{"name", "lr", "weight_decay", "step"}]}: all but the slots.
+  /// {"type", "step", "lr", "lr_factor", "options", "parameters": [{"name", "lr", "weight_decay", "step"}]}: all but
+  /// the slots.
   Value state() const;
   /// Slots as "momentum/conv1.weight".
   nn::Parameters namedSlots() const;
-  /// Throws ValueError, before anything changes, unless `state` is of this type, with these options, parameter names and rates.
+  /// Throws ValueError, before anything changes, unless `state` is of this type, with these options, parameter names
+  /// and rates.
   void checkState(const Value& state) const;
   /// Takes over step counts and learning-rate factor of a checked state; slots are written by their handles.
   void restore(const Value& state);
 
  protected:
   /// Throws ValueError on an empty list, a parameter given twice, or numbers out of range.
-  Optimizer(nn::Parameters parameters, double lr, double weightDecay, std::vector<Group> groups, std::vector<std::string> slotNames);
+  Optimizer(nn::Parameters parameters, double lr, double weightDecay, std::vector<Group> groups,
+            std::vector<std::string> slotNames);
 
   /// One run of elements of one parameter, all arrays dense and of one type.
   struct Chunk {

@@ -7,7 +7,9 @@ namespace ember::optim {
 namespace {
 
 // Slots in order: square_avg, then momentum_buffer if there is momentum, then grad_avg if centered.
-template <class T> void rmsProp(T* p, const T* grad, T* square, T* buffer, T* average, i64 n, T lr, T weightDecay, const RMSPropOptions& o) {
+template <class T>
+void rmsProp(T* p, const T* grad, T* square, T* buffer, T* average, i64 n, T lr, T weightDecay,
+             const RMSPropOptions& o) {
   const T alpha = static_cast<T>(o.alpha), epsilon = static_cast<T>(o.epsilon), momentum = static_cast<T>(o.momentum);
   for (i64 i = 0; i < n; ++i) {
     const T g = grad[i] + weightDecay * p[i];
@@ -33,9 +35,11 @@ std::vector<std::string> slotNames(const RMSPropOptions& o) {
 }  // namespace
 
 RMSProp::RMSProp(nn::Parameters parameters, RMSPropOptions options)
-    : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, slotNames(options)), options_(std::move(options)) {
+    : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, slotNames(options)),
+      options_(std::move(options)) {
   require(options_.alpha >= 0 && options_.alpha < 1, "RMSProp", "alpha must be in [0, 1)", options_.alpha);
-  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "RMSProp", "epsilon must be above 0", options_.epsilon);
+  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "RMSProp", "epsilon must be above 0",
+          options_.epsilon);
   require(options_.momentum >= 0 && options_.momentum < 1, "RMSProp", "momentum must be in [0, 1)", options_.momentum);
 }
 
@@ -43,7 +47,8 @@ void RMSProp::update(const Chunk& c, float) const {
   const auto slot = [&](bool used, std::size_t i) { return used ? static_cast<float*>(c.slots[i]) : nullptr; };
   const bool hasMomentum = options_.momentum > 0;
   rmsProp(static_cast<float*>(c.value), static_cast<const float*>(c.gradient), slot(true, 0), slot(hasMomentum, 1),
-          slot(options_.centered, hasMomentum ? 2 : 1), c.count, static_cast<float>(c.lr), static_cast<float>(c.weightDecay), options_);
+          slot(options_.centered, hasMomentum ? 2 : 1), c.count, static_cast<float>(c.lr),
+          static_cast<float>(c.weightDecay), options_);
 }
 
 void RMSProp::update(const Chunk& c, double) const {

@@ -32,7 +32,8 @@ std::unique_ptr<Optimizer> makeOptimizer(std::string_view type, nn::Parameters p
   for (const auto& [key, value] : made->options().members()) known.push_back(key);
   for (const auto& [key, value] : options.members()) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
-      throw ValueError("makeOptimizer", std::string(type) + " has no option \"" + key + "\"", {}, nn::nearestHint(key, known));
+      throw ValueError("makeOptimizer", std::string(type) + " has no option \"" + key + "\"", {},
+                       nn::nearestHint(key, known));
     }
   }
   return made;

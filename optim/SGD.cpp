@@ -25,8 +25,12 @@ template <class T> inline void withMomentum(T* p, const T* grad, T* v, i64 n, Ra
 
 EMBER_SIMD void plainF32(float* p, const float* g, i64 n, Rates<float> r) { plain(p, g, n, r); }
 EMBER_SIMD void plainF64(double* p, const double* g, i64 n, Rates<double> r) { plain(p, g, n, r); }
-EMBER_SIMD void momentumF32(float* p, const float* g, float* v, i64 n, Rates<float> r, bool nesterov) { withMomentum(p, g, v, n, r, nesterov); }
-EMBER_SIMD void momentumF64(double* p, const double* g, double* v, i64 n, Rates<double> r, bool nesterov) { withMomentum(p, g, v, n, r, nesterov); }
+EMBER_SIMD void momentumF32(float* p, const float* g, float* v, i64 n, Rates<float> r, bool nesterov) {
+  withMomentum(p, g, v, n, r, nesterov);
+}
+EMBER_SIMD void momentumF64(double* p, const double* g, double* v, i64 n, Rates<double> r, bool nesterov) {
+  withMomentum(p, g, v, n, r, nesterov);
+}
 
 }  // namespace
 
@@ -37,13 +41,15 @@ SGD::SGD(nn::Parameters parameters, SGDOptions options)
   require(options_.momentum >= 0 && options_.momentum < 1, "SGD", "momentum must be in [0, 1)", options_.momentum);
   require(options_.dampening >= 0 && options_.dampening <= 1, "SGD", "dampening must be in [0, 1]", options_.dampening);
   if (options_.nesterov && (options_.momentum == 0 || options_.dampening != 0)) {
-    throw ValueError("SGD", "nesterov needs a momentum above 0 and a dampening of 0", {}, "set .momentum = 0.9, or turn nesterov off");
+    throw ValueError("SGD", "nesterov needs a momentum above 0 and a dampening of 0", {},
+                     "set .momentum = 0.9, or turn nesterov off");
   }
 }
 
 void SGD::update(const Chunk& c, float) const {
   // At the first step v = g without dampening.
-  const Rates<float> r{static_cast<float>(c.lr), static_cast<float>(c.weightDecay), static_cast<float>(options_.momentum),
+  const Rates<float> r{static_cast<float>(c.lr), static_cast<float>(c.weightDecay),
+                       static_cast<float>(options_.momentum),
                        c.step == 1 ? 1.0f : static_cast<float>(1 - options_.dampening)};
   auto* p = static_cast<float*>(c.value);
   const auto* g = static_cast<const float*>(c.gradient);

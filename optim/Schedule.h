@@ -7,8 +7,8 @@
 
 namespace ember::optim {
 
-/// How the learning rate changes over a run: a factor on every group's rate, a pure function of the number of steps taken.
-/// Nothing is stored between calls, so a resumed run is on the same curve.
+/// How the learning rate changes over a run: a factor on every group's rate, a pure function of the number of steps
+/// taken. Nothing is stored between calls, so a resumed run is on the same curve.
 class Schedule {
  public:
   using Factor = std::function<double(i64 step)>;
@@ -51,7 +51,8 @@ struct OneCycle {
   double startDivisor = 25;    ///< begins at 1/startDivisor
   double finalDivisor = 1e4;   ///< ends at 1/(startDivisor·finalDivisor)
 };
-/// Smith & Topin 2018, cosine form as torch OneCycleLR: rises from 1/startDivisor to 1, falls to 1/(startDivisor·finalDivisor).
+/// Smith & Topin 2018, cosine form as torch OneCycleLR: rises from 1/startDivisor to 1, falls to
+/// 1/(startDivisor·finalDivisor).
 Schedule oneCycle(const OneCycle&);
 
 }  // namespace schedule

@@ -16,15 +16,16 @@ using namespace autograd;
 namespace {
 
 template <class Backward>
-Tensor activation(const char* op, core::Unary kind, const Tensor& x, Backward&& backward, SaveOutputs save = SaveOutputs::No) {
+Tensor activation(const char* op, core::Unary kind, const Tensor& x, Backward&& backward,
+                  SaveOutputs save = SaveOutputs::No) {
   checkOperands(op, {&x});
   checkFloating(op, x);
   return apply(op, {&x}, x.shape(), x.dtype(), [&] { return core::unary(kind, x.array(), op); },
                std::forward<Backward>(backward), save);
 }
 
-// A plain backward in one pass over memory; `at` is y for sigmoid and tanh, x for the others. The differentiable forms below
-// serve second derivatives.
+// A plain backward in one pass over memory; `at` is y for sigmoid and tanh, x for the others. The differentiable forms
+// below serve second derivatives.
 Tensors fused(core::Slope slope, const BackwardContext& c, const Tensor& at) {
   return {Tensor(core::timesSlope(slope, c.grad().array(), at.array()))};
 }
@@ -59,7 +60,8 @@ Tensor leakyRelu(const Tensor& x, double slope) {
   return apply("leakyRelu", {&x}, x.shape(), x.dtype(), [&] { return core::leakyRelu(x.array(), slope); },
                [x = Saved(x), slope](const BackwardContext& c) {
                  const Tensor v = x.get(c);
-                 if (!gradEnabled()) return Tensors{Tensor(core::leakyReluBackward(c.grad().array(), v.array(), slope))};
+                 if (!gradEnabled())
+                   return Tensors{Tensor(core::leakyReluBackward(c.grad().array(), v.array(), slope))};
                  const Tensor on = positive(v);
                  return Tensors{c.grad() * (on + (1 - on) * slope)};
                });

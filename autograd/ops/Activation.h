@@ -1,15 +1,16 @@
 #pragma once
 #include <ember/autograd/Tensor.h>
 
-/// Activations, elementwise on f32 and f64; the shape and memory order of x stay. Differentiable any number of times where the
-/// function is; the derivative at a kink is that of the left side (0 for relu at 0).
+/// Activations, elementwise on f32 and f64; the shape and memory order of x stay. Differentiable any number of times
+/// where the function is; the derivative at a kink is that of the left side (0 for relu at 0).
 namespace ember {
 
 Tensor relu(const Tensor& x);                           ///< max(x, 0); NaN stays
 Tensor leakyRelu(const Tensor& x, double slope = 0.01); ///< x > 0 ? x : slope·x
 Tensor sigmoid(const Tensor& x);                        ///< 1 / (1 + exp(-x)), without overflow
 Tensor tanh(const Tensor& x);
-/// x·Phi(x), Phi the normal distribution function; tanhForm: x/2·(1 + tanh(sqrt(2/pi)·(x + 0.044715·x³))). Hendrycks & Gimpel 2016.
+/// x·Phi(x), Phi the normal distribution function; tanhForm: x/2·(1 + tanh(sqrt(2/pi)·(x + 0.044715·x³))). Hendrycks &
+/// Gimpel 2016.
 Tensor gelu(const Tensor& x, bool tanhForm = false);
 Tensor silu(const Tensor& x);                           ///< x·sigmoid(x)
 Tensor softplus(const Tensor& x);                       ///< log(1 + exp(x)), without overflow

@@ -11,7 +11,8 @@ using namespace autograd;
 
 namespace {
 
-template <class Backward> Tensor binary(const char* op, core::Binary kind, const Tensor& a, const Tensor& b, Backward&& backward) {
+template <class Backward>
+Tensor binary(const char* op, core::Binary kind, const Tensor& a, const Tensor& b, Backward&& backward) {
   checkOperands(op, {&a, &b});
   checkSameDtype(op, a, b);
   return apply(op, {&a, &b}, broadcastShapes(a.shape(), b.shape(), op), a.dtype(),
@@ -21,21 +22,26 @@ template <class Backward> Tensor binary(const char* op, core::Binary kind, const
 }  // namespace
 
 Tensor add(const Tensor& a, const Tensor& b) {
-  return binary("add", core::Binary::Add, a, b, [sa = a.defined() ? a.shape() : Shape(), sb = b.defined() ? b.shape() : Shape()](const BackwardContext& c) {
-    return Tensors{c.needs(0) ? sumTo(c.grad(), sa) : Tensor(), c.needs(1) ? sumTo(c.grad(), sb) : Tensor()};
-  });
+  return binary(
+      "add", core::Binary::Add, a, b,
+      [sa = a.defined() ? a.shape() : Shape(), sb = b.defined() ? b.shape() : Shape()](const BackwardContext& c) {
+        return Tensors{c.needs(0) ? sumTo(c.grad(), sa) : Tensor(), c.needs(1) ? sumTo(c.grad(), sb) : Tensor()};
+      });
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
-  return binary("sub", core::Binary::Sub, a, b, [sa = a.defined() ? a.shape() : Shape(), sb = b.defined() ? b.shape() : Shape()](const BackwardContext& c) {
-    return Tensors{c.needs(0) ? sumTo(c.grad(), sa) : Tensor(), c.needs(1) ? -sumTo(c.grad(), sb) : Tensor()};
-  });
+  return binary(
+      "sub", core::Binary::Sub, a, b,
+      [sa = a.defined() ? a.shape() : Shape(), sb = b.defined() ? b.shape() : Shape()](const BackwardContext& c) {
+        return Tensors{c.needs(0) ? sumTo(c.grad(), sa) : Tensor(), c.needs(1) ? -sumTo(c.grad(), sb) : Tensor()};
+      });
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
   return binary("mul", core::Binary::Mul, a, b, [a = Saved(a), b = Saved(b)](const BackwardContext& c) {
     const Tensor x = a.get(c), y = b.get(c);
-    return Tensors{c.needs(0) ? sumTo(c.grad() * y, x.shape()) : Tensor(), c.needs(1) ? sumTo(c.grad() * x, y.shape()) : Tensor()};
+    return Tensors{c.needs(0) ? sumTo(c.grad() * y, x.shape()) : Tensor(),
+                   c.needs(1) ? sumTo(c.grad() * x, y.shape()) : Tensor()};
   });
 }
 

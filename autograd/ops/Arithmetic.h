@@ -3,8 +3,8 @@
 
 #include <ember/autograd/Tensor.h>
 
-/// Arithmetic with NumPy broadcasting. Operands have one dtype (DtypeError otherwise: nothing is promoted); a C++ number takes
-/// the tensor's dtype. Twice differentiable in both operands. ShapeError where shapes do not broadcast.
+/// Arithmetic with NumPy broadcasting. Operands have one dtype (DtypeError otherwise: nothing is promoted); a C++
+/// number takes the tensor's dtype. Twice differentiable in both operands. ShapeError where shapes do not broadcast.
 namespace ember {
 
 Tensor add(const Tensor& a, const Tensor& b);  ///< a + b
@@ -24,13 +24,37 @@ inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
 template <class T> concept Number = std::integral<T> || std::floating_point<T>;
-template <Number N> Tensor operator+(const Tensor& a, N b) { return add(a, Tensor::scalar(static_cast<double>(b), a.dtype())); }
-template <Number N> Tensor operator-(const Tensor& a, N b) { return sub(a, Tensor::scalar(static_cast<double>(b), a.dtype())); }
-template <Number N> Tensor operator*(const Tensor& a, N b) { return mul(a, Tensor::scalar(static_cast<double>(b), a.dtype())); }
-template <Number N> Tensor operator/(const Tensor& a, N b) { return div(a, Tensor::scalar(static_cast<double>(b), a.dtype())); }
-template <Number N> Tensor operator+(N a, const Tensor& b) { return add(Tensor::scalar(static_cast<double>(a), b.dtype()), b); }
-template <Number N> Tensor operator-(N a, const Tensor& b) { return sub(Tensor::scalar(static_cast<double>(a), b.dtype()), b); }
-template <Number N> Tensor operator*(N a, const Tensor& b) { return mul(Tensor::scalar(static_cast<double>(a), b.dtype()), b); }
-template <Number N> Tensor operator/(N a, const Tensor& b) { return div(Tensor::scalar(static_cast<double>(a), b.dtype()), b); }
+template <Number N>
+Tensor operator+(const Tensor& a, N b) {
+  return add(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+}
+template <Number N>
+Tensor operator-(const Tensor& a, N b) {
+  return sub(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+}
+template <Number N>
+Tensor operator*(const Tensor& a, N b) {
+  return mul(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+}
+template <Number N>
+Tensor operator/(const Tensor& a, N b) {
+  return div(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+}
+template <Number N>
+Tensor operator+(N a, const Tensor& b) {
+  return add(Tensor::scalar(static_cast<double>(a), b.dtype()), b);
+}
+template <Number N>
+Tensor operator-(N a, const Tensor& b) {
+  return sub(Tensor::scalar(static_cast<double>(a), b.dtype()), b);
+}
+template <Number N>
+Tensor operator*(N a, const Tensor& b) {
+  return mul(Tensor::scalar(static_cast<double>(a), b.dtype()), b);
+}
+template <Number N>
+Tensor operator/(N a, const Tensor& b) {
+  return div(Tensor::scalar(static_cast<double>(a), b.dtype()), b);
+}
 
 }  // namespace ember

@@ -15,10 +15,22 @@ inline Tensor operator<(const Tensor& a, const Tensor& b) { return less(a, b); }
 inline Tensor operator<=(const Tensor& a, const Tensor& b) { return lessEqual(a, b); }
 inline Tensor operator>(const Tensor& a, const Tensor& b) { return greater(a, b); }
 inline Tensor operator>=(const Tensor& a, const Tensor& b) { return greaterEqual(a, b); }
-template <Number N> Tensor operator<(const Tensor& a, N b) { return less(a, Tensor::scalar(static_cast<double>(b), a.dtype())); }
-template <Number N> Tensor operator<=(const Tensor& a, N b) { return lessEqual(a, Tensor::scalar(static_cast<double>(b), a.dtype())); }
-template <Number N> Tensor operator>(const Tensor& a, N b) { return greater(a, Tensor::scalar(static_cast<double>(b), a.dtype())); }
-template <Number N> Tensor operator>=(const Tensor& a, N b) { return greaterEqual(a, Tensor::scalar(static_cast<double>(b), a.dtype())); }
+template <Number N>
+Tensor operator<(const Tensor& a, N b) {
+  return less(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+}
+template <Number N>
+Tensor operator<=(const Tensor& a, N b) {
+  return lessEqual(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+}
+template <Number N>
+Tensor operator>(const Tensor& a, N b) {
+  return greater(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+}
+template <Number N>
+Tensor operator>=(const Tensor& a, N b) {
+  return greaterEqual(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+}
 
 /// condition (bool) ? a : b, elementwise; all three broadcast. Differentiable any number of times in a and b.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);

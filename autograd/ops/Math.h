@@ -1,8 +1,8 @@
 #pragma once
 #include <ember/autograd/Tensor.h>
 
-/// Elementwise mathematics on f32 and f64. The shape and memory order of x stay; differentiable any number of times where the
-/// function is.
+/// Elementwise mathematics on f32 and f64. The shape and memory order of x stay; differentiable any number of times
+/// where the function is.
 namespace ember {
 
 Tensor exp(const Tensor& x);

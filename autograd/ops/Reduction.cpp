@@ -46,9 +46,11 @@ Tensor extreme(const char* op, core::Reduction kind, const Tensor& x, const std:
 
 Tensor sum(const Tensor& x, const std::vector<int>& axes, bool keepDims) {
   checkOperands("sum", {&x});
-  return apply("sum", {&x}, core::reduceShape(x.shape(), axes, keepDims, "sum"), core::reduceDtype(core::Reduction::Sum, x.dtype()),
-               [&] { return core::reduce(core::Reduction::Sum, x.array(), axes, keepDims, "sum"); },
-               [shape = x.shape(), axes](const BackwardContext& c) { return Tensors{spread(c.grad(), shape, axes)}; });
+  return apply(
+      "sum", {&x}, core::reduceShape(x.shape(), axes, keepDims, "sum"),
+      core::reduceDtype(core::Reduction::Sum, x.dtype()),
+      [&] { return core::reduce(core::Reduction::Sum, x.array(), axes, keepDims, "sum"); },
+      [shape = x.shape(), axes](const BackwardContext& c) { return Tensors{spread(c.grad(), shape, axes)}; });
 }
 
 Tensor mean(const Tensor& x, const std::vector<int>& axes, bool keepDims) {
@@ -67,20 +69,27 @@ Tensor var(const Tensor& x, const std::vector<int>& axes, bool keepDims, int cor
   (void)core::reduceShape(x.shape(), axes, keepDims, "var");  // its checks, under this name
   const i64 count = countOf(x.shape(), axes);
   if (!x.isShapeOnly() && count - correction <= 0) {
-    throw ValueError("var", "a variance over " + std::to_string(count) + " elements with correction " + std::to_string(correction), {{"x", toString(x.shape())}},
-                     "reduce more elements, or set correction to 0");
+    throw ValueError(
+        "var", "a variance over " + std::to_string(count) + " elements with correction " + std::to_string(correction),
+        {{"x", toString(x.shape())}}, "reduce more elements, or set correction to 0");
   }
   const Tensor centred = x - mean(x, axes, true);
   return sum(centred * centred, axes, keepDims) / (count - correction);
 }
 
-Tensor amax(const Tensor& x, const std::vector<int>& axes, bool keepDims) { return extreme("amax", core::Reduction::Max, x, axes, keepDims); }
-Tensor amin(const Tensor& x, const std::vector<int>& axes, bool keepDims) { return extreme("amin", core::Reduction::Min, x, axes, keepDims); }
+Tensor amax(const Tensor& x, const std::vector<int>& axes, bool keepDims) {
+  return extreme("amax", core::Reduction::Max, x, axes, keepDims);
+}
+Tensor amin(const Tensor& x, const std::vector<int>& axes, bool keepDims) {
+  return extreme("amin", core::Reduction::Min, x, axes, keepDims);
+}
 
 Tensor argmax(const Tensor& x, int axis, bool keepDims) {
   checkOperands("argmax", {&x});
   axis = normalizeAxis(axis, x.rank(), "argmax");
-  return apply("argmax", {&x}, core::reduceShape(x.shape(), {axis}, keepDims, "argmax"), DType::I64, [&] { return core::argmax(x.array(), axis, keepDims); }, nullptr);
+  return apply(
+      "argmax", {&x}, core::reduceShape(x.shape(), {axis}, keepDims, "argmax"), DType::I64,
+      [&] { return core::argmax(x.array(), axis, keepDims); }, nullptr);
 }
 
 }  // namespace ember

@@ -3,8 +3,8 @@
 
 #include <ember/autograd/Tensor.h>
 
-/// Reductions over `axes` (empty: all; negatives from the end; a duplicate is a ShapeError). keepDims keeps them with size 1.
-/// x f32 or f64 (sums, max and min also integers); sums accumulate in f64.
+/// Reductions over `axes` (empty: all; negatives from the end; a duplicate is a ShapeError). keepDims keeps them with
+/// size 1. x f32 or f64 (sums, max and min also integers); sums accumulate in f64.
 namespace ember {
 
 Tensor sum(const Tensor& x, const std::vector<int>& axes = {}, bool keepDims = false);

@@ -25,7 +25,8 @@ template <class View, class Backward> Tensor viewed(const char* op, const Tensor
 
 std::vector<int> inverse(const std::vector<int>& axes, int rank) {
   std::vector<int> back(axes.size());
-  for (std::size_t i = 0; i < axes.size(); ++i) back[static_cast<std::size_t>(normalizeAxis(axes[i], rank, "permute"))] = static_cast<int>(i);
+  for (std::size_t i = 0; i < axes.size(); ++i)
+    back[static_cast<std::size_t>(normalizeAxis(axes[i], rank, "permute"))] = static_cast<int>(i);
   return back;
 }
 
@@ -40,8 +41,11 @@ Tensor unslice(const Tensor& x, const Shape& shape, int axis, i64 start, i64 ste
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
-  return viewed("reshape", x, [&](const core::NDArray& a) { return a.reshape(shape); },
-                [before = x.defined() ? x.shape() : Shape()](const BackwardContext& c) { return Tensors{reshape(c.grad(), before)}; });
+  return viewed(
+      "reshape", x, [&](const core::NDArray& a) { return a.reshape(shape); },
+      [before = x.defined() ? x.shape() : Shape()](const BackwardContext& c) {
+        return Tensors{reshape(c.grad(), before)};
+      });
 }
 
 Tensor flatten(const Tensor& x, int first, int last) {
@@ -49,7 +53,9 @@ Tensor flatten(const Tensor& x, int first, int last) {
   if (x.rank() == 0) return reshape(x, {1});
   first = normalizeAxis(first, x.rank(), "flatten");
   last = normalizeAxis(last, x.rank(), "flatten");
-  if (first > last) throw ShapeError("flatten", "the first axis " + std::to_string(first) + " lies behind the last, " + std::to_string(last));
+  if (first > last)
+    throw ShapeError("flatten",
+                     "the first axis " + std::to_string(first) + " lies behind the last, " + std::to_string(last));
   Shape shape;
   i64 joined = 1;
   for (int i = 0; i < x.rank(); ++i) {
@@ -61,8 +67,9 @@ Tensor flatten(const Tensor& x, int first, int last) {
 }
 
 Tensor permute(const Tensor& x, const std::vector<int>& axes) {
-  return viewed("permute", x, [&](const core::NDArray& a) { return a.permute(axes); },
-                [axes](const BackwardContext& c) { return Tensors{permute(c.grad(), inverse(axes, c.grad().rank()))}; });
+  return viewed(
+      "permute", x, [&](const core::NDArray& a) { return a.permute(axes); },
+      [axes](const BackwardContext& c) { return Tensors{permute(c.grad(), inverse(axes, c.grad().rank()))}; });
 }
 
 Tensor transpose(const Tensor& x, int a, int b) {
@@ -74,8 +81,11 @@ Tensor slice(const Tensor& x, int axis, i64 start, i64 stop, i64 step) {
   checkOperands("slice", {&x});
   axis = normalizeAxis(axis, x.rank(), "slice");
   const i64 size = x.shape()[axis], first = std::clamp<i64>(start < 0 ? start + size : start, 0, size);
-  return viewed("slice", x, [&](const core::NDArray& a) { return a.slice(axis, start, stop, step); },
-                [=, shape = x.shape()](const BackwardContext& c) { return Tensors{unslice(c.grad(), shape, axis, first, step)}; });
+  return viewed(
+      "slice", x, [&](const core::NDArray& a) { return a.slice(axis, start, stop, step); },
+      [=, shape = x.shape()](const BackwardContext& c) {
+        return Tensors{unslice(c.grad(), shape, axis, first, step)};
+      });
 }
 
 Tensor select(const Tensor& x, int axis, i64 index) {
@@ -89,18 +99,27 @@ Tensor select(const Tensor& x, int axis, i64 index) {
 }
 
 Tensor expand(const Tensor& x, const Shape& shape) {
-  return viewed("expand", x, [&](const core::NDArray& a) { return a.expand(shape); },
-                [before = x.defined() ? x.shape() : Shape()](const BackwardContext& c) { return Tensors{sumTo(c.grad(), before)}; });
+  return viewed(
+      "expand", x, [&](const core::NDArray& a) { return a.expand(shape); },
+      [before = x.defined() ? x.shape() : Shape()](const BackwardContext& c) {
+        return Tensors{sumTo(c.grad(), before)};
+      });
 }
 
 Tensor unsqueeze(const Tensor& x, int axis) {
-  return viewed("unsqueeze", x, [&](const core::NDArray& a) { return a.unsqueeze(axis); },
-                [before = x.defined() ? x.shape() : Shape()](const BackwardContext& c) { return Tensors{reshape(c.grad(), before)}; });
+  return viewed(
+      "unsqueeze", x, [&](const core::NDArray& a) { return a.unsqueeze(axis); },
+      [before = x.defined() ? x.shape() : Shape()](const BackwardContext& c) {
+        return Tensors{reshape(c.grad(), before)};
+      });
 }
 
 Tensor squeeze(const Tensor& x, int axis) {
-  return viewed("squeeze", x, [&](const core::NDArray& a) { return a.squeeze(axis); },
-                [before = x.defined() ? x.shape() : Shape()](const BackwardContext& c) { return Tensors{reshape(c.grad(), before)}; });
+  return viewed(
+      "squeeze", x, [&](const core::NDArray& a) { return a.squeeze(axis); },
+      [before = x.defined() ? x.shape() : Shape()](const BackwardContext& c) {
+        return Tensors{reshape(c.grad(), before)};
+      });
 }
 
 Tensor concat(const Tensors& parts, int axis) {
@@ -118,7 +137,8 @@ Tensor concat(const Tensors& parts, int axis) {
                  Tensors gradients;
                  i64 start = 0;
                  for (std::size_t i = 0; i < sizes.size(); ++i) {
-                   gradients.push_back(c.needs(static_cast<int>(i)) ? slice(c.grad(), axis, start, start + sizes[i]) : Tensor());
+                   gradients.push_back(c.needs(static_cast<int>(i)) ? slice(c.grad(), axis, start, start + sizes[i])
+                                                                    : Tensor());
                    start += sizes[i];
                  }
                  return gradients;
@@ -137,13 +157,16 @@ Tensor stack(const Tensors& parts, int axis) {
 Tensor pad(const Tensor& x, const std::vector<i64>& before, const std::vector<i64>& after, double value) {
   checkOperands("pad", {&x});
   if (static_cast<int>(before.size()) != x.rank() || static_cast<int>(after.size()) != x.rank()) {
-    throw ShapeError("pad", std::to_string(before.size()) + " and " + std::to_string(after.size()) + " sizes for rank " + std::to_string(x.rank()), {},
-                     "give one size before and one after for each axis");
+    throw ShapeError("pad",
+                     std::to_string(before.size()) + " and " + std::to_string(after.size()) + " sizes for rank " +
+                         std::to_string(x.rank()),
+                     {}, "give one size before and one after for each axis");
   }
   Shape shape = x.shape();
   for (int i = 0; i < x.rank(); ++i) {
     const i64 low = before[static_cast<std::size_t>(i)], high = after[static_cast<std::size_t>(i)];
-    if (low < 0 || high < 0) throw ValueError("pad", "negative padding on axis " + std::to_string(i), {}, "use slice() to cut");
+    if (low < 0 || high < 0)
+      throw ValueError("pad", "negative padding on axis " + std::to_string(i), {}, "use slice() to cut");
     shape[i] = checkedAdd(shape[i], checkedAdd(low, high));
   }
   return apply("pad", {&x}, shape, x.dtype(), [&] { return core::pad(x.array(), before, after, value); },
@@ -158,7 +181,9 @@ Tensor pad(const Tensor& x, const std::vector<i64>& before, const std::vector<i6
 }
 
 Tensor contiguous(const Tensor& x, MemoryOrder order) {
-  return viewed("contiguous", x, [&](const core::NDArray& a) { return a.contiguous(order); }, [](const BackwardContext& c) { return Tensors{c.grad()}; });
+  return viewed(
+      "contiguous", x, [&](const core::NDArray& a) { return a.contiguous(order); },
+      [](const BackwardContext& c) { return Tensors{c.grad()}; });
 }
 
 Tensor cast(const Tensor& x, DType dtype) {
@@ -166,7 +191,9 @@ Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
   const DType before = x.dtype();
   // Only floating types carry gradients.
-  if (!isFloating(before) || !isFloating(dtype)) return apply("cast", {&x}, x.shape(), dtype, [&] { return x.array().to(dtype); }, nullptr);
+  if (!isFloating(before) || !isFloating(dtype))
+    return apply(
+        "cast", {&x}, x.shape(), dtype, [&] { return x.array().to(dtype); }, nullptr);
   return apply("cast", {&x}, x.shape(), dtype, [&] { return x.array().to(dtype); },
                [before](const BackwardContext& c) { return Tensors{cast(c.grad(), before)}; });
 }

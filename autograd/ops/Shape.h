@@ -3,18 +3,20 @@
 
 #include <ember/autograd/Tensor.h>
 
-/// Ops that move, view and join elements. All are linear and differentiable any number of times. Views share memory (and
-/// its version) with x; nothing is copied unless said.
+/// Ops that move, view and join elements. All are linear and differentiable any number of times. Views share memory
+/// (and its version) with x; nothing is copied unless said.
 namespace ember {
 
-/// One size may be -1. A view where the strides allow it, else a row-major copy: [N, C, H, W] always flattens in the order C, H, W.
+/// One size may be -1. A view where the strides allow it, else a row-major copy: [N, C, H, W] always flattens in the
+/// order C, H, W.
 Tensor reshape(const Tensor& x, const Shape& shape);
 /// Joins axes first..last (inclusive, negatives from the end) into one.
 Tensor flatten(const Tensor& x, int first = 0, int last = -1);
 /// Reorders axes: result axis i is x axis axes[i]. A view.
 Tensor permute(const Tensor& x, const std::vector<int>& axes);
 Tensor transpose(const Tensor& x, int a, int b);
-/// Elements start, start+step, ... below stop along `axis`; negatives count from the end, out of range is clamped. A view.
+/// Elements start, start+step, ... below stop along `axis`; negatives count from the end, out of range is clamped. A
+/// view.
 Tensor slice(const Tensor& x, int axis, i64 start, i64 stop, i64 step = 1);
 /// x at `index` of `axis`, which disappears. A view. ShapeError out of range.
 Tensor select(const Tensor& x, int axis, i64 index);

@@ -26,8 +26,10 @@ Tensor logSoftmax(const Tensor& x, int axis) {
   checkOperands("logSoftmax", {&x});
   checkFloating("logSoftmax", x);
   axis = normalizeAxis(axis, x.rank(), "logSoftmax");
-  return apply("logSoftmax", {&x}, x.shape(), x.dtype(), [&] { return core::logSoftmax(x.array(), axis); },
-               [axis](const BackwardContext& c) { return Tensors{c.grad() - exp(c.output()) * sum(c.grad(), {axis}, true)}; }, SaveOutputs::Yes);
+  return apply(
+      "logSoftmax", {&x}, x.shape(), x.dtype(), [&] { return core::logSoftmax(x.array(), axis); },
+      [axis](const BackwardContext& c) { return Tensors{c.grad() - exp(c.output()) * sum(c.grad(), {axis}, true)}; },
+      SaveOutputs::Yes);
 }
 
 }  // namespace ember

@@ -102,7 +102,8 @@ class Value {
   Value& append(std::string key, Value value);
   /// Members in order. Throws ValueError if this is no object.
   const Members& members() const&;
-  Members members() && { return std::as_const(*this).members(); }  ///< of a temporary, as in a range-for over args().members()
+  /// Of a temporary, as in a range-for over args().members().
+  Members members() && { return std::as_const(*this).members(); }
 
   // ---- arrays ----
   /// Appends; null becomes an array first. Returns *this.

@@ -15,12 +15,13 @@ struct Evaluation {
   std::vector<std::vector<i64>> confusion;
 };
 
-/// Runs the net in eval mode without gradients over the whole set (its mode is restored). Net output: scores [N, classes].
-/// Throws ShapeError for another output, ValueError for a label outside the classes or if no sample has one.
+/// Runs the net in eval mode without gradients over the whole set (its mode is restored). Net output: scores [N,
+/// classes]. Throws ShapeError for another output, ValueError for a label outside the classes or if no sample has one.
 Evaluation evaluate(nn::Module& net, const data::Dataset& dataset, i64 batchSize = 256);
 /// Share of right answers, 0 to 1.
 double accuracy(nn::Module& net, const data::Dataset& dataset, i64 batchSize = 256);
-/// How many rows of scores [N, classes] have their largest element at the label. Throws ShapeError unless labels are [N].
+/// How many rows of scores [N, classes] have their largest element at the label. Throws ShapeError unless labels are
+/// [N].
 i64 countCorrect(const Tensor& scores, const Tensor& labels);
 
 }  // namespace ember::optim

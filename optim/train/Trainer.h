@@ -48,10 +48,12 @@ struct EpochInfo {
   double meanLoss = 0, accuracy = 0;  ///< over its training batches
 };
 
-/// Trains a net: owns the position in the data, the schedule, an optional weight average and the random streams; refers to
-/// net, optimiser and data, which must outlive it. Everything it owns is in save(), so that resume() continues bit for bit.
+/// Trains a net: owns the position in the data, the schedule, an optional weight average and the random streams; refers
+/// to net, optimiser and data, which must outlive it. Everything it owns is in save(), so that resume() continues bit
+/// for bit.
 ///
-/// A step whose loss or gradients are not finite throws NumericError naming tensor, epoch and batch, before the net changes.
+/// A step whose loss or gradients are not finite throws NumericError naming tensor, epoch and batch, before the net
+/// changes.
 class Trainer {
  public:
   Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& train, TrainerOptions options = {});
@@ -59,10 +61,11 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Steps until the last epoch is done, or until stop() was called. Returns whether the run is complete; if not, run() goes on.
+  /// Steps until the last epoch is done, or until stop() was called. Returns whether the run is complete; if not, run()
+  /// goes on.
   bool run();
-  /// One step; throws StateError if finished(). A run that was saved behind its very last step has only that epoch's hooks
-  /// left: then nothing is trained and samples is 0.
+  /// One step; throws StateError if finished(). A run that was saved behind its very last step has only that epoch's
+  /// hooks left: then nothing is trained and samples is 0.
   StepInfo step();
   bool finished() const noexcept { return epoch_ >= options_.epochs; }
   /// Asks run() to return after the present step. Safe from a signal handler and from other threads.

@@ -144,7 +144,9 @@ TEST_CASE("numbers are the same under a locale with a decimal comma (J32)") {
 }
 
 TEST_CASE("members and elements of a temporary outlive it in a loop") {
-  const auto make = [] { return Value{{"a long enough key to lie on the heap", 1}, {"another key of that kind, longer still", 2}}; };
+  const auto make = [] {
+    return Value{{"a long enough key to lie on the heap", 1}, {"another key of that kind, longer still", 2}};
+  };
   i64 sum = 0;
   for (const auto& [key, value] : make().members()) sum += value.as<i64>() + (key.size() > 30 ? 10 : 0);
   CHECK(sum == 23);

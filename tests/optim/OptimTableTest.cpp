@@ -52,7 +52,7 @@ TEST_CASE("every optimiser of the table is made by name and finds the bottom of 
       const auto optimizer = optim::makeOptimizer(type, bowl.parameters, options);
       CHECK(optimizer->typeName() == type);
       for (int i = 0; i < 1500; ++i) {
-        optimizer->setLrFactor(std::pow(0.995, i));  // the last steps are small, so no optimiser hovers around the bottom
+        optimizer->setLrFactor(std::pow(0.995, i));  // small in the end, so no optimiser hovers around the bottom
         bowl.step(*optimizer);
       }
       const std::vector<double> values = valuesOf(bowl), bottom{0, 0, 0, 1};

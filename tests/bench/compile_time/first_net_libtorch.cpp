@@ -1,8 +1,11 @@
-// The net of examples/quickstart.cpp in libtorch, for tests/bench/compile_time/run: only its compile time is of interest.
+// The net of examples/quickstart.cpp in libtorch, for tests/bench/compile_time/run: only its compile time is of
+// interest.
 #include <torch/torch.h>
 
 int main() {
-  auto train = torch::data::datasets::MNIST("fashion").map(torch::data::transforms::Normalize<>(0.2860, 0.3530)).map(torch::data::transforms::Stack<>());
+  auto train = torch::data::datasets::MNIST("fashion")
+                   .map(torch::data::transforms::Normalize<>(0.2860, 0.3530))
+                   .map(torch::data::transforms::Stack<>());
   auto test = torch::data::datasets::MNIST("fashion", torch::data::datasets::MNIST::Mode::kTest)
                   .map(torch::data::transforms::Normalize<>(0.2860, 0.3530)).map(torch::data::transforms::Stack<>());
 
