@@ -48,8 +48,7 @@ std::shared_ptr<const BatchNormPlan> planOf(const NDArray& x, double epsilon, bo
     using Flags = dnnl::normalization_flags;
     const dnnl::memory::desc data = rowsDesc(x);
     const dnnl::memory::desc perChannel({x.size(1)}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x);
-    const Flags flags =
-        Flags::use_scale | Flags::use_shift | (globalStats ? Flags::use_global_stats : Flags::none);
+    const Flags flags = Flags::use_scale | Flags::use_shift | (globalStats ? Flags::use_global_stats : Flags::none);
     const float eps = static_cast<float>(epsilon);
     auto plan = std::make_shared<BatchNormPlan>();
     try {
@@ -71,6 +70,7 @@ std::shared_ptr<const BatchNormPlan> planOf(const NDArray& x, double epsilon, bo
                                {{DNNL_ARG_SRC, data},
                                 {DNNL_ARG_DIFF_DST, data},
                                 {DNNL_ARG_SCALE, perChannel},
+                                {DNNL_ARG_SHIFT, perChannel},  // unused, but oneDNN counts it
                                 {DNNL_ARG_MEAN, perChannel},
                                 {DNNL_ARG_VARIANCE, perChannel},
                                 {DNNL_ARG_DIFF_SRC, data},
@@ -121,8 +121,8 @@ BatchNormBackward batchNormBackward(const NDArray& x, const NDArray& dy, const N
   const ComputeScope scope;
   const NDArray scale = floats(gamma, 1, channels), m = floats(mean, 0, channels), v = floats(var, 1, channels);
   planOf(dense, epsilon, globalStats, true)
-      ->kernel.run({dense.raw(), d.raw(), scale.raw(), m.raw(), v.raw(), result.dx.raw(), result.dgamma.raw(),
-                    result.dbeta.raw()});
+      ->kernel.run({dense.raw(), d.raw(), scale.raw(), scale.raw(), m.raw(), v.raw(), result.dx.raw(),
+                    result.dgamma.raw(), result.dbeta.raw()});
   return result;
 }
 
