@@ -1,12 +1,10 @@
 #include <ember/nn/Module.h>
 
-#include <cxxabi.h>
-
-#include <cstdlib>
 #include <typeinfo>
 
 #include <ember/core/Error.h>
 #include <ember/core/Scope.h>
+#include <ember/core/TypeName.h>
 #include <ember/core/io/Text.h>
 #include <ember/nn/Init.h>
 #include <ember/nn/Pattern.h>
@@ -15,16 +13,6 @@
 
 namespace ember::nn {
 namespace {
-
-std::string className(const std::type_info& type) {
-  int status = 0;
-  char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
-  std::string name = status == 0 && text ? text : type.name();
-  std::free(text);
-  // Not inside template arguments: "my::Net<ember::nn::ReLU>" is "Net<ember::nn::ReLU>".
-  if (const auto colon = name.rfind("::", name.find('<')); colon != std::string::npos) name.erase(0, colon + 2);
-  return name;
-}
 
 std::string join(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
@@ -49,10 +37,20 @@ Tensor Module::forward(const Tensor&) {
 
 Tensors Module::operator()(const Tensors& inputs) {
   const std::string type = typeName();
+  if (moved_.away) {
+    throw StateError(type, "the module was moved from: its parameters and children are elsewhere", {},
+                     "call the module that it was moved into; add() and Sequential return a reference to theirs");
+  }
   const auto describe = [](const void* module) { return static_cast<const Module*>(module)->details(); };
   const core::ModuleScope scope(name_, type, &randomCalls_, describe, this);
   SummaryRecorder::Entry entry(*this);
   Tensors outputs = forward(inputs);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].defined()) continue;
+    throw StateError(type, "forward returned an undefined tensor",
+                     {{"output", std::to_string(i) + " of " + std::to_string(outputs.size())}},
+                     "return a tensor on every path through forward");
+  }
   entry.finish(outputs);
   for (const ForwardHook& hook : hooks_) hook(*this, inputs, outputs);
   return outputs;
@@ -69,21 +67,26 @@ Tensor Module::operator()(const Tensor& input) {
 // ---- parts ----
 
 void Module::checkName(std::string_view name) const {
-  const auto refuse = [&](const std::string& why) {
-    throw ValueError(typeName(), "the name " + io::inQuotes(name) + " " + why, {},
-                     "names are 1 to 1024 bytes of printable UTF-8 without a dot");
+  const auto refuse = [&](const std::string& why, const char* help) {
+    throw ValueError(typeName(), "the name " + io::inQuotes(name) + " " + why, {}, help);
   };
-  if (name.find('.') != name.npos) refuse("has a dot, which separates levels");
-  if (const std::string problem = io::nameProblem(name); !problem.empty()) refuse(problem);
+  const char* form = "names are 1 to 1024 bytes of printable UTF-8 without a dot";
+  if (name.find('.') != name.npos) refuse("has a dot, which separates levels", form);
+  if (const std::string problem = io::nameProblem(name); !problem.empty()) refuse(problem, form);
   const auto taken = [&](const auto& list) {
     for (const auto& entry : list) {
-      if (entry->name == name) refuse("is already taken");
+      if (entry->name == name) {
+        refuse("is already taken",
+               "give it another name; a tensor that serves in two places is added once and used in both");
+      }
     }
   };
   taken(parameters_);
   taken(buffers_);
   for (const auto& child : children_) {
-    if (child->name_ == name) refuse("is already taken");
+    if (child->name_ == name) {
+      refuse("is already taken", "give it another name; a module that runs twice is added once and called twice");
+    }
   }
 }
 
@@ -123,7 +126,7 @@ Tensor Module::addBuffer(std::string_view name, Tensor value, ParameterSettings 
 std::string Module::typeName() const {
   const std::type_info& type = typeid(*this);
   std::string registered = registeredName(type);
-  return registered.empty() ? className(type) : registered;
+  return registered.empty() ? core::typeName(type) : registered;
 }
 
 template <class Visit> void Module::walk(const std::string& prefix, Visit&& visit) const {

@@ -57,7 +57,8 @@ class Module {
   virtual Tensors forward(const Tensors& inputs);
   /// What most modules override. The default throws StateError: a module implements one of the two.
   virtual Tensor forward(const Tensor& input);
-  /// Runs forward with the module's path known to errors, random streams, summaries and hooks.
+  /// Runs forward with the module's path known to errors, random streams, summaries and hooks. StateError if this
+  /// module was moved from, or if forward returns an undefined tensor.
   Tensors operator()(const Tensors& inputs);
   Tensor operator()(const Tensor& input);
   /// Called after every forward of this module with its inputs and outputs.
@@ -128,11 +129,24 @@ class Module {
   /// The tree of modules, one line each.
   std::string toString() const;
   /// Runs the real forward on a shape-only tensor: layer, output shape, parameters, multiply-adds, bytes. Throws the
-  /// ShapeError that data would meet.
+  /// ShapeError that data would meet, and StateError if the forward reads values (item(), toVector()).
   Summary summary(const Shape& input, DType dtype = DType::F32);
 
  private:
+  /// Tells a module whose parts went to another one by a move.
+  struct MoveMark {
+    MoveMark() = default;
+    MoveMark(MoveMark&& other) noexcept : away(std::exchange(other.away, true)) {}
+    MoveMark& operator=(MoveMark&& other) noexcept {
+      const bool was = std::exchange(other.away, true);
+      away = was;
+      return *this;
+    }
+    bool away = false;
+  };
+
   std::string name_;
+  MoveMark moved_;
   std::vector<std::unique_ptr<Module>> children_;
   std::vector<std::unique_ptr<Parameter>> parameters_, buffers_;
   std::vector<ForwardHook> hooks_;

@@ -131,6 +131,48 @@ TEST_CASE("names that are taken, empty, dotted, too long or unprintable are refu
   CHECK(holder.namedParameters().size() == 3);
 }
 
+TEST_CASE("the help for a name that is taken says what to do about it") {
+  Holder holder;
+  holder.addParameter("w", Tensor::ones({1}));
+  holder.add("child", nn::ReLU());
+  CHECK(contains(messageOf([&] { holder.addParameter("w", Tensor::ones({1})); }),
+                 "help     give it another name; a tensor that serves in two places is added once and used in both"));
+  CHECK(contains(messageOf([&] { holder.add("child", nn::ReLU()); }), "a module that runs twice is added once"));
+  CHECK(contains(messageOf([&] { holder.addBuffer("a.b", Tensor::ones({1})); }), "names are 1 to 1024 bytes"));
+}
+
+TEST_CASE("a forward that returns an undefined tensor is an error with the module's path and type") {
+  struct Forgetful : nn::Module {
+    Tensor forward(const Tensor& x) override {
+      Tensor y;
+      if (x.rank() == 3) y = x;
+      return y;
+    }
+  };
+  nn::Sequential net(nn::ReLU(), nn::Sequential(Forgetful{}));
+  const std::string message = messageOf([&] { net(Tensor::ones({2, 2})); });
+  CHECK(contains(message, "[Forgetful] StateError: forward returned an undefined tensor"));
+  CHECK(contains(message, "at       1.0 (Forgetful)"));
+  CHECK(net(Tensor::ones({2, 2, 2})).rank() == 3);
+  const std::string summary = messageOf([&] { net.summary({2, 2}); });
+  CHECK(contains(summary, "[Forgetful] StateError: forward returned an undefined tensor"));
+}
+
+TEST_CASE("calling a module that was moved from is an error; what it moved into works") {
+  Scaled block(2);
+  const Tensor x = Tensor::ones({1, 2, 4, 4});
+  nn::Sequential net(std::move(block));
+  CHECK(headlineOf<StateError>([&] { block(x); }) ==
+        "[Scaled] StateError: the module was moved from: its parameters and children are elsewhere");
+  CHECK(toString(net(x).shape()) == toString(x.shape()));
+  nn::Sequential other;
+  other = std::move(net);
+  CHECK_THROWS_AS(net(x), StateError);
+  CHECK(toString(other(x).shape()) == toString(x.shape()));
+  net = nn::Sequential(nn::ReLU());  // filled again
+  CHECK(toString(net(x).shape()) == toString(x.shape()));
+}
+
 TEST_CASE("tensors that cannot be trained or saved are refused, and leave no trace") {
   Holder holder;
   CHECK(headlineOf<ValueError>([&] { holder.addParameter("w", {}); }) ==

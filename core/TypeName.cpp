@@ -1,0 +1,19 @@
+#include <ember/core/TypeName.h>
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+
+namespace ember::core {
+
+std::string typeName(const std::type_info& type) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 && text ? text : type.name();
+  std::free(text);
+  // Not inside template arguments: "my::Net<ember::nn::ReLU>" is "Net<ember::nn::ReLU>".
+  if (const auto colon = name.rfind("::", name.find('<')); colon != std::string::npos) name.erase(0, colon + 2);
+  return name;
+}
+
+}  // namespace ember::core
