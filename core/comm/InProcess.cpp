@@ -78,8 +78,7 @@ Failure obstacle(const Room& room) {
   if (room.failure) return room.failure;
   for (std::size_t rank = 0; rank < room.members.size(); ++rank) {
     const bool ended = room.world->ranks[static_cast<std::size_t>(room.members[rank])].ended;
-    if (!room.left[rank] && !ended) continue;
-    return {"rank " + std::to_string(rank) + " has " + (ended ? "ended" : "left the group"), sameCalls};
+    if (ended || room.left[rank]) return {"rank " + std::to_string(rank) + " has left the group", sameCalls};
   }
   return {};
 }
