@@ -1,6 +1,8 @@
 #include <ember/nn/Checkpoint.h>
 
 #include <algorithm>
+#include <exception>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -131,6 +133,51 @@ io::Checkpoint checkpointOf(const Module& module) {
   return checkpoint;
 }
 
+namespace {
+
+/// Makes the tensors of pending modules in the shapes of a file; where the load does not come about, takes them back.
+class Materialised {
+ public:
+  template <class ShapeOf> Materialised(Module& net, ShapeOf&& shapeOf) : exceptions_(std::uncaught_exceptions()) {
+    for (const auto& [path, module] : net.namedModules()) {
+      if (!module->pending()) continue;
+      const std::string prefix = path.empty() ? "" : path + ".";
+      try {
+        if (module->materialiseFrom([&](std::string_view name) { return shapeOf(prefix + std::string(name)); }))
+          modules_.push_back(module);
+      } catch (...) {
+        undo();
+        throw;
+      }
+    }
+  }
+  ~Materialised() {
+    if (std::uncaught_exceptions() > exceptions_) undo();
+  }
+  Materialised(const Materialised&) = delete;
+  Materialised& operator=(const Materialised&) = delete;
+
+ private:
+  std::vector<Module*> modules_;
+  int exceptions_;
+
+  void undo() {
+    for (Module* module : modules_) module->dematerialise();
+  }
+};
+
+/// Whether the module that a tensor of the file belongs to may pass over it.
+bool saysNothing(Module& net, const std::string& name, const core::NDArray& values) {
+  const auto dot = name.rfind('.');
+  const std::string path = dot == name.npos ? "" : name.substr(0, dot);
+  for (const auto& [at, module] : net.namedModules()) {
+    if (at == path) return module->ignoresStored(dot == name.npos ? name : name.substr(dot + 1), values);
+  }
+  return false;
+}
+
+}  // namespace
+
 PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const LoadOptions& options,
                          const std::string& file) {
   checkOptions(options);
@@ -146,6 +193,10 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
     inFile.push_back(name);
   }
 
+  const Materialised made(module, [&](const std::string& name) -> std::optional<Shape> {
+    const auto found = available.find(name);
+    return found == available.end() ? std::nullopt : std::optional<Shape>(found->second->array.shape());
+  });
   Parameters wanted = module.namedParameters();
   for (Parameter& buffer : module.namedBuffers()) wanted.push_back(std::move(buffer));
   std::set<std::string> taken;
@@ -179,6 +230,7 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
   const std::set<std::string> known(inNet.begin(), inNet.end());
   for (const std::string& name : inFile) {
     if (taken.count(name)) continue;
+    if (saysNothing(module, name, available.at(name)->array)) continue;
     report_.left.push_back(available.at(name)->name);
     if (options.strict && matches(options.only, name) && !known.count(name)) misfits.unexpected.push_back(name);
   }
@@ -214,6 +266,15 @@ std::unique_ptr<Module> load(const std::string& path) {
     throw IoError(op, file + " holds a net that cannot be built here", {{"reason", error.headline()}},
                   "call nn::registerModule(NAME, factory) for types of your own, or build the net in code and load() "
                   "the file into it");
+  }
+  {
+    const init::Skip skip;
+    const Materialised made(*module, [&](const std::string& name) -> std::optional<Shape> {
+      for (const io::CheckpointTensor& saved : checkpoint.tensors) {
+        if (saved.name == name && (saved.role == "param" || saved.role == "buffer")) return saved.array.shape();
+      }
+      return {};
+    });
   }
   // The architecture says nothing of types: each floating tensor takes that of the file (a net after to(DType::F64)).
   const auto takeTypes = [&](const Parameters& tensors) {

@@ -123,6 +123,16 @@ Tensor Module::addBuffer(std::string_view name, Tensor value, ParameterSettings 
   return value;
 }
 
+void Module::setName(std::string_view name) {
+  checkName(name);
+  name_ = name;
+}
+
+void Module::dropTensors() noexcept {
+  parameters_.clear();
+  buffers_.clear();
+}
+
 std::string Module::typeName() const {
   const std::type_info& type = typeid(*this);
   std::string registered = registeredName(type);
@@ -139,9 +149,21 @@ template <class Visit> void Module::walk(const std::string& prefix, Visit&& visi
   for (const auto& child : children_) child->walk(join(prefix, child->name_), visit);
 }
 
+namespace {
+
+/// Parameters that do not exist yet must not be left out silently: an optimiser would never see them.
+void checkThere(const std::string& path, const Module& module) {
+  if (!module.pending()) return;
+  throw StateError(module.typeName(), "the layer has no tensors yet", {{"at", path.empty() ? "the module itself" : path}},
+                   "run one forward first (summary(shape) will do), load() a file, or call materialise()");
+}
+
+}  // namespace
+
 Parameters Module::namedParameters() const {
   Parameters list;
   walk("", [&](const std::string& path, const Module& module) {
+    checkThere(path, module);
     for (const auto& p : module.parameters_) list.push_back({join(path, p->name), p->tensor, p->settings});
   });
   return list;
@@ -150,6 +172,7 @@ Parameters Module::namedParameters() const {
 Parameters Module::namedBuffers() const {
   Parameters list;
   walk("", [&](const std::string& path, const Module& module) {
+    checkThere(path, module);
     for (const auto& b : module.buffers_) list.push_back({join(path, b->name), b->tensor, b->settings});
   });
   return list;
@@ -292,6 +315,7 @@ std::unique_ptr<Module> Module::clone() const {
         to[i].tensor.setRequiresGrad(from[i].tensor.requiresGrad());
     }
   };
+  for (std::size_t i = 0; i < here.size(); ++i) there[i].second->takeOver(*here[i].second);
   copyAll(namedParameters(), copy->namedParameters());
   copyAll(namedBuffers(), copy->namedBuffers());
   for (const Parameter& p : namedParameters()) copy->parameterSettings(p.name) = p.settings;

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -86,11 +87,14 @@ class Module {
   /// "Conv2D": the registered name, else the class name.
   std::string typeName() const;
 
+  /// The name it was built with, which Sequential takes instead of its position; empty: none.
+  virtual std::string_view preferredName() const { return {}; }
+
   /// Registers a tensor that training changes (it then requires a gradient) / that is saved but not trained.
   Tensor addParameter(std::string_view name, Tensor value, ParameterSettings settings = {});
   Tensor addBuffer(std::string_view name, Tensor value, ParameterSettings settings = {});
 
-  /// This module's and its descendants', in order of declaration, with dotted names.
+  /// This module's and its descendants', in order of declaration, with dotted names. Throws StateError while a module is pending().
   Parameters namedParameters() const;
   Parameters namedBuffers() const;
   std::vector<std::pair<std::string, Module*>> namedModules() const;
@@ -119,6 +123,18 @@ class Module {
   /// A deep copy: same architecture, values, modes, counters; gradients, hooks and optimisers stay behind. StateError
   /// if a type is not registered.
   std::unique_ptr<Module> clone() const;
+  // ---- modules whose tensors come later ----
+  /// Whether parameters are still to be made, by the first forward or by load().
+  virtual bool pending() const { return false; }
+  /// The shape of a tensor that a file holds for this module, by its name here; nothing if there is none.
+  using ShapeOf = std::function<std::optional<Shape>(std::string_view name)>;
+  /// Makes the tensors of a pending module with a file's shapes; false if they do not say enough.
+  virtual bool materialiseFrom(const ShapeOf&) { return false; }
+  /// Undoes materialiseFrom().
+  virtual void dematerialise() {}
+  /// Whether a strict load may pass over a tensor of the file that this module has not, because its values say nothing.
+  virtual bool ignoresStored(std::string_view, const core::NDArray&) const { return false; }
+
   /// Random call counters by path, where not zero (part of a run's state).
   std::vector<std::pair<std::string, i64>> streams() const;
   void setStreams(const std::vector<std::pair<std::string, i64>>&);
@@ -131,6 +147,14 @@ class Module {
   /// Runs the real forward on a shape-only tensor: layer, output shape, parameters, multiply-adds, bytes. Throws the
   /// ShapeError that data would meet, and StateError if the forward reads values (item(), toVector()).
   Summary summary(const Shape& input, DType dtype = DType::F32);
+
+ protected:
+  /// What clone() copies beyond architecture, tensors and modes: things of this run that no file holds.
+  virtual void takeOver(const Module& /*original*/) {}
+  /// Names a module that stands alone; a parent's add() names it anew.
+  void setName(std::string_view name);
+  /// Forgets this module's own parameters and buffers.
+  void dropTensors() noexcept;
 
  private:
   /// Tells a module whose parts went to another one by a move.

@@ -12,6 +12,7 @@
 #include <ember/core/Random.h>
 #include <ember/core/Threads.h>
 #include <ember/core/Warn.h>
+#include <ember/core/comm/InProcess.h>
 #include <ember/nn/Checkpoint.h>
 #include <ember/nn/Init.h>
 #include <ember/nn/Loss.h>
@@ -22,6 +23,7 @@
 #include <ember/nn/data/Loader.h>
 #include <ember/nn/data/TensorDataset.h>
 #include <ember/nn/data/Transforms.h>
+#include <ember/nn/inference/Fold.h>
 #include <ember/nn/layers/Layers.h>
 #include <ember/optim/Adam.h>
 #include <ember/optim/Clip.h>

@@ -135,7 +135,8 @@ TEST_CASE("a module of one's own is summarised as it stands") {
 TEST_CASE("batch norm speaks the dialects") {
   seed(1);
   nn::BatchNorm3D puzzle(16, {.epsilon = 1e-5, .initFactor = 1.0, .minFactor = 0.1, .sscale = 0.01, .inplace = true});
-  nn::BatchNorm3D brainpy(16, {.momentum = 0.99, .channelAxis = -1});
+  const std::shared_ptr<Communicator> world = inProcess(1).front();
+  nn::BatchNorm3D brainpy(16, {.momentum = 0.99, .channelAxis = -1, .syncGroup = world});
   nn::BatchNorm2D megengine(16, {.momentum = 0.9, .trackRunningStats = true, .freeze = true});
   nn::BatchNorm2D paddle(16, {.momentum = 0.9, .act = nn::Act::ReLU, .trainableStatistics = true});
 

@@ -1,50 +1,89 @@
 #include <ember/autograd/ops/BatchNormBackward.h>
 
 #include <numeric>
+#include <span>
 #include <string>
 
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Arithmetic.h>
+#include <ember/autograd/ops/Comparison.h>
 #include <ember/autograd/ops/Math.h>
 #include <ember/autograd/ops/Reduction.h>
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
+#include <ember/core/comm/Communicator.h>
 #include <ember/core/kernels/Elementwise.h>
+#include <ember/core/kernels/onednn/BatchNorm.h>
+#include <ember/core/kernels/reference/BatchNorm.h>
 
 namespace ember::autograd::batchnorm {
 
 using core::NDArray;
 
-Channels::Channels(const Shape& shape, int wantedAxis) : rank(shape.rank()) {
+Channels::Channels(const Shape& shape, const BatchNormOptions& options)
+    : input(shape), perActivation(options.paramDim == ParamDim::PerActivation) {
+  const int rank = shape.rank();
   if (rank < 2) {
     throw ShapeError(op, "expected at least 2 axes, [N, C, ...], got " + toString(shape),
                      {{"input", "x " + toString(shape)}},
                      "give the input a channel axis, e.g. x.reshape({n, channels})");
   }
-  axis = normalizeAxis(wantedAxis, rank, op);
-  count = shape[axis];
+  axis = normalizeAxis(options.channelAxis, rank, op);
+  if (perActivation) {
+    if (axis == 0) {
+      throw ShapeError(op, "paramDim PerActivation averages over axis 0, which is the channel axis here",
+                       {{"input", "x " + toString(shape)}}, "put the batch on axis 0");
+    }
+    parameters = shape;
+    parameters.erase(0);
+    count = numel(parameters);
+    axis = 1;
+  } else {
+    count = shape[axis];
+    parameters = Shape{count};
+  }
   if (count < 1) {
     throw ShapeError(op, "expected at least 1 channel, got " + toString(shape), {{"input", "x " + toString(shape)}});
   }
   perChannel = numel(shape) / count;
 }
 
+NDArray Channels::inFront(const NDArray& x) const {
+  if (perActivation) return x.reshape({input[0], count});
+  return axis == 1 ? x : x.permute(order(axis, 1));
+}
+
+NDArray Channels::back(const NDArray& x) const {
+  if (perActivation) return x.reshape(input);
+  return axis == 1 ? x : x.permute(order(1, axis));
+}
+
+NDArray Channels::flat(const NDArray& parameter) const {
+  return parameter.defined() ? parameter.reshape({count}) : parameter;
+}
+
 Shape Channels::broadcast() const {
-  Shape shape = Shape::filled(rank, 1);
+  Shape shape = input;
+  if (perActivation) {
+    shape[0] = 1;
+    return shape;
+  }
+  shape = Shape::filled(input.rank(), 1);
   shape[axis] = count;
   return shape;
 }
 
 std::vector<int> Channels::others() const {
+  if (perActivation) return {0};
   std::vector<int> axes;
-  for (int i = 0; i < rank; ++i) {
+  for (int i = 0; i < input.rank(); ++i) {
     if (i != axis) axes.push_back(i);
   }
   return axes;
 }
 
 std::vector<int> Channels::order(int from, int to) const {
-  std::vector<int> axes(static_cast<std::size_t>(rank));
+  std::vector<int> axes(static_cast<std::size_t>(input.rank()));
   std::iota(axes.begin(), axes.end(), 0);
   axes.erase(axes.begin() + from);
   axes.insert(axes.begin() + to, from);
@@ -61,48 +100,83 @@ core::FusedAct fusedAct(const BatchNormOptions& o) {
 namespace {
 
 core::BatchNormSaved savedFor(const Record& r, const BackwardContext& c) {
-  core::BatchNormSaved saved{{}, {}, r.mean, r.invstd, {}, {}, fusedAct(r.options)};
+  core::BatchNormSaved saved{{}, {}, r.statistics.mean, r.invstd, {}, {}, fusedAct(r.options)};
   if (r.overwritten) {
     saved.y = r.channels.inFront(c.output().array());
   } else {
     saved.x = r.channels.inFront(r.x.get(c).array());
   }
-  if (r.gamma.defined() && !r.options.fixGamma) saved.gamma = r.gamma.get(c).array();
-  if (r.beta.defined()) saved.beta = r.beta.get(c).array();
+  if (r.passThrough) return saved;
+  if (r.gamma.defined() && !r.options.fixGamma) saved.gamma = r.channels.flat(r.gamma.get(c).array());
+  if (r.beta.defined()) saved.beta = r.channels.flat(r.beta.get(c).array());
   return saved;
+}
+
+/// The sums over all ranks as the gradient of x needs them: nothing flows back through a constant invstd.
+core::BatchNormSums forInput(const Record& r, const core::BatchNormSums& own) {
+  std::vector<double> g = own.g.toVector<double>(), gxh = own.gxh.toVector<double>();
+  if (r.options.syncGroup) {
+    std::vector<double> both(g);
+    both.insert(both.end(), gxh.begin(), gxh.end());
+    r.options.syncGroup->allReduce(std::span(both));
+    std::copy(both.begin(), both.begin() + static_cast<std::ptrdiff_t>(g.size()), g.begin());
+    std::copy(both.begin() + static_cast<std::ptrdiff_t>(g.size()), both.end(), gxh.begin());
+  }
+  const std::vector<double> bends = invstdBends(r.statistics.var, r.options).toVector<double>();
+  for (std::size_t i = 0; i < gxh.size(); ++i) gxh[i] *= bends[i];
+  return {NDArray::from<double>(g, own.g.shape()), NDArray::from<double>(gxh, own.gxh.shape())};
+}
+
+Tensor parameterGrad(const Record& r, const NDArray& sums, DType dtype) {
+  return wrap(op, sums.to(dtype).reshape(r.channels.parameters));
 }
 
 Tensors fusedGradients(const Record& r, const BackwardContext& c) {
   const core::BatchNormSaved saved = savedFor(r, c);
   const NDArray dy = r.channels.inFront(c.grad().array());
+  const bool reference = r.options.backend == BatchNormBackend::Reference;
+  const auto sumsOf = reference ? core::reference::batchNormSums : core::batchNormSums;
+  const auto inputGrad = reference ? core::reference::batchNormInputGrad : core::batchNormInputGrad;
   Tensors grads(3);
   core::BatchNormSums sums;
-  if (c.needs(1) || c.needs(2) || r.batch) sums = core::batchNormSums(dy, saved);
+  if (c.needs(1) || c.needs(2) || r.batch) sums = sumsOf(dy, saved);
   if (c.needs(0)) {
-    const NDArray dx =
-        core::batchNormInputGrad(dy, saved, r.batch ? sums : core::BatchNormSums{}, r.channels.perChannel);
-    grads[0] = wrap(op, r.channels.back(dx));
+    const core::BatchNormSums through = r.batch ? forInput(r, sums) : core::BatchNormSums{};
+    grads[0] = wrap(op, r.channels.back(inputGrad(dy, saved, through, r.statistics.count)));
   }
-  if (c.needs(1)) {
-    const Tensor gamma = r.gamma.get(c);
-    grads[1] = r.options.fixGamma ? Tensor::zeros(gamma.shape(), gamma.dtype()) : wrap(op, sums.gxh.to(gamma.dtype()));
+  if (c.needs(1)) grads[1] = parameterGrad(r, sums.gxh, r.gamma.get(c).dtype());
+  if (c.needs(2)) grads[2] = parameterGrad(r, sums.g, r.beta.get(c).dtype());
+  return grads;
+}
+
+Tensors oneDnnGradients(const Record& r, const BackwardContext& c) {
+  const core::BatchNormSaved saved = savedFor(r, c);
+  NDArray g = r.channels.inFront(c.grad().array());
+  if (r.options.act != Act::None) {
+    const NDArray y = r.channels.inFront(c.output().array());
+    g = r.options.act == Act::ReLU ? core::reluBackward(g, y) : core::leakyReluBackward(g, y, r.options.slope);
   }
-  if (c.needs(2)) grads[2] = wrap(op, sums.g.to(r.beta.get(c).dtype()));
+  const core::onednn::BatchNormBackward result = core::onednn::batchNormBackward(
+      saved.x, g, saved.gamma, r.statistics.mean, r.statistics.var, r.options.epsilon, !r.batch);
+  Tensors grads(3);
+  if (c.needs(0)) grads[0] = wrap(op, r.channels.back(result.dx));
+  if (c.needs(1)) grads[1] = parameterGrad(r, result.dgamma, r.gamma.get(c).dtype());
+  if (c.needs(2)) grads[2] = parameterGrad(r, result.dbeta, r.beta.get(c).dtype());
   return grads;
 }
 
 /// x itself; where y overwrote it, its value rebuilt, at the place of x in the graph.
 Tensor inputOf(const Record& r, const core::BatchNormSaved& saved, const BackwardContext& c) {
   if (!r.overwritten) return r.x.get(c);
-  const auto column = [&](const NDArray& values) { return values.to(saved.y.dtype()).reshape({1, r.channels.count}); };
-  Shape shape = Shape::filled(r.channels.rank, 1);
+  Shape shape = Shape::filled(r.channels.input.rank(), 1);
   shape[1] = r.channels.count;
+  const auto column = [&](const NDArray& values) { return values.to(saved.y.dtype()).reshape(shape); };
   NDArray v = saved.y;
   if (saved.act.kind == core::FusedAct::Kind::LeakyRelu) v = core::leakyRelu(v, 1 / saved.act.slope);
-  if (saved.beta.defined()) v = core::binary(core::Binary::Sub, v, column(saved.beta).reshape(shape), op);
-  if (saved.gamma.defined()) v = core::binary(core::Binary::Div, v, column(saved.gamma).reshape(shape), op);
-  v = core::binary(core::Binary::Div, v, column(saved.invstd).reshape(shape), op);
-  v = core::binary(core::Binary::Add, v, column(saved.mean).reshape(shape), op);
+  if (saved.beta.defined()) v = core::binary(core::Binary::Sub, v, column(saved.beta), op);
+  if (saved.gamma.defined()) v = core::binary(core::Binary::Div, v, column(saved.gamma), op);
+  v = core::binary(core::Binary::Div, v, column(saved.invstd), op);
+  v = core::binary(core::Binary::Add, v, column(saved.mean), op);
   const TensorImpl& place = *r.xHandle.impl();
   auto impl = std::make_shared<TensorImpl>();
   impl->array = r.channels.back(v);
@@ -113,13 +187,13 @@ Tensor inputOf(const Record& r, const core::BatchNormSaved& saved, const Backwar
   return Tensor(std::move(impl));
 }
 
-/// act'(y) as a constant, 1 or slope, from the forward's own arithmetic.
+/// act' as a constant, 1 or slope, by the sign of what the activation saw, in the forward's own arithmetic.
 Tensor activationSlopes(const Record& r, const core::BatchNormSaved& saved) {
-  const NDArray y = saved.x.defined()
-                        ? core::normalize(saved.x, saved.mean, saved.invstd, saved.gamma, saved.beta, saved.act)
-                        : saved.y;
-  const NDArray positive = core::compare(core::Compare::Greater, y, NDArray::scalar(0, y.dtype()), op);
-  const DType dtype = y.dtype() == DType::F64 ? DType::F64 : DType::F32;
+  const NDArray before = saved.x.defined()
+                             ? core::normalize(saved.x, saved.mean, saved.invstd, saved.gamma, saved.beta, {})
+                             : saved.y;  // overwritten: the slope is positive, y has the sign
+  const NDArray positive = core::compare(core::Compare::Greater, before, NDArray::scalar(0, before.dtype()), op);
+  const DType dtype = before.dtype() == DType::F64 ? DType::F64 : DType::F32;
   return Tensor(
       r.channels.back(core::where(positive, NDArray::scalar(1, dtype), NDArray::scalar(saved.act.slope, dtype), op)));
 }
@@ -132,18 +206,24 @@ Tensors composedGradients(const Record& r, const BackwardContext& c) {
   const Shape column = r.channels.broadcast();
   const std::vector<int> axes = r.channels.others();
   const auto constant = [&](const NDArray& values) { return Tensor(values.to(dtype).reshape(column)); };
+  const auto sumOverAll = [&](const Tensor& t) { return sumOverRanks(sum(t, axes, true), r.options.syncGroup); };
+  const double count = static_cast<double>(std::max<i64>(r.statistics.count, 1));
 
   // Centred about the rounded mean first, as in the kernel: f32 means of centred values lose nothing.
-  const Tensor hi = constant(r.mean);
+  const Tensor hi = constant(r.statistics.mean);
   Tensor centred = cast(original, dtype) - hi;
   Tensor invstd = constant(r.invstd);
+  const Tensor bends = constant(invstdBends(r.statistics.var, r.options));
   if (r.batch) {
-    centred = centred - mean(centred, axes, true);
-    const Tensor variance = mean(centred * centred, axes, true);
-    invstd = Tensor::scalar(1, dtype) / sqrt(variance + r.options.epsilon);
+    centred = centred - sumOverAll(centred) / count;
+    const Tensor variance = sumOverAll(centred * centred) / count;
+    const double added = r.options.epsMode == EpsMode::Additive ? r.options.epsilon : 0;
+    const Tensor under = where(bends > 0.0, variance + added, Tensor::ones(column, dtype));
+    invstd = where(bends > 0.0, Tensor::scalar(1, dtype) / sqrt(under), invstd);
   } else {
-    centred = centred -
-              constant(core::binary(core::Binary::Sub, r.mean, hi.array().to(DType::F64).reshape(r.mean.shape()), op));
+    const NDArray& mean = r.statistics.mean;
+    centred =
+        centred - constant(core::binary(core::Binary::Sub, mean, hi.array().to(DType::F64).reshape(mean.shape()), op));
   }
   const Tensor xh = centred * invstd;
   Tensor g = cast(c.grad(), dtype);
@@ -153,21 +233,31 @@ Tensors composedGradients(const Record& r, const BackwardContext& c) {
   Tensors grads(3);
   if (c.needs(0)) {
     Tensor dx = g;
-    if (r.batch) dx = dx - (sumG + xh * sumGXh) / r.channels.perChannel;
+    if (r.batch) {
+      const Tensor allG = sumOverRanks(sumG, r.options.syncGroup), allGXh = sumOverRanks(sumGXh, r.options.syncGroup);
+      dx = dx - (allG + xh * bends * allGXh) / count;
+    }
     dx = dx * invstd;
     if (saved.gamma.defined()) dx = dx * reshape(r.gamma.get(c), column);
     grads[0] = cast(dx, original.dtype());
   }
-  const Shape flat{r.channels.count};
-  if (c.needs(1)) grads[1] = r.options.fixGamma ? Tensor::zeros(flat, dtype) : reshape(sumGXh, flat);
-  if (c.needs(2)) grads[2] = reshape(sumG, flat);
+  if (c.needs(1)) grads[1] = reshape(sumGXh, r.channels.parameters);
+  if (c.needs(2)) grads[2] = reshape(sumG, r.channels.parameters);
   return grads;
 }
 
 }  // namespace
 
-Tensors gradientsOf(const Record& record, const BackwardContext& context) {
-  return gradEnabled() ? composedGradients(record, context) : fusedGradients(record, context);
+Tensors gradientsOf(const Record& r, const BackwardContext& c) {
+  if (r.update) r.update->apply();
+  const bool oneDnn = r.options.backend == BatchNormBackend::OneDNN && !r.passThrough;
+  Tensors grads = gradEnabled() ? composedGradients(r, c) : oneDnn ? oneDnnGradients(r, c) : fusedGradients(r, c);
+  const auto zero = [&](int i, const Saved& parameter) {
+    if (c.needs(i)) grads[static_cast<std::size_t>(i)] = Tensor::zeros(r.channels.parameters, parameter.get(c).dtype());
+  };
+  if (r.options.fixGamma || r.passThrough) zero(1, r.gamma);
+  if (r.passThrough) zero(2, r.beta);
+  return grads;
 }
 
 }  // namespace ember::autograd::batchnorm

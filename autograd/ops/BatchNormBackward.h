@@ -1,27 +1,33 @@
 #pragma once
+#include <memory>
 #include <vector>
 
 #include <ember/autograd/Graph.h>
-#include <ember/autograd/ops/BatchNorm.h>
-#include <ember/core/kernels/BatchNorm.h>
+#include <ember/autograd/ops/BatchNormStatistics.h>
 
 /// Between the forward of batch norm and its backward.
 namespace ember::autograd::batchnorm {
 
 inline constexpr const char* op = "batchNorm";
 
-/// Where the channels are, and what that makes of shapes and arrays. Kernels want them on axis 1.
+/// Where the channels are, and what that makes of shapes and arrays. Kernels want [N, C, ...]. With PerActivation every
+/// element of a sample is a channel of its own: [N, elements].
 struct Channels {
-  int axis = 1, rank = 0;
+  Shape input;
+  Shape parameters;  ///< of gamma, beta and the statistics
+  int axis = 1;
+  bool perActivation = false;
   i64 count = 0, perChannel = 0;
 
   /// Throws ShapeError for a rank below 2, an axis out of range, or no channels.
-  Channels(const Shape& shape, int wantedAxis);
-  core::NDArray inFront(const core::NDArray& x) const { return axis == 1 ? x : x.permute(order(axis, 1)); }
-  core::NDArray back(const core::NDArray& x) const { return axis == 1 ? x : x.permute(order(1, axis)); }
-  /// [1, C, 1, ...] as broadcasting wants it.
+  Channels(const Shape& shape, const BatchNormOptions& options);
+  core::NDArray inFront(const core::NDArray& x) const;
+  core::NDArray back(const core::NDArray& x) const;
+  /// A parameter as the kernels take it, [C]; undefined stays undefined.
+  core::NDArray flat(const core::NDArray& parameter) const;
+  /// The shape of parameters as broadcasting against the input wants it: [1, C, 1, ...].
   Shape broadcast() const;
-  /// Every axis but that of the channels.
+  /// The axes that the statistics run over.
   std::vector<int> others() const;
 
  private:
@@ -37,9 +43,12 @@ struct Record {
   Channels channels;
   BatchNormOptions options;
   bool batch = false, overwritten = false;
+  bool passThrough = false;  ///< one value a channel went through unchanged: gamma and beta had no part in it
   Tensor xHandle;
   Saved x, gamma, beta;
-  core::NDArray mean, invstd;
+  Statistics statistics;
+  core::NDArray invstd;
+  std::shared_ptr<RunningUpdate> update;  ///< to be made in backward, or null
 };
 
 /// Gradients of x, gamma and beta: by the fused kernel, or in differentiable ops while the backward itself is recorded.

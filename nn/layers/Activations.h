@@ -1,7 +1,8 @@
 #pragma once
 #include <ember/nn/Module.h>
 
-/// Activations as modules; each applies the function of the same name from autograd/ops elementwise and keeps the shape.
+/// Activations as modules; each applies the function of the same name from autograd/ops elementwise and keeps the
+/// shape.
 namespace ember::nn {
 
 /// An activation without options.

@@ -1,231 +1,357 @@
 #include <ember/nn/layers/BatchNormND.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
-#include <string_view>
 #include <utility>
 
+#include <ember/autograd/ops/BatchNorm.h>
+#include <ember/autograd/ops/BatchNormStatistics.h>
 #include <ember/core/Error.h>
 #include <ember/nn/Init.h>
+#include <ember/nn/inference/Fold.h>
 
 namespace ember::nn {
 namespace {
-
-template <class E>
-using Words = std::array<std::pair<E, std::string_view>, 3>;
-constexpr Words<Act> actWords{{{Act::None, "none"}, {Act::ReLU, "relu"}, {Act::LeakyReLU, "leakyRelu"}}};
-constexpr Words<GlobalStats> globalWords{
-    {{GlobalStats::Auto, "auto"}, {GlobalStats::True, "true"}, {GlobalStats::False, "false"}}};
-constexpr std::string_view newWord = "new", oldWord = "old", unbiasedWord = "unbiased", biasedWord = "biased";
-
-template <class E>
-std::string_view wordOf(const Words<E>& words, E value) {
-  return std::find_if(words.begin(), words.end(), [&](const auto& w) { return w.first == value; })->second;
-}
-template <class E>
-E valueOf(const Words<E>& words, std::string_view word, const char* field) {
-  for (const auto& [value, name] : words) {
-    if (name == word) return value;
-  }
-  throw ValueError("BatchNorm", std::string(field) + " is \"" + std::string(word) + "\"", {},
-                   "the words are " + std::string(words[0].second) + ", " + std::string(words[1].second) + ", " +
-                       std::string(words[2].second));
-}
-bool isFirst(std::string_view first, std::string_view second, std::string_view word, const char* field) {
-  if (word == first || word == second) return word == first;
-  throw ValueError("BatchNorm", std::string(field) + " is \"" + std::string(word) + "\"", {},
-                   "the words are " + std::string(first) + ", " + std::string(second));
-}
-
-template <class T>
-std::optional<T> optionalOf(const Args& a, std::string_view key) {
-  return a.has(key) ? std::optional<T>(a.get<T>(key)) : std::nullopt;
-}
 
 const char* axesOf(int rank) {
   constexpr const char* names[] = {"[N, C]", "[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]"};
   return names[rank - 2];
 }
 
+std::string nameOr(const std::optional<ParamAttr>& attr, const char* fallback) {
+  return attr && !attr->name.empty() ? attr->name : fallback;
+}
+
+ParameterSettings settingsOf(const std::optional<ParamAttr>& attr) {
+  if (!attr) return {};
+  return {.lrMultiplier = attr->lrMultiplier,
+          .weightDecayMultiplier = attr->weightDecayMultiplier,
+          .averaged = attr->doModelAverage};
+}
+
+/// The first of the two that says how a parameter starts.
+const Initial& startOf(const Initial& own, const std::optional<ParamAttr>& attr) {
+  return own.given() || !attr ? own : attr->init;
+}
+
+bool trains(const std::optional<ParamAttr>& attr) { return !attr || attr->trainable; }
+
 }  // namespace
 
 BatchNormND::BatchNormND(const char* type, int minRank, int maxRank, i64 maps, const BatchNormNDOptions& options)
-    : type_(type), minRank_(minRank), maxRank_(maxRank), maps_(maps), options_(options) {
-  const auto refuse = [&](const std::string& what, const char* help) { throw ValueError(type_, what, {}, help); };
-  if (maps < 1) refuse("maps is " + std::to_string(maps), "use the number of channels, 1 or more");
-  if (options.momentum && (options.initFactor || options.minFactor)) {
-    refuse("momentum is given together with initFactor or minFactor",
-           "momentum alone is a constant weight of the old statistic: choose one of the two");
-  }
-  if (options.momentum && options.factorWeighs == FactorWeighs::Old) {
-    refuse("momentum is given together with factorWeighs = Old", "momentum already weighs the old statistic");
-  }
-  if (const double f = options.initFactor.value_or(1); !(f >= 0) || std::isinf(f))
-    refuse("initFactor is " + std::to_string(f), "use a finite number of 0 or more");
-  if (const double f = options.minFactor.value_or(0.1); !(f >= 0 && f <= 1))
-    refuse("minFactor is " + std::to_string(f), "use a number from 0 to 1");
-  if (!(options.sscale >= 0) || std::isinf(options.sscale))
-    refuse("sscale is " + std::to_string(options.sscale), "use a standard deviation of 0 or more");
-  if (options.fixGamma && !options.useScale.value_or(options.affine))
-    refuse("fixGamma keeps a scale that useScale or affine turns off", "drop one of them");
-  if (!options.trackRunningStats && options.useGlobalStats == GlobalStats::True) {
-    refuse("useGlobalStats = True needs running statistics, trackRunningStats is off", "drop one of them");
-  }
-  if (!options.trackRunningStats && options.trainableStatistics) {
-    refuse("trainableStatistics updates running statistics, trackRunningStats is off", "drop one of them");
-  }
-  if (options.channelAxis < -maxRank || options.channelAxis >= maxRank) {
-    refuse("channelAxis is " + std::to_string(options.channelAxis), "use an axis of the input, 1 or -1 as a rule");
-  }
-  checkBatchNormOptions(type_, functional(1));
-
-  if (options.useScale.value_or(options.affine)) {
-    weight = addParameter("weight", Tensor::empty({maps}));
-    if (options.fixGamma || options.freeze) weight.setRequiresGrad(false);
-  }
-  if (options.useShift.value_or(options.affine)) {
-    bias = addParameter("bias", Tensor::empty({maps}));
-    if (options.freeze) bias.setRequiresGrad(false);
-  }
-  if (options.trackRunningStats) {
-    runningMean = addBuffer("running_mean", Tensor::empty({maps}));
-    runningVar = addBuffer("running_var", Tensor::empty({maps}));
-    numBatchesTracked = addBuffer("num_batches_tracked", Tensor::empty({}, DType::I64));
-  }
-  resetParameters();
+    : type_(type), minRank_(minRank), maxRank_(maxRank), maps_(maps), mapsGiven_(maps), options_(options) {
+  checkOptions();
+  if (!options.name.empty()) setName(options.name);
   if (options.isTest) train(false);
+  const bool shapeKnown = maps > 0 && options.paramDim == ParamDim::Spatial;
+  if (shapeKnown && !options.empty) materialise({maps});
+}
+
+// ---- tensors ----
+
+void BatchNormND::materialise(const Shape& parameters) {
+  const auto refuse = [&](const std::string& what, const char* help) { throw ShapeError(type_, what, {}, help); };
+  if (materialised_)
+    throw StateError(type_, "the layer has its tensors already", {}, "build a new one for other shapes");
+  const bool spatial = options_.paramDim == ParamDim::Spatial;
+  if (parameters.empty() || numel(parameters) < 1 || (spatial && parameters.rank() != 1)) {
+    refuse("parameters cannot be " + ember::toString(parameters),
+           spatial ? "give {channels}" : "give the shape of one sample, {channels, ...}");
+  }
+  const int axis = spatial ? 1 : channelAxis(parameters.rank() + 1);
+  if (axis == 0) refuse("parameters cannot be " + ember::toString(parameters), "the channels must not be on axis 0");
+  const i64 channels = parameters[axis - 1];
+  if (maps_ != 0 && channels != maps_) {
+    refuse("the input has " + std::to_string(channels) + " channels, the layer was built for " + std::to_string(maps_),
+           "build the layer with that number of channels");
+  }
+  const auto made = [&] { return Tensor::empty(parameters, options_.dtype); };
+  try {
+    if (hasScale()) {
+      weight = addParameter(nameOr(options_.paramAttr, "weight"), made(), settingsOf(options_.paramAttr));
+      weight.setRequiresGrad(!options_.fixGamma && !options_.freeze && trains(options_.paramAttr));
+    }
+    if (hasShift()) {
+      bias = addParameter(nameOr(options_.biasAttr, "bias"), made(), settingsOf(options_.biasAttr));
+      bias.setRequiresGrad(!options_.freeze && trains(options_.biasAttr));
+    }
+    if (options_.trackRunningStats) {
+      const ParameterSettings settings{.averaged = options_.doModelAverage};
+      runningMean = addBuffer(options_.meanName, made(), settings);
+      runningVar = addBuffer(options_.varName, made(), settings);
+      numBatchesTracked = addBuffer("num_batches_tracked", Tensor::empty({}, DType::I64));
+    }
+    resetParameters();
+  } catch (...) {
+    dematerialise();
+    throw;
+  }
+  maps_ = channels;
+  materialised_ = true;
+}
+
+void BatchNormND::dematerialise() {
+  dropTensors();
+  weight = bias = runningMean = runningVar = numBatchesTracked = Tensor();
+  materialised_ = false;
+  maps_ = mapsGiven_;
+}
+
+bool BatchNormND::materialiseFrom(const ShapeOf& shapeOf) {
+  for (const std::string& name :
+       {nameOr(options_.paramAttr, "weight"), nameOr(options_.biasAttr, "bias"), options_.meanName}) {
+    // Another number of channels is left to the load to report, with the shapes of all tensors.
+    const std::optional<Shape> shape = shapeOf(name);
+    if (!shape || shape->empty() || numel(*shape) < 1) continue;
+    const bool spatial = options_.paramDim == ParamDim::Spatial;
+    if (spatial && shape->rank() != 1) continue;
+    if (maps_ != 0 && spatial && (*shape)[0] != maps_) {
+      materialise({maps_});
+    } else {
+      materialise(*shape);
+    }
+    return true;
+  }
+  return false;
+}
+
+bool BatchNormND::ignoresStored(std::string_view name, const core::NDArray& values) const {
+  const auto allAre = [&](double expected) {
+    const std::vector<double> list = values.toVector<double>();
+    return std::all_of(list.begin(), list.end(), [&](double v) { return v == expected; });
+  };
+  if (!hasScale() && name == nameOr(options_.paramAttr, "weight")) return allAre(1);
+  return !hasShift() && name == nameOr(options_.biasAttr, "bias") && allAre(0);
 }
 
 void BatchNormND::resetRunningStats() {
   if (!runningMean.defined()) return;
-  runningMean.fill_(0);
-  runningVar.fill_(1);
+  const auto start = [&](Tensor& t, const Initial& initial, double otherwise, const char* field) {
+    (initial.given() ? initial : Initial(otherwise)).fill(t, type_, field);
+  };
+  start(runningMean, options_.meanInit, 0, "meanInit");
+  start(runningVar, options_.varInit, 1, "varInit");
   numBatchesTracked.fill_(0);
 }
 
 void BatchNormND::resetParameters() {
   if (weight.defined()) {
-    if (options_.sscale == 0 || options_.fixGamma) {
+    const Initial& start = startOf(options_.scaleInit, options_.paramAttr);
+    if (options_.fixGamma) {
+      init::constant_(weight, 1);
+    } else if (start.given()) {
+      start.fill(weight, type_, "scaleInit");
+    } else if (options_.sscale == 0) {
       init::constant_(weight, 1);
     } else {
       init::normal_(weight, 1, options_.sscale);
     }
   }
-  if (bias.defined()) init::constant_(bias, 0);
+  if (bias.defined()) {
+    const Initial& start = startOf(options_.biasInit, options_.biasAttr);
+    (start.given() ? start : Initial(0.0)).fill(bias, type_, "biasInit");
+  }
   resetRunningStats();
 }
 
-/// The options of the op for the update that makes `batches` batches.
-BatchNormOptions BatchNormND::functional(i64 batches) const {
-  BatchNormOptions o{.training = training(),
-                     .epsilon = options_.epsilon,
-                     .varEstimator = options_.varEstimator,
-                     .fixGamma = options_.fixGamma,
-                     .channelAxis = options_.channelAxis,
-                     .useGlobalStats = options_.useGlobalStats,
-                     .trainableStatistics = options_.trainableStatistics,
-                     .trackRunningStats = options_.trackRunningStats,
-                     .freeze = options_.freeze,
-                     .inplace = options_.inplace,
-                     .act = options_.act,
-                     .slope = options_.slope};
-  if (options_.momentum) {
-    o.momentum = options_.momentum;
-  } else {
-    const double f = std::min(1.0, std::max(options_.initFactor.value_or(1) / static_cast<double>(batches),
-                                            options_.minFactor.value_or(0.1)));
-    o.factor = options_.factorWeighs == FactorWeighs::New ? f : 1 - f;
+// ---- running ----
+
+int BatchNormND::channelAxis(int rank) const {
+  const int axis = axisFor(rank);
+  if (axis >= 0) return axis;
+  throw ShapeError(type_, "the options name no channel axis for an input of rank " + std::to_string(rank), {},
+                   "give channelAxis alone");
+}
+
+ember::BatchNormOptions BatchNormND::functional(int rank) const {
+  ember::BatchNormOptions o{.training = training(),
+                            .epsilon = options_.epsilon,
+                            .epsMode = options_.epsMode,
+                            .momentum = options_.momentum,
+                            .initFactor = options_.initFactor,
+                            .minFactor = options_.minFactor,
+                            .factorWeighs = options_.factorWeighs,
+                            .batches = numBatchesTracked,
+                            .varEstimator = options_.varEstimator,
+                            .fixGamma = options_.fixGamma,
+                            .channelAxis = channelAxis(rank),
+                            .paramDim = options_.paramDim,
+                            .useGlobalStats = options_.useGlobalStats,
+                            .trainableStatistics = options_.trainableStatistics,
+                            .trackRunningStats = options_.trackRunningStats && tracking_,
+                            .freeze = options_.freeze,
+                            .updateStatsOn = options_.updateStatsOn,
+                            .singleValuePolicy = options_.singleValuePolicy,
+                            .inplace = options_.inplace,
+                            .act = options_.act,
+                            .slope = options_.slope,
+                            .syncGroup = options_.syncGroup,
+                            .backend = options_.backend};
+  // Without statistics to update there is nothing to weigh.
+  if (!numBatchesTracked.defined()) {
+    o.initFactor = o.minFactor = {};
+    o.factorWeighs = FactorWeighs::New;
   }
   return o;
 }
 
-Tensor BatchNormND::forward(const Tensor& x) {
-  if (x.rank() < minRank_ || x.rank() > maxRank_) {
-    std::string expected = axesOf(minRank_);
-    if (maxRank_ == minRank_ + 1) expected += std::string(" or ") + axesOf(maxRank_);
-    if (maxRank_ > minRank_ + 1) expected = "[N, C, ...]";
-    const char* fitting = x.rank() == 4                    ? "use BatchNorm2D for this input"
-                          : x.rank() == 5                  ? "use BatchNorm3D for this input"
-                          : x.rank() == 2 || x.rank() == 3 ? "use BatchNorm1D for this input"
-                                                           : "reshape the input";
-    throw ShapeError(type_, "expected " + expected + ", got " + ember::toString(x.shape()),
-                     {{"input", "x " + ember::toString(x.shape())}}, fitting);
+void BatchNormND::checkRank(const Tensor& x) const {
+  if (x.rank() >= minRank_ && x.rank() <= maxRank_) return;
+  std::string expected = axesOf(minRank_);
+  if (maxRank_ == minRank_ + 1) expected += std::string(" or ") + axesOf(maxRank_);
+  if (maxRank_ > minRank_ + 1) expected = "[N, C, ...]";
+  const char* fitting = x.rank() == 4                    ? "use BatchNorm2D for this input"
+                        : x.rank() == 5                  ? "use BatchNorm3D for this input"
+                        : x.rank() == 2 || x.rank() == 3 ? "use BatchNorm1D for this input"
+                                                         : "reshape the input";
+  throw ShapeError(type_, "expected " + expected + ", got " + ember::toString(x.shape()),
+                   {{"input", "x " + ember::toString(x.shape())}}, fitting);
+}
+
+BatchNormResult BatchNormND::run(const Tensor& x) {
+  checkRank(x);
+  if (!materialised_) {
+    if (options_.empty) {
+      throw StateError(type_, "the layer was built empty and has no tensors yet", {},
+                       "load() a file or call materialise() before the first forward");
+    }
+    const int axis = channelAxis(x.rank());
+    Shape parameters = x.shape();
+    if (options_.paramDim == ParamDim::PerActivation) {
+      parameters.erase(0);
+    } else {
+      parameters = {x.size(axis)};
+    }
+    materialise(parameters);
+    // An input that is refused decides nothing.
+    try {
+      return batchNorm(x, weight, bias, runningMean, runningVar, functional(x.rank()));
+    } catch (...) {
+      dematerialise();
+      throw;
+    }
   }
-  const i64 batches = numBatchesTracked.defined() ? static_cast<i64>(numBatchesTracked.item()) + 1 : 1;
-  const BatchNormOptions o = functional(batches);
-  const BatchNormResult result = batchNorm(x, weight, bias, runningMean, runningVar, o);
-  // Only now: a forward that threw was no batch.
-  if (decideStatistics(o, runningMean.defined(), x.numel() / maps_).update && !x.isShapeOnly())
-    numBatchesTracked.fill_(static_cast<double>(batches));
-  return result.y;
+  return batchNorm(x, weight, bias, runningMean, runningVar, functional(x.rank()));
 }
 
-// Every field that a default-constructed layer would not have by itself; absent ones keep their defaults.
-Args BatchNormND::args() const {
-  const BatchNormNDOptions& o = options_;
-  Args a{{"maps", maps_}, {"epsilon", o.epsilon}};
-  const auto put = [&](const char* key, const auto& value) {
-    if (value) a.set(key, *value);
-  };
-  put("initFactor", o.initFactor);
-  put("minFactor", o.minFactor);
-  a.set("factorWeighs", o.factorWeighs == FactorWeighs::New ? newWord : oldWord);
-  put("momentum", o.momentum);
-  a.set("varEstimator", o.varEstimator == VarEstimator::Unbiased ? unbiasedWord : biasedWord);
-  a.set("affine", o.affine);
-  put("useScale", o.useScale);
-  put("useShift", o.useShift);
-  a.set("fixGamma", o.fixGamma).set("sscale", o.sscale).set("act", wordOf(actWords, o.act)).set("slope", o.slope);
-  a.set("channelAxis", o.channelAxis)
-      .set("isTest", o.isTest)
-      .set("useGlobalStats", wordOf(globalWords, o.useGlobalStats));
-  a.set("trainableStatistics", o.trainableStatistics).set("trackRunningStats", o.trackRunningStats);
-  a.set("freeze", o.freeze).set("inplace", o.inplace);
-  return a;
+Tensor BatchNormND::forward(const Tensor& x) { return run(x).y; }
+
+Tensors BatchNormND::forward(const Tensors& inputs) {
+  if (!options_.outputMeanVar || inputs.size() != 1) return Module::forward(inputs);
+  const BatchNormResult result = run(inputs[0]);
+  return {result.y, result.mean, result.invstd};
 }
 
-BatchNormNDOptions BatchNormND::optionsOf(const Args& a) {
-  BatchNormNDOptions o;
-  o.epsilon = a.get<double>("epsilon", o.epsilon);
-  o.initFactor = optionalOf<double>(a, "initFactor");
-  o.minFactor = optionalOf<double>(a, "minFactor");
-  o.factorWeighs = isFirst(newWord, oldWord, a.get<std::string>("factorWeighs", std::string(newWord)), "factorWeighs")
-                       ? FactorWeighs::New
-                       : FactorWeighs::Old;
-  o.momentum = optionalOf<double>(a, "momentum");
-  o.varEstimator =
-      isFirst(unbiasedWord, biasedWord, a.get<std::string>("varEstimator", std::string(unbiasedWord)), "varEstimator")
-          ? VarEstimator::Unbiased
-          : VarEstimator::Biased;
-  o.affine = a.get<bool>("affine", o.affine);
-  o.useScale = optionalOf<bool>(a, "useScale");
-  o.useShift = optionalOf<bool>(a, "useShift");
-  o.fixGamma = a.get<bool>("fixGamma", o.fixGamma);
-  o.sscale = a.get<double>("sscale", o.sscale);
-  o.act = valueOf(actWords, a.get<std::string>("act", "none"), "act");
-  o.slope = a.get<double>("slope", o.slope);
-  o.channelAxis = a.get<int>("channelAxis", o.channelAxis);
-  o.isTest = a.get<bool>("isTest", o.isTest);
-  o.useGlobalStats = valueOf(globalWords, a.get<std::string>("useGlobalStats", "auto"), "useGlobalStats");
-  o.trainableStatistics = a.get<bool>("trainableStatistics", o.trainableStatistics);
-  o.trackRunningStats = a.get<bool>("trackRunningStats", o.trackRunningStats);
-  o.freeze = a.get<bool>("freeze", o.freeze);
-  o.inplace = a.get<bool>("inplace", o.inplace);
-  return o;
+// ---- modes of the layer itself ----
+
+void BatchNormND::setFreeze(bool on) {
+  if (on && !tracking_)
+    throw ValueError(type_, "freeze needs running statistics, which setTrackRunningStats(false) turned off", {},
+                     "call setTrackRunningStats(true) first");
+  const bool before = std::exchange(options_.freeze, on);
+  try {
+    checkOptions();
+  } catch (...) {
+    options_.freeze = before;
+    throw;
+  }
+  if (weight.defined()) weight.setRequiresGrad(!on && !options_.fixGamma && trains(options_.paramAttr));
+  if (bias.defined()) bias.setRequiresGrad(!on && trains(options_.biasAttr));
+}
+
+void BatchNormND::setTrackRunningStats(bool on) {
+  if (on && !options_.trackRunningStats) {
+    throw StateError(type_, "there are no running statistics: the layer was built with trackRunningStats = false", {},
+                     "build it with trackRunningStats = true");
+  }
+  if (!on && options_.freeze)
+    throw ValueError(type_, "freeze needs running statistics", {}, "call setFreeze(false) first");
+  tracking_ = on;
+}
+
+void BatchNormND::setSyncGroup(std::shared_ptr<Communicator> group) {
+  std::swap(options_.syncGroup, group);
+  try {
+    checkOptions();
+  } catch (...) {
+    options_.syncGroup = std::move(group);
+    throw;
+  }
+}
+
+void BatchNormND::takeOver(const Module& original) {
+  const BatchNormND& other = static_cast<const BatchNormND&>(original);
+  const BatchNormNDOptions& from = other.options_;
+  options_.syncGroup = from.syncGroup;
+  options_.scaleInit = from.scaleInit;
+  options_.biasInit = from.biasInit;
+  options_.meanInit = from.meanInit;
+  options_.varInit = from.varInit;
+  options_.paramAttr = from.paramAttr;
+  options_.biasAttr = from.biasAttr;
+  if (!pending() || other.pending()) return;
+  const init::Skip skip;  // the values are copied next
+  const Tensor& sample = other.weight.defined() ? other.weight : other.bias.defined() ? other.bias : other.runningMean;
+  materialise(sample.shape());
+}
+
+// ---- inference ----
+
+std::vector<double> BatchNormND::inferenceScale() const {
+  if (!runningVar.defined())
+    throw StateError(type_, "there are no running statistics to infer with", {},
+                     "build it with trackRunningStats = true");
+  const ember::BatchNormOptions o{.epsilon = options_.epsilon, .epsMode = options_.epsMode};
+  std::vector<double> scale = autograd::batchnorm::invstdOf(runningVar.array(), o).toVector<double>();
+  if (!weight.defined() || options_.fixGamma) return scale;
+  const std::vector<double> gamma = weight.toVector<double>();
+  for (std::size_t i = 0; i < scale.size(); ++i) scale[i] *= gamma[i];
+  return scale;
+}
+
+std::vector<double> BatchNormND::inferenceShift() const {
+  const std::vector<double> scale = inferenceScale(), mean = runningMean.toVector<double>();
+  std::vector<double> shift = bias.defined() ? bias.toVector<double>() : std::vector<double>(scale.size(), 0.0);
+  for (std::size_t i = 0; i < scale.size(); ++i) shift[i] -= mean[i] * scale[i];
+  return shift;
+}
+
+Conv1D BatchNormND::foldInto(const Conv1D& layer) const { return fold(layer, *this); }
+Conv2D BatchNormND::foldInto(const Conv2D& layer) const { return fold(layer, *this); }
+Conv3D BatchNormND::foldInto(const Conv3D& layer) const { return fold(layer, *this); }
+Linear BatchNormND::foldInto(const Linear& layer) const { return fold(layer, *this); }
+
+Int8BatchNormResult BatchNormND::forwardInt8(const Tensor& x, double minData, double maxData) const {
+  checkRank(x);
+  if (!options_.minCalib || !options_.maxCalib) {
+    throw StateError(type_, "the range of the 8-bit output is not known", {},
+                     "build the layer with minCalib and maxCalib, the range that its output takes on sample data");
+  }
+  if (!runningMean.defined())
+    throw StateError(type_, "there are no running statistics to infer with", {},
+                     "build it with trackRunningStats = true");
+  return batchNormInt8(x, minData, maxData, weight, bias, runningMean, runningVar,
+                       {.epsilon = options_.epsilon,
+                        .minCalib = *options_.minCalib,
+                        .maxCalib = *options_.maxCalib,
+                        .channelAxis = channelAxis(x.rank()),
+                        .act = options_.act,
+                        .fixGamma = options_.fixGamma,
+                        .epsMode = options_.epsMode});
 }
 
 std::string BatchNormND::details() const {
-  std::string text = std::to_string(maps_);
+  std::string text = maps_ == 0 ? "maps from the first input" : std::to_string(maps_);
   if (options_.epsilon != 1e-5) text += ", epsilon " + Value(options_.epsilon).dump();
   if (options_.momentum) text += ", momentum " + Value(*options_.momentum).dump();
-  if (!weight.defined()) text += ", no scale";
-  if (!bias.defined()) text += ", no shift";
+  if (!hasScale()) text += ", no scale";
+  if (!hasShift()) text += ", no shift";
   if (options_.act == Act::ReLU) text += ", relu";
   if (options_.act == Act::LeakyReLU) text += ", leakyRelu " + Value(options_.slope).dump();
   if (options_.freeze) text += ", frozen";
   if (options_.inplace) text += ", in place";
+  if (options_.syncGroup) text += ", synchronised";
   return text;
 }
 

@@ -1,38 +1,17 @@
 #pragma once
-#include <optional>
+#include <string>
+#include <vector>
 
-#include <ember/nn/Act.h>
+#include <ember/autograd/ops/BatchNormInt8.h>
 #include <ember/nn/Module.h>
+#include <ember/nn/layers/BatchNormNDOptions.h>
 
 namespace ember::nn {
 
-/// Which statistic the factor f = max(initFactor/n, minFactor) weighs: the new one, as PuzzleLib computes, or the old
-/// one, as its documentation says.
-enum class FactorWeighs : u8 { New, Old };
-
-/// Options of batch norm. The order of the fields is public interface.
-struct BatchNormNDOptions {
-  double epsilon = 1e-5;                  ///< >= 0, added to the variance
-  std::optional<double> initFactor = {};  ///< 1 if not given; >= 0
-  std::optional<double> minFactor = {};   ///< 0.1 if not given; in [0, 1]
-  FactorWeighs factorWeighs = FactorWeighs::New;
-  std::optional<double> momentum = {};    ///< instead of both: constant weight of the old statistic (1 - torch's)
-  VarEstimator varEstimator = VarEstimator::Unbiased;
-  bool affine = true;  ///< scale and shift, unless the next two say otherwise
-  std::optional<bool> useScale = {};
-  std::optional<bool> useShift = {};
-  bool fixGamma = false;  ///< the scale stays 1 and does not train
-  double sscale = 0.01;   ///< the scale starts Normal(1, sscale); 0: exactly 1
-  Act act = Act::None;    ///< applied behind the shift
-  double slope = 0.01;    ///< of LeakyReLU
-  int channelAxis = 1;    ///< negative from the end
-  bool isTest = false;    ///< starts in eval mode; train() and eval() override it
-  GlobalStats useGlobalStats = GlobalStats::Auto;
-  bool trainableStatistics = false;  ///< eval mode normalises with the batch, too, and updates
-  bool trackRunningStats = true;     ///< false: no running statistics, those of the batch in both modes
-  bool freeze = false;               ///< running statistics in both modes, nothing trains
-  bool inplace = false;              ///< the output takes the memory of the input; see batchNorm()
-};
+class Conv1D;
+class Conv2D;
+class Conv3D;
+class Linear;
 
 /// Batch normalisation of x [N, maps, ...] of rank 2 or more; the formula stands at batchNorm().
 ///
@@ -42,6 +21,9 @@ struct BatchNormNDOptions {
 ///   f = max(initFactor/n, minFactor)
 ///
 /// so the first batch counts fully, then 1/2, 1/3, ... down to minFactor; minFactor = 0 keeps the plain mean of all.
+///
+/// maps = 0: taken from the first input; until then the layer has no tensors, and asking for parameters (to make an
+/// optimiser, say) throws StateError.
 ///
 /// Throws ValueError at construction for options that are out of range or contradict each other, ShapeError in forward
 /// for another rank or number of channels; an error leaves the state as it was.
@@ -53,29 +35,81 @@ class BatchNormND : public Module {
   explicit BatchNormND(i64 maps, const BatchNormNDOptions& options = {})
       : BatchNormND("BatchNormND", 2, Shape::maxRank, maps, options) {}
   Tensor forward(const Tensor& x) override;
+  Tensors forward(const Tensors& inputs) override;
   Args args() const override;
-  static BatchNormND fromArgs(const Args& a) { return BatchNormND(a.get<i64>("maps"), optionsOf(a)); }
+  static BatchNormND fromArgs(const Args& a) { return make<BatchNormND>(a); }
   std::string details() const override;
+  std::string_view preferredName() const override { return options_.name; }
 
-  /// Mean 0, variance 1, n = 0: the next training batch counts fully again.
+  i64 maps() const noexcept { return maps_; }
+  const BatchNormNDOptions& options() const noexcept { return options_; }
+  /// The channel axis of an input of that rank, from 0.
+  int channelAxis(int rank) const;
+
+  /// Makes the tensors of a layer that has none yet (maps = 0, empty, PerActivation), for parameters of that shape:
+  /// {maps}, with PerActivation the shape of a sample. StateError if they exist, ShapeError if maps says otherwise.
+  void materialise(const Shape& parameters);
+  /// Mean and variance as they began, n = 0: the next training batch counts fully again.
   void resetRunningStats();
   /// Draws scale and shift anew and resets the statistics.
   void resetParameters();
 
+  /// Running statistics in both modes and nothing trains, or back. ValueError where the options contradict it.
+  void setFreeze(bool on);
+  /// Off: the statistics stay as they are and both modes use the batch's. StateError to turn on what was built without.
+  void setTrackRunningStats(bool on);
+  /// Which ranks share the statistics from now on; null: none.
+  void setSyncGroup(std::shared_ptr<Communicator> group);
+
+  /// Eval as one affine map a channel: y = act(scale·x + shift). StateError without running statistics.
+  std::vector<double> inferenceScale() const;
+  std::vector<double> inferenceShift() const;
+  /// A copy of the layer in front with this one folded in: w' = w·scale, b' = b·scale + shift. See nn/inference/Fold.h.
+  Conv1D foldInto(const Conv1D& layer) const;
+  Conv2D foldInto(const Conv2D& layer) const;
+  Conv3D foldInto(const Conv3D& layer) const;
+  Linear foldInto(const Linear& layer) const;
+  /// Eval in 8 bits: x i8 or u8 [N, maps, ...], whose full range stands for [minData, maxData]; the result's is
+  /// [minCalib, maxCalib] of the options (StateError without). See batchNormInt8().
+  Int8BatchNormResult forwardInt8(const Tensor& x, double minData, double maxData) const;
+
   Tensor weight, bias;                                ///< undefined without scale or shift
   Tensor runningMean, runningVar, numBatchesTracked;  ///< undefined without running statistics
 
+  bool pending() const override { return !materialised_ && (hasScale() || hasShift() || options_.trackRunningStats); }
+  bool materialiseFrom(const ShapeOf& shapeOf) override;
+  void dematerialise() override;
+  bool ignoresStored(std::string_view name, const core::NDArray& values) const override;
+
  protected:
   BatchNormND(const char* type, int minRank, int maxRank, i64 maps, const BatchNormNDOptions& options);
-  static BatchNormNDOptions optionsOf(const Args& a);
+  template <class Layer>
+  static Layer make(const Args& a) {
+    Layer layer(a.get<i64>("maps"), optionsOf(a));
+    layer.tracking_ = a.get<bool>("tracking", true);
+    return layer;
+  }
+  void takeOver(const Module& original) override;
 
  private:
   const char* type_;
   int minRank_, maxRank_;
   i64 maps_;
+  i64 mapsGiven_;  ///< at construction; 0 where the first input says
   BatchNormNDOptions options_;
+  bool materialised_ = false;
+  bool tracking_ = true;  ///< setTrackRunningStats()
 
-  ember::BatchNormOptions functional(i64 batches) const;
+  static BatchNormNDOptions optionsOf(const Args& a);
+  void checkOptions() const;
+  void checkAxes() const;
+  /// The channel axis of an input of that rank, or -1 if the options contradict each other there.
+  int axisFor(int rank) const;
+  bool hasScale() const { return options_.useScale.value_or(options_.affine); }
+  bool hasShift() const { return options_.useShift.value_or(options_.affine); }
+  ember::BatchNormOptions functional(int rank) const;
+  void checkRank(const Tensor& x) const;
+  BatchNormResult run(const Tensor& x);
 };
 
 /// x [N, C] or [N, C, L].
@@ -83,7 +117,7 @@ class BatchNorm1D : public BatchNormND {
  public:
   explicit BatchNorm1D(i64 maps, const BatchNormNDOptions& options = {})
       : BatchNormND("BatchNorm1D", 2, 3, maps, options) {}
-  static BatchNorm1D fromArgs(const Args& a) { return BatchNorm1D(a.get<i64>("maps"), optionsOf(a)); }
+  static BatchNorm1D fromArgs(const Args& a) { return make<BatchNorm1D>(a); }
 };
 
 /// x [N, C, H, W].
@@ -91,7 +125,7 @@ class BatchNorm2D : public BatchNormND {
  public:
   explicit BatchNorm2D(i64 maps, const BatchNormNDOptions& options = {})
       : BatchNormND("BatchNorm2D", 4, 4, maps, options) {}
-  static BatchNorm2D fromArgs(const Args& a) { return BatchNorm2D(a.get<i64>("maps"), optionsOf(a)); }
+  static BatchNorm2D fromArgs(const Args& a) { return make<BatchNorm2D>(a); }
 };
 
 /// x [N, C, D, H, W].
@@ -99,7 +133,7 @@ class BatchNorm3D : public BatchNormND {
  public:
   explicit BatchNorm3D(i64 maps, const BatchNormNDOptions& options = {})
       : BatchNormND("BatchNorm3D", 5, 5, maps, options) {}
-  static BatchNorm3D fromArgs(const Args& a) { return BatchNorm3D(a.get<i64>("maps"), optionsOf(a)); }
+  static BatchNorm3D fromArgs(const Args& a) { return make<BatchNorm3D>(a); }
 };
 
 }  // namespace ember::nn

@@ -3,8 +3,9 @@
 
 namespace ember::nn {
 
-/// In training sets each element to 0 with probability p and scales the rest by 1/(1-p) (Srivastava et al. 2014); the identity in
-/// eval mode. The mask is a function of (seed, module path, call number, element): the same for any number of threads.
+/// In training sets each element to 0 with probability p and scales the rest by 1/(1-p) (Srivastava et al. 2014); the
+/// identity in eval mode. The mask is a function of (seed, module path, call number, element): the same for any number
+/// of threads.
 class Dropout : public Module {
  public:
   using Module::forward;

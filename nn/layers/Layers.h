@@ -2,6 +2,7 @@
 /// Every layer.
 #include <ember/nn/layers/Activations.h>
 #include <ember/nn/layers/BatchNormND.h>
+#include <ember/nn/layers/BatchNormPresets.h>
 #include <ember/nn/layers/ConvND.h>
 #include <ember/nn/layers/Dropout.h>
 #include <ember/nn/layers/Flatten.h>

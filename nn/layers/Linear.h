@@ -9,7 +9,8 @@ struct LinearOptions {
 
 /// y = x·wᵀ + b over the last axis: x [..., in] -> [..., out].
 ///
-/// weight [out, in] and bias [out] start uniform in ±1/sqrt(in) (as torch.nn.Linear). Throws ValueError unless in, out >= 1.
+/// weight [out, in] and bias [out] start uniform in ±1/sqrt(in) (as torch.nn.Linear). Throws ValueError unless in, out
+/// >= 1.
 class Linear : public Module {
  public:
   using Module::forward;

@@ -19,15 +19,19 @@ class Sequential : public Module {
   using Module::forward;
   Sequential() = default;
   template <class First, class... Rest>
-    requires(std::derived_from<std::remove_cvref_t<First>, Module> && (std::derived_from<std::remove_cvref_t<Rest>, Module> && ...) &&
-             !(sizeof...(Rest) == 0 && std::same_as<std::remove_cvref_t<First>, Sequential>))
-  explicit Sequential(First&& first, Rest&&... rest) {
+  requires(std::derived_from<std::remove_cvref_t<First>, Module> &&
+           (std::derived_from<std::remove_cvref_t<Rest>, Module> && ...) &&
+           !(sizeof...(Rest) == 0 &&
+             std::same_as<std::remove_cvref_t<First>, Sequential>)) explicit Sequential(First&& first, Rest&&... rest) {
     append(std::forward<First>(first));
     (append(std::forward<Rest>(rest)), ...);
   }
 
-  /// Adds a module behind the last, under its position as name; returns it.
-  template <class M> std::decay_t<M>& append(M&& module) { return add(std::to_string(childCount()), std::forward<M>(module)); }
+  /// Adds a module behind the last, under its own name if it was built with one, else under its position; returns it.
+  template <class M> std::decay_t<M>& append(M&& module) {
+    const std::string own(module.preferredName());
+    return add(own.empty() ? std::to_string(childCount()) : own, std::forward<M>(module));
+  }
 
   Tensors forward(const Tensors& inputs) override;
   Args args() const override;

@@ -206,7 +206,7 @@ TEST_CASE("options that contradict each other are refused with the reason") {
   CHECK_THROWS_AS(make({.trackRunningStats = false, .freeze = true}), ValueError);
   CHECK_THROWS_AS(make({.useGlobalStats = GlobalStats::True, .trackRunningStats = false}), ValueError);
   CHECK_THROWS_AS(make({.channelAxis = 5}), ValueError);
-  CHECK_THROWS_AS(nn::BatchNorm2D(0), ValueError);
+  CHECK_THROWS_AS(nn::BatchNorm2D(-1), ValueError);
 }
 
 TEST_CASE("arguments rebuild an equal layer") {
