@@ -132,7 +132,7 @@ class Checker {
       throw NumericError(op_,
                          "input " + std::to_string(input) + ", element " + place(static_cast<i64>(j), x.shape()) +
                              ": the gradient is " + number(analytic[j]) + ", differences say " + number(numeric),
-                         {{"input", toString(x.shape())}, {"at", number(x.toVector<double>()[j])}},
+                         {{"input", toString(x.shape())}, {"value", number(x.toVector<double>()[j])}},
                          "look at the backward of the ops in between, or for a kink of the function at this point");
     }
     return worst;

@@ -122,17 +122,19 @@ Tensor squeeze(const Tensor& x, int axis) {
       });
 }
 
-Tensor concat(const Tensors& parts, int axis) {
+namespace {
+
+Tensor join(const char* op, const Tensors& parts, int axis) {
   std::vector<const Tensor*> operands;
   std::vector<core::NDArray> arrays;
   for (const Tensor& part : parts) operands.push_back(&part);
-  checkOperands("concat", operands);
+  checkOperands(op, operands);
   for (const Tensor& part : parts) arrays.push_back(part.impl()->array);
-  const Shape shape = core::concatShape(arrays, axis, "concat");
-  axis = normalizeAxis(axis, shape.rank(), "concat");
+  const Shape shape = core::concatShape(arrays, axis, op);
+  axis = normalizeAxis(axis, shape.rank(), op);
   std::vector<i64> sizes;
   for (const Tensor& part : parts) sizes.push_back(part.size(axis));
-  return apply("concat", operands, shape, parts[0].dtype(), [&] { return core::concat(arrays, axis); },
+  return apply(op, operands, shape, parts[0].dtype(), [&] { return core::concat(arrays, axis); },
                [sizes, axis](const BackwardContext& c) {
                  Tensors gradients;
                  i64 start = 0;
@@ -145,13 +147,23 @@ Tensor concat(const Tensors& parts, int axis) {
                });
 }
 
+}  // namespace
+
+Tensor concat(const Tensors& parts, int axis) { return join("concat", parts, axis); }
+
 Tensor stack(const Tensors& parts, int axis) {
   Tensors raised;
-  for (const Tensor& part : parts) {
-    checkOperands("stack", {&part});
-    raised.push_back(unsqueeze(part, axis));
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    checkOperands("stack", {&parts[i]});
+    if (parts[i].shape() != parts[0].shape()) {
+      throw ShapeError("stack", "part " + std::to_string(i) + " is " + toString(parts[i].shape()) + ", part 0 " +
+                                    toString(parts[0].shape()),
+                       {}, "parts of one shape make a stack; concat() joins along an axis that they have");
+    }
+    axis = normalizeAxis(axis, parts[i].rank() + 1, "stack");
+    raised.push_back(unsqueeze(parts[i], axis));
   }
-  return concat(raised, axis);
+  return join("stack", raised, axis);
 }
 
 Tensor pad(const Tensor& x, const std::vector<i64>& before, const std::vector<i64>& after, double value) {
@@ -162,6 +174,7 @@ Tensor pad(const Tensor& x, const std::vector<i64>& before, const std::vector<i6
                          std::to_string(x.rank()),
                      {}, "give one size before and one after for each axis");
   }
+  checkFits("pad", value, x.dtype());
   Shape shape = x.shape();
   for (int i = 0; i < x.rank(); ++i) {
     const i64 low = before[static_cast<std::size_t>(i)], high = after[static_cast<std::size_t>(i)];

@@ -21,6 +21,23 @@ TEST_CASE("a saved operand that setArray replaced is an error, also at equal sha
   CHECK_THROWS_AS(y.backward(), StateError);
 }
 
+TEST_CASE("stack speaks of itself, not of the concat and unsqueeze in it") {
+  const auto headline = [](const Tensors& parts, int axis) -> std::string {
+    try {
+      stack(parts, axis);
+    } catch (const Error& error) {
+      return error.headline();
+    }
+    return "";
+  };
+  CHECK(headline({}, 0) == "[stack] ValueError: nothing to join");
+  CHECK(headline({Tensor::ones({2}), Tensor::ones({3})}, 0) == "[stack] ShapeError: part 1 is [3], part 0 [2]");
+  CHECK(headline({Tensor::ones({2}), Tensor::ones({2}, DType::F64)}, 0) ==
+        "[stack] DtypeError: part 1 is f64, part 0 f32");
+  CHECK(headline({Tensor::ones({2})}, 5).find("[stack] ") == 0);
+  CHECK(headline({Tensor()}, 0) == "[stack] StateError: operand 0 is an undefined tensor");
+}
+
 TEST_CASE("ranges that no memory holds are refused before they are made") {
   CHECK_THROWS_AS(Tensor::arange(0, 1e18), OutOfMemory);
   CHECK_THROWS_AS(Tensor::arange(0, 1e300), ValueError);
