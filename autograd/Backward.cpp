@@ -50,6 +50,10 @@ Tensor forLeaf(Tensor gradient, const TensorImpl& leaf, bool createGraph) {
   return ownsMemory(gradient) ? gradient : Tensor(array.copy());
 }
 
+bool isBad(const Tensor& gradient) {
+  return AnomalyMode::enabled() && gradient.array().hasStorage() && !core::allFinite(gradient.array());
+}
+
 Tensor runHook(const GradientHook& hook, const Tensor& gradient, const char* op) {
   Tensor replaced = hook(gradient);
   if (!replaced.defined()) return gradient;
@@ -60,6 +64,10 @@ Tensor runHook(const GradientHook& hook, const Tensor& gradient, const char* op)
   if (replaced.dtype() != gradient.dtype()) {
     throw DtypeError(op, "a gradient hook returned " + std::string(name(replaced.dtype())) + " for a gradient of " +
                              std::string(name(gradient.dtype())));
+  }
+  if (isBad(replaced)) {
+    throw NumericError(op, "a gradient hook returned NaN or infinity", {{"gradient", toString(replaced.shape())}},
+                       "the gradient that it was given is finite: look at the hook");
   }
   return replaced;
 }
@@ -175,7 +183,7 @@ class Engine {
                        which() + std::string(name(gradient.dtype())) + ", expected " + std::string(name(dtype)), {},
                        "return gradients of the inputs' types from the backward function");
     }
-    if (AnomalyMode::enabled() && gradient.array().hasStorage() && !core::allFinite(gradient.array())) {
+    if (isBad(gradient)) {
       throw NumericError(node.op,
                          "the gradient of its input " + std::to_string(input) + " is the first with NaN or infinity",
                          {{"gradient", toString(gradient.shape())},
@@ -238,6 +246,10 @@ Tensor startGradient(const Tensor& output, const Tensor& given) {
   if (given.dtype() != output.dtype()) {
     throw DtypeError("backward", "the given gradient is " + std::string(name(given.dtype())) + ", the tensor " +
                                      std::string(name(output.dtype())));
+  }
+  if (isBad(given)) {
+    throw NumericError("backward", "the given gradient was already non-finite", {{"gradient", toString(given.shape())}},
+                       "look at where it is made; no op of the backward has run yet");
   }
   return given;
 }

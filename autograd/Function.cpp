@@ -109,7 +109,7 @@ Tensors customMany(std::string_view name, const Tensors& inputs, CustomForward f
   }
   if (autograd::anyShapeOnly(operands)) return outputs;
   if (!autograd::needsRecording(operands)) {
-    for (Tensor& output : outputs) output = autograd::wrap(op, output.array());
+    for (Tensor& output : outputs) output = autograd::wrap(op, output.array(), operands);
     return outputs;
   }
   if (!hasBackward)

@@ -1,5 +1,6 @@
 #include <ember/autograd/Op.h>
 
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -12,12 +13,42 @@ namespace {
 
 thread_local bool resultsUnchecked = false;
 
-void checkFinite(const char* op, const core::NDArray& result) {
-  if (!resultsUnchecked && isFloating(result.dtype()) && !core::allFinite(result)) {
-    throw NumericError(
-        op, "the result is the first with NaN or infinity", {{"result", toString(result.shape())}},
-        "look at the operands of this op: a too large learning rate, a division by zero, a logarithm of zero");
+// "NaN", "infinity", "NaN and infinity" in an array that has some, and how many elements they are.
+std::pair<std::string, i64> badElements(const core::NDArray& array) {
+  bool nan = false, infinite = false;
+  i64 count = 0;
+  for (const double value : array.toVector<double>()) {
+    if (std::isfinite(value)) continue;
+    ++count;
+    (std::isnan(value) ? nan : infinite) = true;
   }
+  return {nan && infinite ? "NaN and infinity" : nan ? "NaN" : "infinity", count};
+}
+
+// Every result is looked at, so what no op of ours made is where a bad operand comes from.
+const char* originOf(const TensorImpl& impl) {
+  if (impl.opResult) return " was computed before anomaly mode began";
+  if (impl.requiresGrad) return " stands in a leaf that requires a gradient, a parameter perhaps";
+  return " came in with the data";
+}
+
+void checkFinite(const char* op, const core::NDArray& result, Operands operands) {
+  if (resultsUnchecked || core::allFinite(result)) return;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (!operands[i] || !operands[i]->impl()->array.hasStorage()) continue;
+    const TensorImpl& impl = *operands[i]->impl();
+    // What the op itself has overwritten says nothing of what it was given.
+    if (impl.array.version() != impl.version || core::allFinite(impl.array)) continue;
+    const auto [kind, count] = badElements(impl.array);
+    const std::string which = "operand " + std::to_string(i);
+    throw NumericError(op, which + " was already non-finite: " + kind + originOf(impl),
+                       {{which, toString(impl.array.shape()) + ", " + std::to_string(count) + " of " +
+                                    std::to_string(impl.array.numel()) + " elements"}},
+                       "look at where this operand is made; the op only passes on what it was given");
+  }
+  throw NumericError(
+      op, "the result is the first with NaN or infinity", {{"result", toString(result.shape())}},
+      "its operands are finite: look for a too large learning rate, a division by zero, a logarithm of zero");
 }
 
 std::shared_ptr<TensorImpl> makeImpl(core::NDArray array) {
@@ -99,7 +130,7 @@ Tensors record(const char* op, Operands operands, std::vector<core::NDArray> res
   }
   if (AnomalyMode::enabled()) {
     node->module = core::currentModule();
-    for (const auto& result : results) checkFinite(op, result);
+    for (const auto& result : results) checkFinite(op, result, operands);
   }
   node->backward = std::move(backward);
   Tensors tensors;
@@ -119,8 +150,8 @@ Tensors record(const char* op, Operands operands, std::vector<core::NDArray> res
   return tensors;
 }
 
-Tensor wrap(const char* op, core::NDArray result) {
-  if (AnomalyMode::enabled()) checkFinite(op, result);
+Tensor wrap(const char* op, core::NDArray result, Operands operands) {
+  if (AnomalyMode::enabled()) checkFinite(op, result, operands);
   return Tensor(makeImpl(std::move(result)));
 }
 

@@ -38,8 +38,8 @@ void checkFloating(const char* op, const Tensor& x, const char* nameX = "x");
 
 /// Wraps results of a recorded op. Checks them in anomaly mode.
 Tensors record(const char* op, Operands, std::vector<core::NDArray> results, BackwardFn, SaveOutputs);
-/// Wraps results of an op that needs no node.
-Tensor wrap(const char* op, core::NDArray result);
+/// Wraps the result of an op that needs no node. In anomaly mode the operands tell whose fault a NaN is.
+Tensor wrap(const char* op, core::NDArray result, Operands operands = {});
 
 /// While it lives, anomaly mode does not look at results on this thread: the engine looks at whole gradients instead.
 class ResultsUnchecked {
@@ -67,7 +67,7 @@ Tensor apply(const char* op, Operands operands, const Shape& shape, DType dtype,
       return record(op, operands, std::move(results), BackwardFn(std::forward<Backward>(backward)), save)[0];
     }
   }
-  return wrap(op, kernel());
+  return wrap(op, kernel(), operands);
 }
 template <class Kernel, class Backward>
 Tensor apply(const char* op, std::initializer_list<const Tensor*> operands, const Shape& shape, DType dtype,
