@@ -18,6 +18,18 @@ autograd::TensorImpl& checked(const std::shared_ptr<autograd::TensorImpl>& impl,
   return *impl;
 }
 
+// The array behind a handle whose value someone other than an op wants.
+const core::NDArray& present(const std::shared_ptr<autograd::TensorImpl>& impl, const char* reader) {
+  const core::NDArray& array = checked(impl, reader).array;
+  if (array.version() != impl->version) {
+    const std::string writer = array.storage()->lastWriter();
+    throw StateError(reader, "the tensor was overwritten in place by " + writer,
+                     {{"tensor", toString(array.shape())}, {"reader", reader}, {"writer", writer}},
+                     "read it before the write, or keep its value with clone()");
+  }
+  return array;
+}
+
 // Fills from the stream of the running module; element i depends on the key and i alone.
 template <class Draw>
 Tensor drawn(const Shape& shape, DType dtype, Draw&& draw) {
@@ -56,16 +68,22 @@ Tensor Tensor::ones(const Shape& shape, DType dtype) { return full(shape, 1, dty
 Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
   return Tensor(core::NDArray::full(shape, value, dtype));
 }
-Tensor Tensor::scalar(double value, DType dtype) { return Tensor(core::NDArray::scalar(value, dtype)); }
+Tensor Tensor::scalar(double value, DType dtype) {
+  checkFits("scalar", value, dtype);
+  return Tensor(core::NDArray::scalar(value, dtype));
+}
 Tensor Tensor::shapeOnly(const Shape& shape, DType dtype) { return Tensor(core::NDArray::shapeOnly(shape, dtype)); }
 
 Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
   if (!(step != 0) || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step)) {
     throw ValueError("arange", "start, stop and step must be finite and step not 0");
   }
+  checkFits("arange", start, dtype);
+  checkFits("arange", step, dtype);
   const double count = std::max(0.0, std::ceil((stop - start) / step));
   if (count > 0x1p62)
     throw ValueError("arange", "the range has more elements than any memory holds", {}, "use a larger step");
+  if (count > 0) checkFits("arange", start + (count - 1) * step, dtype);
   core::NDArray values = core::NDArray::empty({static_cast<i64>(count)}, DType::F64);
   double* out = values.data<double>();
   for (i64 i = 0; i < values.numel(); ++i) out[i] = start + static_cast<double>(i) * step;
@@ -73,6 +91,7 @@ Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
 }
 
 Tensor Tensor::of(std::initializer_list<double> values, DType dtype) {
+  for (const double value : values) checkFits("of", value, dtype);
   return Tensor(core::NDArray::from<double>(std::vector<double>(values), {static_cast<i64>(values.size())}).to(dtype));
 }
 
@@ -97,11 +116,15 @@ i64 Tensor::size(int axis) const { return checked(impl_, "size").array.size(axis
 int Tensor::rank() const { return checked(impl_, "rank").array.rank(); }
 i64 Tensor::numel() const { return checked(impl_, "numel").array.numel(); }
 DType Tensor::dtype() const { return checked(impl_, "dtype").array.dtype(); }
-double Tensor::item() const { return array().item(); }
+double Tensor::item() const { return readBy("item").item(); }
+const core::NDArray& Tensor::array() const { return present(impl_, "array"); }
 
-const core::NDArray& Tensor::array() const {
-  autograd::checkOperands("array", {this});
-  return impl_->array;
+const core::NDArray& Tensor::readBy(const char* reader) const {
+  const core::NDArray& array = present(impl_, reader);
+  if (array.hasStorage()) return array;
+  throw StateError(reader, "the tensor " + toString(array.shape()) + " has a shape but no values", {},
+                   "a forward that reads values cannot be run without data, as summary() runs it: let it depend on "
+                   "shapes alone, or ask isShapeOnly() first");
 }
 
 // ---- gradients ----
@@ -191,7 +214,10 @@ void Tensor::copy_(const Tensor& source, const char* writer) {
   core::copyInto(writable(writer), from, nullptr);
 }
 
-void Tensor::fill_(double value) { core::fill(writable("fill_"), value, nullptr); }
+void Tensor::fill_(double value) {
+  checkFits("fill_", value, dtype());
+  core::fill(writable("fill_"), value, nullptr);
+}
 
 void Tensor::add_(const Tensor& other) {
   if (other.isShapeOnly()) throw StateError("add_", "what is to be added has a shape but no storage");

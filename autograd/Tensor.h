@@ -39,6 +39,7 @@ class Tensor {
   static Tensor empty(const Shape&, DType = DType::F32);
   static Tensor zeros(const Shape&, DType = DType::F32);
   static Tensor ones(const Shape&, DType = DType::F32);
+  /// The numbers given here and below must fit the type, or ValueError: 300 is no i8, 0.5 no integer.
   static Tensor full(const Shape&, double value, DType = DType::F32);
   /// start, start+step, ... below stop.
   static Tensor arange(double start, double stop, double step = 1, DType = DType::F32);
@@ -71,10 +72,11 @@ class Tensor {
   int rank() const;
   i64 numel() const;
   DType dtype() const;
-  /// The value of a one-element tensor. Throws ShapeError otherwise.
+  /// The value of a one-element tensor. Throws ShapeError otherwise, StateError if the handle is undefined or stale, or
+  /// has a shape but no values.
   double item() const;
-  /// All elements in logical (row-major) order, converted to T.
-  template <class T> std::vector<T> toVector() const { return array().toVector<T>(); }
+  /// All elements in logical (row-major) order, converted to T as by to(). Throws StateError as item().
+  template <class T> std::vector<T> toVector() const { return readBy("toVector").toVector<T>(); }
   /// The array behind the handle. Throws StateError if the handle is undefined or stale.
   const core::NDArray& array() const;
 
@@ -108,12 +110,6 @@ class Tensor {
   void fill_(double value);
   void add_(const Tensor& other);
   void mul_(double factor);
-  /// Replaces the array (another dtype or shape) behind every copy of this handle.
-  void setArray(core::NDArray);
-  /// For kernels that write the array themselves: call before writing; advances the version that this handle stands
-  /// for.
-  core::NDArray& writable(const char* writer);
-
   // ---- shorthands for the functions of the same name in autograd/ops ----
   Tensor sum(const std::vector<int>& axes = {}, bool keepDims = false) const;
   Tensor mean(const std::vector<int>& axes = {}, bool keepDims = false) const;
@@ -122,12 +118,27 @@ class Tensor {
   Tensor transpose(int a, int b) const;
   Tensor slice(int axis, i64 start, i64 stop, i64 step = 1) const;
   Tensor select(int axis, i64 index) const;
+  /// The same tensor if the type is the same, else converted; differentiable between floating types.
+  ///
+  /// What the type cannot hold becomes the nearest that it can: floats lose their fraction on the way to an integer, and
+  /// numbers outside an integer's range, be they floats or integers, stop at its ends (300 is 127 in i8, -1 is 0 in u8);
+  /// NaN becomes 0. To bool: whether it is not 0 (NaN is not). Floats round to nearest even; what is beyond the range of
+  /// a narrower one becomes infinite. Only whole tensors convert so: a C++ number that does not fit the type of the
+  /// tensor it meets (x + 300, full, fill_) is a ValueError.
   Tensor to(DType) const;
 
+  // ---- for ops, kernels and modules that manage memory themselves; programs need none of these ----
+  /// Replaces the array (another dtype or shape) behind every copy of this handle.
+  void setArray(core::NDArray);
+  /// Call before writing into the array; advances the version that this handle stands for.
+  core::NDArray& writable(const char* writer);
   const std::shared_ptr<autograd::TensorImpl>& impl() const noexcept { return impl_; }
   explicit Tensor(std::shared_ptr<autograd::TensorImpl> impl) noexcept : impl_(std::move(impl)) {}
 
  private:
+  /// array() for a function that looks at the values: refuses shape-only tensors too, and errors name that function.
+  const core::NDArray& readBy(const char* reader) const;
+
   std::shared_ptr<autograd::TensorImpl> impl_;
 };
 
@@ -160,7 +171,8 @@ class NoGrad {
 };
 
 /// While it lives, every operation's result and every gradient is checked on all threads; the first NaN or infinity
-/// throws NumericError that names the op and its module. Slow: for finding, not for training.
+/// throws NumericError that names the op and its module, or the operand that brought it along: the data, a parameter.
+/// Slow: for finding, not for training.
 class AnomalyMode {
  public:
   AnomalyMode() noexcept;

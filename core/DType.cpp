@@ -2,8 +2,11 @@
 
 #include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <utility>
 
 #include <ember/core/Error.h>
 
@@ -42,5 +45,56 @@ DType dtypeFromName(std::string_view word) {
 }
 
 bool isFloating(DType dtype) noexcept { return dtype == DType::F32 || dtype == DType::F64 || dtype == DType::BF16; }
+
+namespace {
+
+template <class Number> std::string shown(Number number) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, number).ptr};
+}
+
+[[noreturn]] void refuse(std::string_view op, const std::string& number, DType dtype) {
+  const std::string range = dispatch(dtype, [](auto zero) -> std::string {
+    using T = decltype(zero);
+    if constexpr (std::is_same_v<T, bool>) return "bool holds 0 and 1";
+    else if constexpr (!std::is_integral_v<T>) return "its numbers end at about 3.4e38";
+    else return "it holds whole numbers from " + shown(i64{std::numeric_limits<T>::min()}) + " to " +
+                shown(i64{std::numeric_limits<T>::max()});
+  });
+  throw ValueError(op, number + " does not fit " + std::string(name(dtype)), {{"range", range}},
+                   "use a wider type: convert the tensor with to(), or make it with another DType");
+}
+
+}  // namespace
+
+void checkFits(std::string_view op, double number, DType dtype) {
+  const bool fits = dispatch(dtype, [&](auto zero) -> bool {
+    using T = decltype(zero);
+    if constexpr (std::is_same_v<T, bool>) {
+      return number == 0 || number == 1;
+    } else if constexpr (std::is_integral_v<T>) {
+      // The end of the range, 2^bits, is exact as double; the largest i64 is not.
+      constexpr double end = 2 * static_cast<double>(std::numeric_limits<T>::max() / 2 + 1);
+      return number >= static_cast<double>(std::numeric_limits<T>::min()) && number < end &&
+             number == std::trunc(number);
+    } else {
+      constexpr double largest = std::is_same_v<T, double>  ? std::numeric_limits<double>::max()
+                                 : std::is_same_v<T, float> ? std::numeric_limits<float>::max()
+                                                            : 0x1.fep127;
+      return !std::isfinite(number) || std::abs(number) <= largest;
+    }
+  });
+  if (!fits) refuse(op, shown(number), dtype);
+}
+
+void checkFits(std::string_view op, i64 number, DType dtype) {
+  const bool fits = dispatch(dtype, [&](auto zero) -> bool {
+    using T = decltype(zero);
+    if constexpr (std::is_same_v<T, bool>) return number == 0 || number == 1;
+    else if constexpr (std::is_integral_v<T>) return std::in_range<T>(number);
+    else return true;
+  });
+  if (!fits) refuse(op, shown(number), dtype);
+}
 
 }  // namespace ember

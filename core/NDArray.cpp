@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <ember/core/Error.h>
+#include <ember/core/kernels/Convert.h>
 #include <ember/core/kernels/Elementwise.h>
 
 namespace ember::core {
@@ -63,6 +64,7 @@ NDArray NDArray::zeros(const Shape& shape, DType dtype, MemoryOrder order) {
 }
 
 NDArray NDArray::full(const Shape& shape, double value, DType dtype, MemoryOrder order) {
+  checkFits("full", value, dtype);
   NDArray array = empty(shape, dtype, order);
   fill(array, value, nullptr);
   return array;
@@ -72,11 +74,7 @@ NDArray NDArray::scalar(double value, DType dtype) {
   NDArray array = empty({}, dtype);
   dispatch(dtype, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_same_v<T, bf16>) {
-      *array.data<T>() = bf16(static_cast<float>(value));
-    } else {
-      *array.data<T>() = static_cast<T>(value);
-    }
+    *array.data<T>() = convert<T>(value);
   });
   return array;
 }

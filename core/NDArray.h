@@ -31,7 +31,9 @@ class NDArray {
   static NDArray empty(const Shape&, DType = DType::F32, MemoryOrder = MemoryOrder::RowMajor);
   static NDArray shapeOnly(const Shape&, DType = DType::F32, MemoryOrder = MemoryOrder::RowMajor);
   static NDArray zeros(const Shape&, DType = DType::F32, MemoryOrder = MemoryOrder::RowMajor);
+  /// ValueError if the type cannot hold the value (checkFits).
   static NDArray full(const Shape&, double value, DType = DType::F32, MemoryOrder = MemoryOrder::RowMajor);
+  /// Converts as to() does.
   static NDArray scalar(double value, DType = DType::F32);
   /// Uninitialised, with the shape, type and (if dense) the memory order of x; otherwise row-major.
   static NDArray emptyLike(const NDArray& x);
@@ -93,8 +95,8 @@ class NDArray {
   NDArray contiguous(MemoryOrder = MemoryOrder::RowMajor) const;
   /// A copy in own storage, same order if dense.
   NDArray copy() const;
-  /// *this if the type is the same, else converted: to integers truncating, to bool as != 0, to bf16 rounding to
-  /// nearest even.
+  /// *this if the type is the same, else converted: floats lose their fraction on the way to an integer, and what lies
+  /// outside its range goes to its nearest end (NaN to 0); to bool as != 0; to floats rounding to nearest even.
   NDArray to(DType) const;
 
  private:

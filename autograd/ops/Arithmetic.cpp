@@ -2,6 +2,7 @@
 
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Shape.h>
+#include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
 #include <ember/core/kernels/Reduce.h>
 
@@ -20,6 +21,29 @@ Tensor binary(const char* op, core::Binary kind, const Tensor& a, const Tensor& 
 }
 
 }  // namespace
+
+namespace autograd {
+
+namespace {
+void checkDefined(const char* op, const Tensor& x) {
+  if (!x.defined()) throw StateError(op, "the operand is an undefined tensor", {}, "give it a value first");
+}
+}  // namespace
+
+Tensor beside(const char* op, const Tensor& x, double number) {
+  checkDefined(op, x);
+  checkFits(op, number, x.dtype());
+  return Tensor(core::NDArray::scalar(number, x.dtype()));
+}
+
+Tensor beside(const char* op, const Tensor& x, i64 number) {
+  checkDefined(op, x);
+  checkFits(op, number, x.dtype());
+  if (x.dtype() == DType::I64) return Tensor(core::NDArray::from<i64>({number}, {}));  // a double is exact to 2^53
+  return Tensor(core::NDArray::scalar(static_cast<double>(number), x.dtype()));
+}
+
+}  // namespace autograd
 
 Tensor add(const Tensor& a, const Tensor& b) {
   return binary(

@@ -4,7 +4,8 @@
 #include <ember/autograd/Tensor.h>
 
 /// Arithmetic with NumPy broadcasting. Operands have one dtype (DtypeError otherwise: nothing is promoted); a C++
-/// number takes the tensor's dtype. Twice differentiable in both operands. ShapeError where shapes do not broadcast.
+/// number takes the tensor's dtype (ValueError if that cannot hold it). Twice differentiable in both operands. ShapeError
+/// where shapes do not broadcast.
 namespace ember {
 
 Tensor add(const Tensor& a, const Tensor& b);  ///< a + b
@@ -23,38 +24,57 @@ inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
-template <class T> concept Number = std::integral<T> || std::floating_point<T>;
+template <class T>
+concept Number = std::integral<T> || std::floating_point<T>;
+
+namespace autograd {
+
+/// A C++ number as the operand of `op` beside x, in the dtype of x. Throws StateError if x is undefined, ValueError if
+/// that type cannot hold the number.
+Tensor beside(const char* op, const Tensor& x, double number);
+Tensor beside(const char* op, const Tensor& x, i64 number);
+template <Number N>
+Tensor beside(const char* op, const Tensor& x, N number) {
+  if constexpr (std::integral<N>) {
+    // All but the upper half of u64, which is too large for every integer type of a tensor.
+    if (static_cast<i64>(number) >= 0 || std::signed_integral<N>) return beside(op, x, static_cast<i64>(number));
+  }
+  return beside(op, x, static_cast<double>(number));
+}
+
+}  // namespace autograd
+
 template <Number N>
 Tensor operator+(const Tensor& a, N b) {
-  return add(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+  return add(a, autograd::beside("add", a, b));
 }
 template <Number N>
 Tensor operator-(const Tensor& a, N b) {
-  return sub(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+  return sub(a, autograd::beside("sub", a, b));
 }
 template <Number N>
 Tensor operator*(const Tensor& a, N b) {
-  return mul(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+  return mul(a, autograd::beside("mul", a, b));
 }
 template <Number N>
 Tensor operator/(const Tensor& a, N b) {
-  return div(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+  return div(a, autograd::beside("div", a, b));
 }
 template <Number N>
 Tensor operator+(N a, const Tensor& b) {
-  return add(Tensor::scalar(static_cast<double>(a), b.dtype()), b);
+  return add(autograd::beside("add", b, a), b);
 }
 template <Number N>
 Tensor operator-(N a, const Tensor& b) {
-  return sub(Tensor::scalar(static_cast<double>(a), b.dtype()), b);
+  return sub(autograd::beside("sub", b, a), b);
 }
 template <Number N>
 Tensor operator*(N a, const Tensor& b) {
-  return mul(Tensor::scalar(static_cast<double>(a), b.dtype()), b);
+  return mul(autograd::beside("mul", b, a), b);
 }
 template <Number N>
 Tensor operator/(N a, const Tensor& b) {
-  return div(Tensor::scalar(static_cast<double>(a), b.dtype()), b);
+  return div(autograd::beside("div", b, a), b);
 }
 
 }  // namespace ember

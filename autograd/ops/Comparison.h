@@ -17,19 +17,19 @@ inline Tensor operator>(const Tensor& a, const Tensor& b) { return greater(a, b)
 inline Tensor operator>=(const Tensor& a, const Tensor& b) { return greaterEqual(a, b); }
 template <Number N>
 Tensor operator<(const Tensor& a, N b) {
-  return less(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+  return less(a, autograd::beside("less", a, b));
 }
 template <Number N>
 Tensor operator<=(const Tensor& a, N b) {
-  return lessEqual(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+  return lessEqual(a, autograd::beside("lessEqual", a, b));
 }
 template <Number N>
 Tensor operator>(const Tensor& a, N b) {
-  return greater(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+  return greater(a, autograd::beside("greater", a, b));
 }
 template <Number N>
 Tensor operator>=(const Tensor& a, N b) {
-  return greaterEqual(a, Tensor::scalar(static_cast<double>(b), a.dtype()));
+  return greaterEqual(a, autograd::beside("greaterEqual", a, b));
 }
 
 /// condition (bool) ? a : b, elementwise; all three broadcast. Differentiable any number of times in a and b.

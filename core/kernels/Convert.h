@@ -2,12 +2,13 @@
 #include <bit>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include <ember/core/DType.h>
 #include <ember/core/kernels/SimdRun.h>
 
-/// Conversion of one element between any two types. It is defined for every value: floats outside an integer's range
-/// go to its end, NaN to 0 (to true for bool), integers wrap.
+/// Conversion of one element between any two types. It is defined for every value: what lies outside an integer's range,
+/// float or integer, goes to its nearest end, NaN to 0; to bool is != 0, so NaN is true.
 namespace ember::core {
 
 EMBER_INLINE float widen(bf16 v) { return std::bit_cast<float>(static_cast<u32>(v.bits) << 16); }
@@ -40,6 +41,12 @@ template <class To, class From> EMBER_INLINE To convert(From v) {
     if (v >= end) return std::numeric_limits<To>::max();
     return static_cast<To>(v);
   } else {
+    if constexpr (std::is_integral_v<To> && !std::is_same_v<From, bool>) {
+      // Compared in From, where the ends of a narrower type are exact.
+      constexpr To low = std::numeric_limits<To>::min(), high = std::numeric_limits<To>::max();
+      if constexpr (std::cmp_less(std::numeric_limits<From>::min(), low)) v = v < From(low) ? From(low) : v;
+      if constexpr (std::cmp_greater(std::numeric_limits<From>::max(), high)) v = v > From(high) ? From(high) : v;
+    }
     return static_cast<To>(v);
   }
 }

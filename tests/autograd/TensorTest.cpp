@@ -69,7 +69,55 @@ TEST_CASE("an undefined tensor says so in every question and every op") {
   CHECK(headlineOf<StateError>([&] { none.detach(); }) == "[detach] StateError: the tensor is undefined");
   CHECK(headlineOf<StateError>([&] { Tensor::ones({2}) + none; }) ==
         "[add] StateError: operand 1 is an undefined tensor");
-  CHECK(headlineOf<StateError>([&] { none.item(); }) == "[array] StateError: operand 0 is an undefined tensor");
+  CHECK(headlineOf<StateError>([&] { none.item(); }) == "[item] StateError: the tensor is undefined");
+  CHECK(headlineOf<StateError>([&] { none.toVector<float>(); }) == "[toVector] StateError: the tensor is undefined");
+  CHECK(headlineOf<StateError>([&] { none + 1; }) == "[add] StateError: the operand is an undefined tensor");
+  CHECK(headlineOf<StateError>([&] { 2 * none; }) == "[mul] StateError: the operand is an undefined tensor");
+  CHECK(headlineOf<StateError>([&] { none < 0.5; }) == "[less] StateError: the operand is an undefined tensor");
+}
+
+TEST_CASE("a C++ number takes the type of the tensor, if that can hold it") {
+  const Tensor bytes = Tensor::of({1, 2}, DType::I8), whole = Tensor::of({1, 2}, DType::I64);
+  CHECK((bytes + 100).toVector<i64>() == std::vector<i64>{101, 102});
+  CHECK((3.0 * bytes).toVector<i64>() == std::vector<i64>{3, 6});
+  const std::string message = messageOf([&] { bytes + 300; });
+  CHECK(message.find("[add] ValueError: 300 does not fit i8") == 0);
+  CHECK(message.find("it holds whole numbers from -128 to 127") != std::string::npos);
+  CHECK(message.find("help") != std::string::npos);
+  CHECK(headlineOf<ValueError>([&] { whole * 0.5; }) == "[mul] ValueError: 0.5 does not fit i64");
+  CHECK(headlineOf<ValueError>([&] { -1 - Tensor::of({1}, DType::U8); }) == "[sub] ValueError: -1 does not fit u8");
+  CHECK(headlineOf<ValueError>([&] { whole / std::nan(""); }) == "[div] ValueError: nan does not fit i64");
+  CHECK(headlineOf<ValueError>([&] { bytes < 128; }) == "[less] ValueError: 128 does not fit i8");
+  CHECK(headlineOf<ValueError>([&] { Tensor::of({1}) * 1e39; }) == "[mul] ValueError: 1e+39 does not fit f32");
+  CHECK(headlineOf<ValueError>([&] { whole + ~u64{0}; }) == "[add] ValueError: 18446744073709551616 does not fit i64");
+  CHECK(std::isinf((Tensor::of({1}) * std::numeric_limits<double>::infinity()).item()));
+  CHECK((Tensor::of({1}) * 0.1).dtype() == DType::F32);  // rounding is no loss of the kind that counts
+  // Beyond 2^53, where a double has gaps.
+  const i64 large = (i64{1} << 53) + 1;
+  CHECK((Tensor::zeros({1}, DType::I64) + large).toVector<i64>() == std::vector<i64>{large});
+}
+
+TEST_CASE("making and filling take numbers that the type can hold only") {
+  CHECK(headlineOf<ValueError>([] { Tensor::full({2}, 300, DType::U8); }) == "[full] ValueError: 300 does not fit u8");
+  CHECK(headlineOf<ValueError>([] { Tensor::full({2}, 2, DType::Bool); }) == "[full] ValueError: 2 does not fit bool");
+  CHECK(headlineOf<ValueError>([] { Tensor::scalar(2.5, DType::I32); }) == "[scalar] ValueError: 2.5 does not fit i32");
+  CHECK(headlineOf<ValueError>([] { Tensor::of({1, -1}, DType::U8); }) == "[of] ValueError: -1 does not fit u8");
+  CHECK(headlineOf<ValueError>([] { Tensor::arange(0, 300, 1, DType::I8); }) ==
+        "[arange] ValueError: 299 does not fit i8");
+  CHECK(headlineOf<ValueError>([] { Tensor::ones({2}, DType::I8).fill_(1e9); }) ==
+        "[fill_] ValueError: 1e+09 does not fit i8");
+  CHECK(headlineOf<ValueError>([] { pad(Tensor::ones({2}, DType::I8), {1}, {1}, 200); }) ==
+        "[pad] ValueError: 200 does not fit i8");
+  CHECK(headlineOf<ValueError>([] { Tensor::full({1}, 3.4e38, DType::BF16); }) ==
+        "[full] ValueError: 3.4e+38 does not fit bf16");
+  CHECK(Tensor::full({1}, -128, DType::I8).item() == -128);
+  CHECK(Tensor::full({1}, 1, DType::Bool).item() == 1);
+}
+
+TEST_CASE("a tensor of another type converts as a whole: what does not fit goes to the nearest that does") {
+  CHECK(Tensor::of({300, -300, 5}, DType::I64).to(DType::I8).toVector<i64>() == std::vector<i64>{127, -128, 5});
+  CHECK(Tensor::of({300.7, -300.7, -5.5}).to(DType::I8).toVector<i64>() == std::vector<i64>{127, -128, -5});
+  CHECK(Tensor::of({-1, 256}, DType::I32).toVector<u8>() == std::vector<u8>{0, 255});
 }
 
 TEST_CASE("questions that a tensor cannot answer are errors") {
@@ -154,7 +202,9 @@ TEST_CASE("shape-only tensors go through ops, keep no data and say so") {
   CHECK((y.shape() == Shape{2}));
   CHECK_FALSE(y.requiresGrad());
   CHECK_THROWS_AS(x + Tensor::ones({4}), ShapeError);  // shapes are checked all the same
-  CHECK_THROWS_AS(x.toVector<float>(), StateError);
+  CHECK(headlineOf<StateError>([&] { x.toVector<float>(); }) ==
+        "[toVector] StateError: the tensor [2, 3] has a shape but no values");
+  CHECK(messageOf([&] { sum(x).item(); }).find("summary()") != std::string::npos);
   CHECK_THROWS_AS(y.backward(), Error);
   Tensor z = Tensor::shapeOnly({2});
   CHECK(headlineOf<StateError>([&] { z.fill_(0); }) == "[fill_] StateError: the tensor [2] has a shape but no storage");

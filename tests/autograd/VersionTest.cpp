@@ -66,8 +66,14 @@ TEST_CASE("every op refuses a stale operand, recorded or not") {
   const Tensor view = reshape(x, {2, 1});
   x.fill_(3);
   CHECK(headlineOf<StateError>([&] { view + 1; }) == "[add] StateError: operand 0 was overwritten in place by fill_");
-  CHECK(headlineOf<StateError>([&] { view.toVector<double>(); }).find("was overwritten in place by fill_") !=
-        std::string::npos);
+  const std::string read = messageOf([&] { view.toVector<double>(); });
+  CHECK(read.find("[toVector] StateError: the tensor was overwritten in place by fill_") == 0);
+  CHECK(read.find("read it before the write, or keep its value with clone()") != std::string::npos);
+  Tensor one = Tensor::of({1});
+  const Tensor same = one.detach();
+  one.fill_(2);
+  CHECK(headlineOf<StateError>([&] { same.item(); }) ==
+        "[item] StateError: the tensor was overwritten in place by fill_");
   const std::string message = messageOf([&] { x* view; });
   CHECK(message.find("[mul] StateError: operand 1 was overwritten in place by fill_") == 0);
   CHECK(message.find("reader") != std::string::npos);

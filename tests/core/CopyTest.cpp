@@ -60,7 +60,7 @@ TEST_CASE("conversion between any two types keeps small whole numbers") {
   }
 }
 
-TEST_CASE("conversion truncates, saturates floats, wraps integers and rounds bf16 to nearest even") {
+TEST_CASE("conversion truncates, stops at the ends of the range and rounds bf16 to nearest even") {
   const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
   const NDArray x = NDArray::from<double>({1.9, -1.9, 300, -300, inf, -inf, nan, 1e300}, {8});
   CHECK(x.to(DType::I8).toVector<i64>() == std::vector<i64>{1, -1, 127, -128, 127, -128, 0, 127});
@@ -69,7 +69,16 @@ TEST_CASE("conversion truncates, saturates floats, wraps integers and rounds bf1
   CHECK(x.to(DType::I64).toVector<i64>() == std::vector<i64>{1, -1, 300, -300, most, least, 0, most});
   CHECK(x.to(DType::F32).to(DType::I32).toVector<i64>()[7] == std::numeric_limits<i32>::max());
   CHECK(x.to(DType::Bool).toVector<i64>() == std::vector<i64>(8, 1));
-  CHECK(NDArray::from<i32>({257, -1}, {2}).to(DType::U8).toVector<i64>() == std::vector<i64>{1, 255});
+  // Integers as floats: the whole table of narrower and unsigned types.
+  const NDArray wide = NDArray::from<i64>({257, -1, 128, -129, i64{1} << 40, least}, {6});
+  CHECK(wide.to(DType::U8).toVector<i64>() == std::vector<i64>{255, 0, 128, 0, 255, 0});
+  CHECK(wide.to(DType::I8).toVector<i64>() == std::vector<i64>{127, -1, 127, -128, 127, -128});
+  const i64 most32 = std::numeric_limits<i32>::max(), least32 = std::numeric_limits<i32>::min();
+  CHECK(wide.to(DType::I32).toVector<i64>() == std::vector<i64>{257, -1, 128, -129, most32, least32});
+  CHECK(wide.to(DType::I32).to(DType::U8).toVector<i64>() == std::vector<i64>{255, 0, 128, 0, 255, 0});
+  CHECK(NDArray::from<u8>({200, 7}, {2}).to(DType::I8).toVector<i64>() == std::vector<i64>{127, 7});
+  CHECK(NDArray::from<i8>({-3, 7}, {2}).to(DType::U8).toVector<i64>() == std::vector<i64>{0, 7});
+  CHECK(NDArray::from<i8>({-3, 7}, {2}).to(DType::I64).toVector<i64>() == std::vector<i64>{-3, 7});
   // 1 + 2^-8 lies between two bf16 numbers and goes to the even one, 1; 1 + 3·2^-8 to 1 + 2^-6.
   const NDArray halves = NDArray::from<float>({1 + 1.0f / 256, 1 + 3.0f / 256, NAN, 3.4e38f}, {4}).to(DType::BF16);
   const std::vector<double> rounded = halves.toVector<double>();

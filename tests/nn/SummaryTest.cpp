@@ -97,6 +97,18 @@ TEST_CASE("a summary reports shape errors, with the layer, before any data is to
   CHECK(memory::stats().nowBytes == before);
 }
 
+TEST_CASE("a forward that reads values cannot be summarised, and the error says why and where") {
+  struct Reader : nn::Module {
+    Tensor forward(const Tensor& x) override { return x.sum().item() > 0 ? x : -x; }
+  };
+  nn::Sequential net(nn::ReLU(), Reader{});
+  CHECK(net(Tensor::ones({2})).numel() == 2);
+  const std::string message = messageOf([&] { net.summary({2}); });
+  CHECK(contains(message, "[item] StateError: the tensor [] has a shape but no values"));
+  CHECK(contains(message, "at       1 (Reader)"));
+  CHECK(contains(message, "a forward that reads values cannot be run without data, as summary() runs it"));
+}
+
 TEST_CASE("a summary of any size costs no memory and changes nothing") {
   seed(1);
   nn::Sequential net(nn::Conv2D(1, 64, {.kernel = 3, .padding = 1}), nn::BatchNorm2D(64), nn::Dropout(0.5),
