@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <typeinfo>
 
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
+#include <ember/core/TypeName.h>
 
 namespace ember::data {
 namespace {
@@ -43,7 +45,9 @@ void shift(float* plane, i64 height, i64 width, i64 dy, i64 dx, float fill) {
 
 }  // namespace
 
-Normalize::Normalize(std::vector<float> mean, std::vector<float> std) : mean_(std::move(mean)) {
+Value Transform::description() const { return {{"type", core::typeName(typeid(*this))}, {"args", args()}}; }
+
+Normalize::Normalize(std::vector<float> mean, std::vector<float> std) : mean_(std::move(mean)), std_(std) {
   if (mean_.empty() || std.empty() || (mean_.size() != std.size() && mean_.size() != 1 && std.size() != 1)) {
     throw ShapeError("Normalize",
                      std::to_string(mean_.size()) + " values of mean, " + std::to_string(std.size()) + " of std", {},
@@ -125,6 +129,21 @@ void RandomErase::apply(const Picture& picture, const random::Key& key) const {
     }
     return;
   }
+}
+
+Value RandomErase::args() const {
+  return {{"p", options_.p},
+          {"minArea", options_.minArea},
+          {"maxArea", options_.maxArea},
+          {"minAspect", options_.minAspect},
+          {"maxAspect", options_.maxAspect},
+          {"fill", options_.fill}};
+}
+
+Value Transforms::description() const {
+  Value list = Value::array();
+  for (const Step& step : steps_) list.push(step.transform->description());
+  return list;
 }
 
 void Transforms::add(std::shared_ptr<const Transform> transform) {

@@ -6,6 +6,7 @@
 
 #include <ember/autograd/Tensor.h>
 #include <ember/core/Random.h>
+#include <ember/core/io/Value.h>
 
 /// Random changes to training pictures. Each is a pure function of the picture and a key made of (seed, epoch, sample),
 /// so a resumed run, another batch size or another number of threads sees the same pictures.
@@ -24,6 +25,10 @@ class Transform {
  public:
   virtual ~Transform() = default;
   virtual void apply(const Picture& picture, const random::Key& key) const = 0;
+  /// The numbers it was made with; with the class name they stand in a saved run, and resume() refuses others.
+  virtual Value args() const { return Value::object(); }
+  /// {"type": "RandomFlip", "args": {"p": 0.5}}.
+  Value description() const;
 };
 
 /// (x - mean[c]) / std[c]; one value a channel, or one for all. ValueError unless std > 0.
@@ -31,9 +36,10 @@ class Normalize : public Transform {
  public:
   Normalize(std::vector<float> mean, std::vector<float> std);
   void apply(const Picture& picture, const random::Key& key) const override;
+  Value args() const override { return {{"mean", mean_}, {"std", std_}}; }
 
  private:
-  std::vector<float> mean_, factor_;
+  std::vector<float> mean_, std_, factor_;
 };
 
 /// Pads each side by `padding` pixels of `fill` and cuts a picture of the old size at a random place: a shift by up to
@@ -42,6 +48,7 @@ class RandomCrop : public Transform {
  public:
   explicit RandomCrop(i64 padding, float fill = 0);
   void apply(const Picture& picture, const random::Key& key) const override;
+  Value args() const override { return {{"padding", padding_}, {"fill", fill_}}; }
 
  private:
   i64 padding_;
@@ -53,6 +60,7 @@ class RandomFlip : public Transform {
  public:
   explicit RandomFlip(double p = 0.5);
   void apply(const Picture& picture, const random::Key& key) const override;
+  Value args() const override { return {{"p", p_}}; }
 
  private:
   double p_;
@@ -72,6 +80,7 @@ class RandomErase : public Transform {
  public:
   explicit RandomErase(const RandomEraseOptions& options = {});
   void apply(const Picture& picture, const random::Key& key) const override;
+  Value args() const override;
 
  private:
   RandomEraseOptions options_;
@@ -91,6 +100,8 @@ class Transforms {
   }
   void add(std::shared_ptr<const Transform> transform);
   bool empty() const noexcept { return steps_.empty(); }
+  /// The descriptions of all, in their order.
+  Value description() const;
 
   /// Changes images [B, C, H, W] (f32, row-major) in place; `samples[b]` and `epoch` stand for picture b in its key:
   /// (seed, "augment.<place in the list>", epoch · 2^40 + sample). Throws ShapeError or DtypeError on other tensors.

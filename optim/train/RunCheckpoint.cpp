@@ -3,6 +3,7 @@
 
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
+#include <ember/core/Warn.h>
 #include <ember/core/io/Checkpoint.h>
 #include <ember/nn/Checkpoint.h>
 #include <ember/nn/Pattern.h>
@@ -83,6 +84,7 @@ Value Trainer::position() const {
               {"streams", streams},
               {"clip_norm", options_.clipNorm},
               {"label_smoothing", options_.labelSmoothing},
+              {"transforms", options_.transforms.description()},
               {"data",
                {{"count", train_.size()},
                 {"batch", options_.batchSize},
@@ -120,7 +122,11 @@ void Trainer::resume(const std::string& path) {
   }
   optimizer_.checkState(file.optimizer);
   const Value now = position();
-  for (const char* key : {"data", "clip_norm", "label_smoothing"}) {
+  for (const char* key : {"data", "clip_norm", "label_smoothing", "transforms"}) {
+    if (key == std::string_view("transforms") && !file.train.has(key)) {
+      warnOnce(path + " does not say how its training pictures were transformed; it was saved by an older version");
+      continue;
+    }
     if (const std::string difference = firstDifference(now.at(key), file.train.at(key)); !difference.empty()) {
       refuse(path, "\"" + std::string(key) + "\" of the saved run differs: " + difference,
              "use the data and options of the saved run");

@@ -27,7 +27,7 @@ struct TrainerOptions {
   double labelSmoothing = 0;       ///< of the default loss
   double clipNorm = 0;             ///< largest gradient norm; 0: no clipping
   double emaDecay = 0;             ///< average the weights for evaluation; 0: no average
-  data::Transforms transforms = {};            ///< applied to each training sample
+  data::Transforms transforms = {};  ///< applied to each training sample
   /// The loss of one batch from the net's output; cross-entropy with labelSmoothing if unset.
   std::function<Tensor(const Tensor& output, const Tensor& labels)> loss = {};
 };

@@ -328,6 +328,13 @@ TEST_CASE("a file that does not fit is refused with what differs, and nothing is
   other = rich();
   other.trainer.clipNorm = 2;
   expect(other, "\"clip_norm\" of the saved run differs");
+  other = rich();
+  other.trainer.transforms = {data::RandomCrop(2), data::RandomFlip()};
+  expect(other, "\"transforms\" of the saved run differs: [0].args.padding is 2 here and 1 there");
+  other.trainer.transforms = {data::RandomCrop(1), data::RandomErase()};
+  expect(other, "\"transforms\" of the saved run differs: [1].type is \"RandomErase\" here and \"RandomFlip\" there");
+  other.trainer.transforms = {};
+  expect(other, "\"transforms\" of the saved run differs");
   for (const double decay : {0.0, 0.99}) {
     other = rich();
     other.trainer.emaDecay = decay;
@@ -370,6 +377,26 @@ TEST_CASE("a missing or damaged file is an IoError, and nothing is changed") {
     CHECK_THROWS_AS(run.trainer->resume(folder / "cut.json"), IoError);
   }
   CHECK(run.state() == before);
+}
+
+TEST_CASE("a run of an older file, which does not tell its transforms, goes on") {
+  const TempFolder folder;
+  const Course expected = straight(rich());
+  SmallRun saved(rich());
+  saved.steps(3);
+  saved.trainer->save(folder / "run.json");
+  io::Checkpoint file = io::readCheckpoint(folder / "run.json");
+  Value train = Value::object();
+  for (const auto& [key, value] : file.train.members()) {
+    if (key != "transforms") train.set(key, value);
+  }
+  REQUIRE(train.size() + 1 == file.train.size());
+  file.train = train;
+  io::writeCheckpoint(folder / "old.json", file);
+  SmallRun run(elsewhere(rich()));
+  run.trainer->resume(folder / "old.json");
+  CHECK(run.trainer->run());
+  CHECK(run.state() == expected.state);
 }
 
 TEST_CASE("positions outside the data are refused") {
