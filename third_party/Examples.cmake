@@ -1,8 +1,15 @@
 # Every examples/NAME.cpp and every folder examples/NAME/ with sources is a program NAME: target example_NAME,
-# built as <build>/examples/NAME.
+# built as <build>/examples/NAME. What several of them share lies in examples/support, which is no program.
+file(GLOB support CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/support/*.cpp)
+add_library(example_support STATIC EXCLUDE_FROM_ALL ${support})
+set_target_properties(example_support PROPERTIES CXX_EXTENSIONS OFF)
+target_include_directories(example_support PUBLIC ${PROJECT_SOURCE_DIR}/examples)  # "support/Classify.h"
+target_link_libraries(example_support PUBLIC ember::ember CLI11::CLI11)
+target_compile_options(example_support PRIVATE ${ember_warnings})
+
 function(ember_example name)
   add_executable(example_${name} ${ARGN})
-  target_link_libraries(example_${name} PRIVATE ember::ember CLI11::CLI11)
+  target_link_libraries(example_${name} PRIVATE example_support)
   target_compile_options(example_${name} PRIVATE ${ember_warnings})
   set_target_properties(example_${name} PROPERTIES
     OUTPUT_NAME ${name}
@@ -23,7 +30,7 @@ foreach(folder ${folders})
   if(IS_DIRECTORY ${folder})
     file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
     get_filename_component(name ${folder} NAME)
-    if(sources)
+    if(sources AND NOT name STREQUAL "support")
       ember_example(${name} ${sources})
     endif()
   endif()

@@ -1,0 +1,93 @@
+#include "Classify.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include <ember/core/io/AtomicFile.h>
+
+#include "Baselines.h"
+
+using namespace ember;
+
+namespace {
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+/// A line after each epoch, and on a terminal one that redraws itself meanwhile.
+void showProgress(optim::Trainer& trainer, const data::Dataset& test, const Stopwatch& watch) {
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  const i64 epochs = trainer.options().epochs, steps = trainer.totalSteps();
+  if (terminal) {
+    trainer.afterStep([=, &watch, shown = 0.0](const optim::StepInfo& info) mutable {
+      if (watch.seconds() < shown + 0.1) return;
+      shown = watch.seconds();
+      const double left = shown / static_cast<double>(info.step) * static_cast<double>(steps - info.step);
+      fmt::print("\r\x1b[Kepoch {}/{} {:3} %  loss {:.3f}  {:.0f} s left", info.epoch + 1, epochs,
+                 100 * (info.batch + 1) / info.batches, info.meanLoss, left);
+      std::fflush(stdout);
+    });
+  }
+  trainer.afterEpoch([=, &trainer, &test, &watch](const optim::EpochInfo& info) {
+    fmt::print("{}epoch {:2}/{}  loss {:.3f}  training {:5.1f} %  test {:5.1f} %  {:.0f} s\n",
+               terminal ? "\r\x1b[K" : "", info.epoch + 1, epochs, info.meanLoss, 100 * info.accuracy,
+               100 * trainer.evaluate(test).accuracy, watch.seconds());
+    std::fflush(stdout);
+  });
+}
+
+}  // namespace
+
+int classify(nn::Module& net, const data::TensorDataset& train, const data::TensorDataset& test, double lr,
+             const Options& options) {
+  io::checkCanSave(options.save, "classify");
+  fmt::print("{} samples to train with, {} to test, {} classes; {} parameters; {} thread{}; seed {}\n", train.size(),
+             test.size(), train.classNames().size(), net.parameterCount(), threads(), threads() == 1 ? "" : "s",
+             options.seed);
+  std::fflush(stdout);
+
+  const i64 batch = std::min<i64>(64, train.size());  // with dropLast, so that no batch has one sample
+  optim::SGD sgd(net.namedParameters(), {.lr = lr, .momentum = 0.9, .weightDecay = 5e-4, .nesterov = true});
+  optim::Trainer trainer(net, sgd, train,
+                         {.epochs = options.epochs,
+                          .batchSize = batch,
+                          .seed = options.seed,
+                          .dropLast = true,
+                          .schedule = optim::schedule::oneCycle({.steps = options.epochs * (train.size() / batch)}),
+                          .labelSmoothing = 0.05});
+  const Stopwatch watch;
+  showProgress(trainer, test, watch);
+  trainer.run();
+  const double trained = watch.seconds();
+
+  const double accuracy = optim::accuracy(net, test);
+  save(options.save, net);
+  const auto loaded = nn::load(options.save);
+  const double again = optim::accuracy(*loaded, test);
+
+  fmt::print("\ntest accuracy\n");
+  fmt::print("  linear model       {:6.2f} %\n", 100 * linearAccuracy(train, test, options.seed));
+  fmt::print("  nearest neighbour  {:6.2f} %\n", 100 * nearestNeighbourAccuracy(train, test));
+  fmt::print("  the net            {:6.2f} %  after {:.0f} s of training\n", 100 * accuracy, trained);
+  fmt::print("  loaded from file   {:6.2f} %  {}, {}\n", 100 * again, options.save,
+             again == accuracy ? "the same" : "ANOTHER ACCURACY THAN WAS SAVED");
+  return again == accuracy ? 0 : 1;
+}
+
+int runProgram(const Options& options, const std::function<int()>& body) {
+  try {
+    if (options.threads > 0) setThreads(static_cast<int>(options.threads));
+    seed(options.seed);
+    return body();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 1;
+  }
+}
