@@ -2,16 +2,18 @@
 
 #include <cmath>
 
-#include <ember/core/Simd.h>
+#include <ember/core/kernels/SimdRun.h>
 
 namespace ember::optim {
 namespace {
 
-template <class T> struct Rates {
+template <class T>
+struct Rates {
   T shrink, weightDecay, beta1, beta2, stepSize, rootCorrection, epsilon;
 };
 
-template <class T> inline void adam(T* p, const T* grad, T* m, T* v, i64 n, Rates<T> r) {
+template <class T>
+EMBER_INLINE void adam(T* p, const T* grad, T* m, T* v, i64 n, Rates<T> r) {
   for (i64 i = 0; i < n; ++i) {
     const T value = p[i] * r.shrink;
     const T g = grad[i] + r.weightDecay * p[i];
@@ -21,9 +23,18 @@ template <class T> inline void adam(T* p, const T* grad, T* m, T* v, i64 n, Rate
   }
 }
 
-EMBER_SIMD void adamF32(float* p, const float* g, float* m, float* v, i64 n, Rates<float> r) { adam(p, g, m, v, n, r); }
-EMBER_SIMD void adamF64(double* p, const double* g, double* m, double* v, i64 n, Rates<double> r) {
-  adam(p, g, m, v, n, r);
+// The bias corrections are worked out in f64 once a chunk.
+template <class T>
+Rates<T> ratesOf(const AdamOptions& o, bool decoupled, double lr, double weightDecay, i64 step) {
+  const double t = static_cast<double>(step);
+  const auto as = [](double x) { return static_cast<T>(x); };
+  return {decoupled ? as(1 - lr * weightDecay) : T(1),
+          decoupled ? T(0) : as(weightDecay),
+          as(o.beta1),
+          as(o.beta2),
+          as(lr / (1 - std::pow(o.beta1, t))),
+          as(1 / std::sqrt(1 - std::pow(o.beta2, t))),
+          as(o.epsilon)};
 }
 
 }  // namespace
@@ -38,27 +49,13 @@ Adam::Adam(nn::Parameters parameters, AdamOptions options, bool decoupled)
   require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "Adam", "epsilon must be above 0", options_.epsilon);
 }
 
-namespace {
-
-// The bias corrections are worked out in f64 once a chunk.
-template <class T> Rates<T> ratesOf(const AdamOptions& o, bool decoupled, double lr, double weightDecay, i64 step) {
-  const double t = static_cast<double>(step);
-  const auto as = [](double x) { return static_cast<T>(x); };
-  return {decoupled ? as(1 - lr * weightDecay) : T(1), decoupled ? T(0) : as(weightDecay), as(o.beta1), as(o.beta2),
-          as(lr / (1 - std::pow(o.beta1, t))), as(1 / std::sqrt(1 - std::pow(o.beta2, t))), as(o.epsilon)};
-}
-
-}  // namespace
-
-void Adam::update(const Chunk& c, float) const {
-  adamF32(static_cast<float*>(c.value), static_cast<const float*>(c.gradient), static_cast<float*>(c.slots[0]),
-          static_cast<float*>(c.slots[1]), c.count, ratesOf<float>(options_, decoupled_, c.lr, c.weightDecay, c.step));
-}
-
-void Adam::update(const Chunk& c, double) const {
-  adamF64(static_cast<double*>(c.value), static_cast<const double*>(c.gradient), static_cast<double*>(c.slots[0]),
-          static_cast<double*>(c.slots[1]), c.count,
-          ratesOf<double>(options_, decoupled_, c.lr, c.weightDecay, c.step));
+void Adam::update(const Chunk& c) const {
+  typed(c, [&](auto chunk) {
+    const auto rates = ratesOf<typename decltype(chunk)::Element>(options_, decoupled_, c.lr, c.weightDecay, c.step);
+    core::simd::run([=]() EMBER_SIMD_BODY {
+      adam(chunk.value, chunk.gradient, chunk.slots[0], chunk.slots[1], chunk.count, rates);
+    });
+  });
 }
 
 AdamOptions Adam::optionsOf(const Value& v) {

@@ -27,8 +27,7 @@ class Adam : public Optimizer {
 
  protected:
   Adam(nn::Parameters parameters, AdamOptions options, bool decoupled);
-  void update(const Chunk&, float) const override;
-  void update(const Chunk&, double) const override;
+  void update(const Chunk&) const override;
 
  private:
   AdamOptions options_;

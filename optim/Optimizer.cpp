@@ -1,6 +1,7 @@
 #include <ember/optim/Optimizer.h>
 
 #include <cmath>
+#include <map>
 #include <set>
 
 #include <ember/core/Error.h>
@@ -33,13 +34,19 @@ Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, s
   checkRate("the weight decay", weightDecay);
   if (parameters_.empty())
     throw ValueError("optimizer", "the list of parameters is empty", {}, "pass net.namedParameters()");
-  std::set<const void*> tensors;
+  std::map<const void*, std::string> tensors;
   std::set<std::string> names;
   for (const nn::Parameter& p : parameters_) {
     if (!p.tensor.defined()) throw ValueError("optimizer", "the parameter \"" + p.name + "\" is undefined");
-    if (!tensors.insert(p.tensor.impl().get()).second || !names.insert(p.name).second) {
-      throw ValueError("optimizer", "the parameter \"" + p.name + "\" is given twice", {},
-                       "it would be stepped twice; pass each parameter once");
+    if (const auto [entry, isNew] = tensors.emplace(p.tensor.impl().get(), p.name); !isNew) {
+      throw ValueError("optimizer", "the parameter \"" + p.name + "\" is given twice",
+                       {{"before", "as \"" + entry->second + "\""}},
+                       "it would be stepped twice: pass it once, and let one module only add a tensor that several use");
+    }
+    if (!names.insert(p.name).second) {
+      throw ValueError("optimizer", "two parameters have the name \"" + p.name + "\"", {},
+                       "momentum and other state is kept by name: put the nets into one module, whose "
+                       "namedParameters() differ, or make an optimiser for each");
     }
   }
   std::vector<bool> used(groups_.size(), false);
@@ -101,17 +108,16 @@ void Optimizer::step() {
   struct Work {
     Chunk whole;
     i64 firstChunk;
-    DType dtype;
   };
   std::vector<Work> work;
   i64 chunks = 0;
   for (const Due& d : due) {
     State& state = states_[d.index];
-    Chunk chunk{d.value.raw(),        d.gradient.raw(),  {},          d.value.numel(),
-                state.lr * lrFactor_, state.weightDecay, ++state.step};
+    Chunk chunk{d.value.raw(),        d.gradient.raw(),  {},           d.value.numel(),
+                state.lr * lrFactor_, state.weightDecay, ++state.step, d.value.dtype()};
     for (std::size_t s = 0; s < state.slots.size(); ++s)
       chunk.slots[s] = state.slots[s].writable("optimizer step").raw();
-    work.push_back({chunk, chunks, d.value.dtype()});
+    work.push_back({chunk, chunks});
     chunks += (d.value.numel() + chunkSize - 1) / chunkSize;
   }
   core::parallelFor(chunks, 1, [&](i64 begin, i64 end) {
@@ -121,16 +127,12 @@ void Optimizer::step() {
       const i64 offset = (c - work[w].firstChunk) * chunkSize;
       Chunk chunk = work[w].whole;
       chunk.count = std::min(chunkSize, chunk.count - offset);
-      const i64 bytes = offset * static_cast<i64>(itemSize(work[w].dtype));
+      const i64 bytes = offset * static_cast<i64>(itemSize(chunk.dtype));
       chunk.value = static_cast<std::byte*>(chunk.value) + bytes;
       chunk.gradient = static_cast<const std::byte*>(chunk.gradient) + bytes;
       for (std::size_t s = 0; s < slotNames_.size(); ++s)
         chunk.slots[s] = static_cast<std::byte*>(chunk.slots[s]) + bytes;
-      if (work[w].dtype == DType::F32) {
-        update(chunk, float{});
-      } else {
-        update(chunk, double{});
-      }
+      update(chunk);
     }
   });
   for (const Due& d : due) {

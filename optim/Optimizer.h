@@ -61,7 +61,7 @@ class Optimizer {
   Optimizer(nn::Parameters parameters, double lr, double weightDecay, std::vector<Group> groups,
             std::vector<std::string> slotNames);
 
-  /// One run of elements of one parameter, all arrays dense and of one type.
+  /// One run of elements of one parameter, all arrays dense and of one type, f32 or f64.
   struct Chunk {
     void* value;
     const void* gradient;
@@ -69,9 +69,37 @@ class Optimizer {
     i64 count;
     double lr, weightDecay;
     i64 step;  ///< of this parameter, 1 at its first update
+    DType dtype;
   };
-  virtual void update(const Chunk&, float) const = 0;
-  virtual void update(const Chunk&, double) const = 0;
+  /// The same with its arrays as T.
+  template <class T>
+  struct ChunkOf {
+    using Element = T;
+    T* value;
+    const T* gradient;
+    T* slots[3];
+    i64 count;
+    T lr, weightDecay;
+  };
+  /// Changes value and slots; called for several chunks at once. An optimiser is one kernel template:
+  ///   void SGD::update(const Chunk& c) const { typed(c, [&](auto chunk) { sgd(chunk, ...); }); }
+  virtual void update(const Chunk&) const = 0;
+  /// Calls f with the chunk as ChunkOf<float> or ChunkOf<double>.
+  template <class F>
+  static void typed(const Chunk& c, F&& f) {
+    const auto call = [&](auto zero) {
+      using T = decltype(zero);
+      const auto as = [](void* array) { return static_cast<T*>(array); };
+      f(ChunkOf<T>{as(c.value),
+                   static_cast<const T*>(c.gradient),
+                   {as(c.slots[0]), as(c.slots[1]), as(c.slots[2])},
+                   c.count,
+                   static_cast<T>(c.lr),
+                   static_cast<T>(c.weightDecay)});
+    };
+    if (c.dtype == DType::F32) call(float{});
+    else call(double{});
+  }
   static void require(bool holds, const char* op, const char* what, double got);
 
  private:

@@ -43,19 +43,13 @@ RMSProp::RMSProp(nn::Parameters parameters, RMSPropOptions options)
   require(options_.momentum >= 0 && options_.momentum < 1, "RMSProp", "momentum must be in [0, 1)", options_.momentum);
 }
 
-void RMSProp::update(const Chunk& c, float) const {
-  const auto slot = [&](bool used, std::size_t i) { return used ? static_cast<float*>(c.slots[i]) : nullptr; };
-  const bool hasMomentum = options_.momentum > 0;
-  rmsProp(static_cast<float*>(c.value), static_cast<const float*>(c.gradient), slot(true, 0), slot(hasMomentum, 1),
-          slot(options_.centered, hasMomentum ? 2 : 1), c.count, static_cast<float>(c.lr),
-          static_cast<float>(c.weightDecay), options_);
-}
-
-void RMSProp::update(const Chunk& c, double) const {
-  const auto slot = [&](bool used, std::size_t i) { return used ? static_cast<double*>(c.slots[i]) : nullptr; };
-  const bool hasMomentum = options_.momentum > 0;
-  rmsProp(static_cast<double*>(c.value), static_cast<const double*>(c.gradient), slot(true, 0), slot(hasMomentum, 1),
-          slot(options_.centered, hasMomentum ? 2 : 1), c.count, c.lr, c.weightDecay, options_);
+void RMSProp::update(const Chunk& c) const {
+  typed(c, [&](auto chunk) {
+    const bool hasMomentum = options_.momentum > 0;
+    rmsProp(chunk.value, chunk.gradient, chunk.slots[0], hasMomentum ? chunk.slots[1] : nullptr,
+            options_.centered ? chunk.slots[hasMomentum ? 2 : 1] : nullptr, chunk.count, chunk.lr, chunk.weightDecay,
+            options_);
+  });
 }
 
 RMSPropOptions RMSProp::optionsOf(const Value& v) {

@@ -25,8 +25,7 @@ class RMSProp : public Optimizer {
   static RMSPropOptions optionsOf(const Value& options);
 
  protected:
-  void update(const Chunk&, float) const override;
-  void update(const Chunk&, double) const override;
+  void update(const Chunk&) const override;
 
  private:
   RMSPropOptions options_;

@@ -1,35 +1,25 @@
 #include <ember/optim/SGD.h>
 
 #include <ember/core/Error.h>
-#include <ember/core/Simd.h>
+#include <ember/core/kernels/SimdRun.h>
 
 namespace ember::optim {
 namespace {
 
-template <class T> struct Rates {
-  T lr, weightDecay, momentum, dampening;
-};
-
-template <class T> inline void plain(T* p, const T* grad, i64 n, Rates<T> r) {
-  for (i64 i = 0; i < n; ++i) p[i] -= r.lr * (grad[i] + r.weightDecay * p[i]);
+template <class T>
+EMBER_INLINE void plain(T* p, const T* grad, i64 n, T lr, T weightDecay) {
+  for (i64 i = 0; i < n; ++i) p[i] -= lr * (grad[i] + weightDecay * p[i]);
 }
 
-template <class T> inline void withMomentum(T* p, const T* grad, T* v, i64 n, Rates<T> r, bool nesterov) {
-  const T own = nesterov ? T(1) : T(0), old = nesterov ? r.momentum : T(1);
+/// p -= lr · (own · g + old · v): own is 1 and old the momentum for Nesterov, else 0 and 1.
+template <class T>
+EMBER_INLINE void withMomentum(T* p, const T* grad, T* v, i64 n, T lr, T weightDecay, T momentum, T fresh, T own,
+                               T old) {
   for (i64 i = 0; i < n; ++i) {
-    const T g = grad[i] + r.weightDecay * p[i];
-    v[i] = r.momentum * v[i] + r.dampening * g;
-    p[i] -= r.lr * (own * g + old * v[i]);
+    const T g = grad[i] + weightDecay * p[i];
+    v[i] = momentum * v[i] + fresh * g;
+    p[i] -= lr * (own * g + old * v[i]);
   }
-}
-
-EMBER_SIMD void plainF32(float* p, const float* g, i64 n, Rates<float> r) { plain(p, g, n, r); }
-EMBER_SIMD void plainF64(double* p, const double* g, i64 n, Rates<double> r) { plain(p, g, n, r); }
-EMBER_SIMD void momentumF32(float* p, const float* g, float* v, i64 n, Rates<float> r, bool nesterov) {
-  withMomentum(p, g, v, n, r, nesterov);
-}
-EMBER_SIMD void momentumF64(double* p, const double* g, double* v, i64 n, Rates<double> r, bool nesterov) {
-  withMomentum(p, g, v, n, r, nesterov);
 }
 
 }  // namespace
@@ -46,29 +36,22 @@ SGD::SGD(nn::Parameters parameters, SGDOptions options)
   }
 }
 
-void SGD::update(const Chunk& c, float) const {
-  // At the first step v = g without dampening.
-  const Rates<float> r{static_cast<float>(c.lr), static_cast<float>(c.weightDecay),
-                       static_cast<float>(options_.momentum),
-                       c.step == 1 ? 1.0f : static_cast<float>(1 - options_.dampening)};
-  auto* p = static_cast<float*>(c.value);
-  const auto* g = static_cast<const float*>(c.gradient);
-  if (options_.momentum > 0) {
-    momentumF32(p, g, static_cast<float*>(c.slots[0]), c.count, r, options_.nesterov);
-  } else {
-    plainF32(p, g, c.count, r);
-  }
-}
-
-void SGD::update(const Chunk& c, double) const {
-  const Rates<double> r{c.lr, c.weightDecay, options_.momentum, c.step == 1 ? 1.0 : 1 - options_.dampening};
-  auto* p = static_cast<double*>(c.value);
-  const auto* g = static_cast<const double*>(c.gradient);
-  if (options_.momentum > 0) {
-    momentumF64(p, g, static_cast<double*>(c.slots[0]), c.count, r, options_.nesterov);
-  } else {
-    plainF64(p, g, c.count, r);
-  }
+void SGD::update(const Chunk& c) const {
+  typed(c, [&](auto chunk) {
+    using T = typename decltype(chunk)::Element;
+    if (options_.momentum == 0) {
+      core::simd::run(
+          [=]() EMBER_SIMD_BODY { plain(chunk.value, chunk.gradient, chunk.count, chunk.lr, chunk.weightDecay); });
+      return;
+    }
+    const T momentum = static_cast<T>(options_.momentum);
+    const T fresh = c.step == 1 ? T(1) : static_cast<T>(1 - options_.dampening);  // at the first step v = g
+    const T own = options_.nesterov ? T(1) : T(0), old = options_.nesterov ? momentum : T(1);
+    core::simd::run([=]() EMBER_SIMD_BODY {
+      withMomentum(chunk.value, chunk.gradient, chunk.slots[0], chunk.count, chunk.lr, chunk.weightDecay, momentum,
+                   fresh, own, old);
+    });
+  });
 }
 
 SGDOptions SGD::optionsOf(const Value& v) {

@@ -24,8 +24,7 @@ class SGD : public Optimizer {
   static SGDOptions optionsOf(const Value& options);
 
  protected:
-  void update(const Chunk&, float) const override;
-  void update(const Chunk&, double) const override;
+  void update(const Chunk&) const override;
 
  private:
   SGDOptions options_;

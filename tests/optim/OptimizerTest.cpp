@@ -81,7 +81,7 @@ TEST_CASE("an empty list of parameters is an error (M5)") {
   CHECK(contains(messageOf([] { optim::Adam adam(nn::ReLU().namedParameters()); }), "pass net.namedParameters()"));
 }
 
-TEST_CASE("the same parameter twice is an error, under one name or two (M6)") {
+TEST_CASE("the same parameter or the same name twice is an error that says what to do (M6)") {
   nn::Linear layer(2, 2);
   nn::Parameters twice = layer.namedParameters();
   twice.push_back({"other", twice[0].tensor});
@@ -89,7 +89,10 @@ TEST_CASE("the same parameter twice is an error, under one name or two (M6)") {
         "[optimizer] ValueError: the parameter \"other\" is given twice");
   CHECK(headlineOf<ValueError>([] {
           optim::SGD sgd(named({"a", "b", "a"}));
-        }) == "[optimizer] ValueError: the parameter \"a\" is given twice");
+        }) == "[optimizer] ValueError: two parameters have the name \"a\"");
+  CHECK(contains(messageOf([&] { optim::SGD sgd(twice); }), "before   as \"weight\""));
+  CHECK(contains(messageOf([&] { optim::SGD sgd(twice); }), "help     it would be stepped twice: pass it once"));
+  CHECK(contains(messageOf([] { optim::SGD sgd(named({"a", "a"})); }), "put the nets into one module"));
   CHECK(headlineOf<ValueError>([] {
           optim::SGD sgd(nn::Parameters{{"w", {}}});
         }) == "[optimizer] ValueError: the parameter \"w\" is undefined");
