@@ -8,6 +8,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Simd.h>
 #include <ember/core/Threads.h>
+#include <ember/core/kernels/ProductChecks.h>
 #include <ember/core/kernels/onednn/Convolution.h>
 #include <ember/core/kernels/reference/Conv.h>
 
@@ -70,28 +71,6 @@ void checkChannels(const Shape& x, const Shape& w, const ConvGeometry& g, const 
         op, "input has " + std::to_string(x[1]) + " channels, filters expect " + std::to_string(expected), details,
         "build the layer with " + std::to_string(x[1]) + " input channels, or " +
             (expected == 1 ? "convert the images to grey" : "give it " + std::to_string(expected)));
-  }
-}
-
-void checkDtypes(const NDArray& a, const NDArray& b, const char* nameA, const char* nameB, const char* op) {
-  const Error::Details details{{"first", describe(nameA, a)}, {"second", describe(nameB, b)}};
-  if (a.dtype() != b.dtype()) {
-    throw DtypeError(op,
-                     std::string(nameA) + " is " + std::string(name(a.dtype())) + ", " + nameB + " is " +
-                         std::string(name(b.dtype())),
-                     details, "convert one of them with to()");
-  }
-  if (a.dtype() != DType::F32 && a.dtype() != DType::F64) {
-    throw DtypeError(op, "cannot compute in " + std::string(name(a.dtype())), details, "convert to f32 or f64");
-  }
-}
-
-void checkBias(const NDArray& bias, const NDArray& x, const Shape& w, const char* op) {
-  if (!bias.defined()) return;
-  checkDtypes(x, bias, "x", "bias", op);
-  if (bias.shape() != Shape{w[0]}) {
-    throw ShapeError(op, "bias has shape " + toString(bias.shape()) + ", " + std::to_string(w[0]) + " filters need [" +
-                             std::to_string(w[0]) + "]");
   }
 }
 
@@ -186,8 +165,8 @@ Shape convShape(const Shape& x, const Shape& w, const ConvGeometry& g, const cha
 NDArray conv(const NDArray& x, const NDArray& w, const NDArray& bias, const ConvGeometry& g) {
   const char* op = opName(g);
   const Shape yShape = convShape(x.shape(), w.shape(), g, op);
-  checkDtypes(x, w, "x", "w", op);
-  checkBias(bias, x, w.shape(), op);
+  checkProductTypes(op, x, "x", w, "w");
+  checkBias(op, bias, x, w.size(0));
   const ComputeScope scope;
   const NDArray input = x.contiguous(MemoryOrder::ChannelsLast), filters = w.contiguous();
   const NDArray offsets = bias.defined() ? bias.contiguous() : bias;
@@ -201,7 +180,7 @@ NDArray conv(const NDArray& x, const NDArray& w, const NDArray& bias, const Conv
 
 NDArray convBackwardData(const NDArray& dy, const NDArray& w, const Shape& xShape, const ConvGeometry& g) {
   const Shape yShape = checkGradient(dy, xShape, w.shape(), g);
-  checkDtypes(dy, w, "dy", "w", opName(g));
+  checkProductTypes(opName(g), dy, "dy", w, "w");
   const ComputeScope scope;
   const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast), filters = w.contiguous();
   if (onOneDnn(dy.dtype(), std::min(dy.numel(), numel(xShape)))) {
@@ -214,7 +193,7 @@ NDArray convBackwardData(const NDArray& dy, const NDArray& w, const Shape& xShap
 
 NDArray convBackwardWeights(const NDArray& dy, const NDArray& x, const Shape& wShape, const ConvGeometry& g) {
   const Shape yShape = checkGradient(dy, x.shape(), wShape, g);
-  checkDtypes(dy, x, "dy", "x", opName(g));
+  checkProductTypes(opName(g), dy, "dy", x, "x");
   const ComputeScope scope;
   const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast), input = x.contiguous(MemoryOrder::ChannelsLast);
   if (onOneDnn(dy.dtype(), std::min(dy.numel(), x.numel()))) {
@@ -228,7 +207,7 @@ NDArray convBackwardWeights(const NDArray& dy, const NDArray& x, const Shape& wS
 NDArray convBackwardBias(const NDArray& dy) {
   if (dy.rank() < 2)
     throw ShapeError("conv", "gradient has rank " + std::to_string(dy.rank()) + ", expected [N, C, ...]");
-  checkDtypes(dy, dy, "dy", "dy", "conv");
+  checkProductTypes("conv", dy, "dy", dy, "dy");
   const ComputeScope scope;
   const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast);
   const i64 width = dy.size(1), rows = width > 0 ? dy.numel() / width : 0;

@@ -10,6 +10,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/MatrixView.h>
+#include <ember/core/kernels/ProductChecks.h>
 #include <ember/core/kernels/onednn/Product.h>
 #include <ember/core/kernels/reference/MatMul.h>
 
@@ -20,19 +21,6 @@ std::string sizes(const Shape& shape) {
   std::string text;
   for (int i = 0; i < shape.rank(); ++i) text += (i > 0 ? "x" : "") + std::to_string(shape[i]);
   return text;
-}
-
-void checkDtypes(const NDArray& a, const NDArray& b, const char* nameA, const char* nameB, const char* op) {
-  const Error::Details details{{"left", describe(nameA, a)}, {"right", describe(nameB, b)}};
-  if (a.dtype() != b.dtype()) {
-    throw DtypeError(op,
-                     std::string(nameA) + " is " + std::string(name(a.dtype())) + ", " + nameB + " is " +
-                         std::string(name(b.dtype())),
-                     details, "convert one of them with to()");
-  }
-  if (a.dtype() != DType::F32 && a.dtype() != DType::F64) {
-    throw DtypeError(op, "cannot compute in " + std::string(name(a.dtype())), details, "convert to f32 or f64");
-  }
 }
 
 NDArray leadingOnes(NDArray x, int rank) {
@@ -154,7 +142,7 @@ Shape matmulShape(const Shape& a, const Shape& b, const char* op) {
 
 NDArray matmul(const NDArray& a, const NDArray& b) {
   const Shape yShape = matmulShape(a.shape(), b.shape(), "matmul");
-  checkDtypes(a, b, "a", "b", "matmul");
+  checkProductTypes("matmul", a, "a", b, "b");
   const ComputeScope scope;
   if (a.numel() == 0 || b.numel() == 0 || numel(yShape) == 0) return NDArray::zeros(yShape, a.dtype());
   if (a.rank() > 1 && b.rank() > 1) return batched(a, b, yShape);
@@ -175,15 +163,9 @@ NDArray linear(const NDArray& x, const NDArray& w, const NDArray& bias) {
         "linear", "input has " + std::to_string(x.size(1)) + " features, weights expect " + std::to_string(w.size(1)),
         details, "build the layer with " + std::to_string(x.size(1)) + " input features");
   }
-  checkDtypes(x, w, "x", "w", "linear");
+  checkProductTypes("linear", x, "x", w, "w");
+  checkBias("linear", bias, x, w.size(0), details);
   const Shape yShape{x.size(0), w.size(0)};
-  if (bias.defined()) {
-    checkDtypes(x, bias, "x", "bias", "linear");
-    if (bias.shape() != Shape{w.size(0)}) {
-      throw ShapeError(
-          "linear", "bias has shape " + toString(bias.shape()) + ", expected " + toString(Shape{w.size(0)}), details);
-    }
-  }
   const ComputeScope scope;
   const NDArray offsets = bias.defined() ? bias.contiguous() : bias;
   if (x.numel() > 0 && w.numel() > 0) return multiply(x, w.transpose(0, 1), offsets, yShape);

@@ -366,7 +366,7 @@ TEST_CASE("wrong shapes and options are refused, with numbers") {
   CHECK(headlineOf([&] { conv(x.to(DType::I32), w.to(DType::I32), {}, {}); }) ==
         "[conv2d] DtypeError: cannot compute in i32");
   CHECK(headlineOf([&] { conv(x, w, NDArray::zeros({5}), {}); }) ==
-        "[conv2d] ShapeError: bias has shape [5], 4 filters need [4]");
+        "[conv2d] ShapeError: bias has shape [5], expected [4]");
   CHECK(headlineOf([&] {
           convBackwardData(NDArray::zeros({1, 4, 5, 6}), w, {1, 3, 8, 8}, {});
         }) == "[conv2d] ShapeError: gradient has shape [1, 4, 5, 6], the output has [1, 4, 6, 6]");
