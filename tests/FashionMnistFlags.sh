@@ -40,8 +40,12 @@ expect 2 "a whole number from 1 to 1024" --threads 0
 expect 2 '"vgg" is not one of bn, small, resnet' --model vgg
 
 # ---- files: 1
-expect 1 "missing.json" --resume missing.json
-expect 1 "fashion_mnist.json" --evaluate
+expect 1 "there is no saved run missing.json" --resume missing.json
+expect 1 "train one first: examples/run fashion_mnist --save missing.json" --resume missing.json
+expect 1 "there is no saved run fashion_mnist.json" --evaluate
+expect 1 "train one first: examples/run fashion_mnist" --predict 3
+expect 1 "/nowhere (given by --data)" --data /nowhere
+expect 1 "--data names the folder of the four IDX files; without it" --data /nowhere
 expect 1 "apt-get install dataset-fashion-mnist" --data /nowhere
 expect 1 "no-such-folder" --model small --epochs 1 --save no-such-folder/run.json
 echo '{}' >empty.json

@@ -1,5 +1,7 @@
 #include "Run.h"
 
+#include <filesystem>
+
 #include <ember/core/io/Checkpoint.h>
 
 #include "Models.h"
@@ -63,7 +65,13 @@ Settings newSettings(const Options& options) {
 }  // namespace
 
 Run::Run(const Options& options, const std::string& file) {
-  data::TensorDataset all = data::fashionMnist("train", {.dir = options.data});
+  if (!file.empty() && !std::filesystem::exists(file)) {
+    const std::string flags = file == Options().save ? "" : " --save " + file;
+    throw IoError("fashion_mnist", "there is no saved run " + file, {},
+                  "train one first: examples/run fashion_mnist" + flags);
+  }
+  const data::FashionMnistOptions where{.dir = options.data, .dirSource = "--data"};
+  data::TensorDataset all = data::fashionMnist("train", where);
   settings_ = file.empty() ? newSettings(options) : savedSettings(file, options, all.size());
   if (settings_.validation) {
     const i64 heldOut = all.size() / 12;  // 5,000 of 60,000
@@ -72,7 +80,7 @@ Run::Run(const Options& options, const std::string& file) {
     test_ = std::make_unique<data::Subset>(std::move(parts[1]));
   } else {
     train_ = std::make_unique<data::TensorDataset>(std::move(all));
-    test_ = std::make_unique<data::TensorDataset>(data::fashionMnist("test", {.dir = options.data}));
+    test_ = std::make_unique<data::TensorDataset>(data::fashionMnist("test", where));
   }
 
   const Recipe& recipe = settings_.recipe;

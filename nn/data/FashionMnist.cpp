@@ -15,7 +15,7 @@ constexpr i64 side = 28;
 
 /// The folder to read, and a word on who chose it.
 std::pair<std::string, std::string> folderOf(const FashionMnistOptions& options) {
-  if (!options.dir.empty()) return {options.dir, "given by the program"};
+  if (!options.dir.empty()) return {options.dir, "given by " + options.dirSource};
   if (const char* folder = std::getenv("EMBER_FASHION_MNIST"); folder && *folder) {
     return {folder, "from EMBER_FASHION_MNIST"};
   }
@@ -29,12 +29,17 @@ std::string find(const FashionMnistOptions& options, const std::string& stem, in
     return io::findIdx(folder, stem, rank);
   } catch (const IoError& error) {
     const std::string headline = error.headline();
+    const std::string package = "third_party/install or `apt-get install dataset-fashion-mnist`";
+    const std::string help =
+        options.dir.empty()
+            ? "run " + package + ", or name the folder of the files: " + options.dirSource + ", EMBER_FASHION_MNIST"
+            : options.dirSource + " names the folder of the four IDX files; without it the files of Debian's package " +
+                  "are read (" + package + ")";
     throw IoError(
         op, headline.substr(headline.find(": ") + 2),
         {{"folder", folder + " (" + why + ")"},
          {"tried", stem + "-idx" + std::to_string(rank) + "-ubyte, with . for the second -, with and without .gz"}},
-        "run third_party/install or `apt-get install dataset-fashion-mnist`, or name the folder of the files: "
-        "EMBER_FASHION_MNIST, options.dir");
+        help);
   }
 }
 

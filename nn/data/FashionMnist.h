@@ -10,6 +10,8 @@ struct FashionMnistOptions {
   /// Folder of the files; empty: the environment's EMBER_FASHION_MNIST, else where Debian's dataset-fashion-mnist puts
   /// them.
   std::string dir = {};
+  /// What the program's user sets to choose `dir`, named in errors: "--data".
+  std::string dirSource = "options.dir";
 };
 
 /// Zalando's pictures of clothes: "train" (60,000) or "test" (10,000), 28x28 grey, ten classes.

@@ -73,6 +73,8 @@ TEST_CASE("a folder without the files is an error that lists what was looked for
   CHECK(contains(message, folder.path()));
   CHECK(contains(message, "train-images-idx3-ubyte"));
   CHECK(contains(message, "apt-get install dataset-fashion-mnist"));
+  CHECK(contains(message, "(given by options.dir)"));
+  CHECK(contains(message, "options.dir names the folder of the four IDX files"));
   CHECK(contains(message, "third_party/install"));
 }
 
