@@ -21,13 +21,19 @@ const char* interned(std::string_view name) {
 
 }  // namespace
 
+struct FunctionContext::Slot {
+  autograd::Saved value;
+  int output = -1;            // a saved output is fetched from the node: holding it would be a cycle
+  bool intermediate = false;  // neither input nor output: its dependence on the inputs is not recorded
+};
+
 Tensor FunctionContext::saved(int n) const {
   if (!running_) throw StateError("custom", "saved() was called outside the backward");
-  if (n < 0 || n >= static_cast<int>(slots_.size())) {
+  if (n < 0 || n >= static_cast<int>(slots_->size())) {
     throw ValueError(running_->op(),
-                     "saved(" + std::to_string(n) + ") of " + std::to_string(slots_.size()) + " saved tensors");
+                     "saved(" + std::to_string(n) + ") of " + std::to_string(slots_->size()) + " saved tensors");
   }
-  const Slot& slot = slots_[static_cast<std::size_t>(n)];
+  const Slot& slot = (*slots_)[static_cast<std::size_t>(n)];
   if (slot.intermediate && gradEnabled()) {
     throw StateError(running_->op(),
                      "saved tensor " + std::to_string(n) +
@@ -51,6 +57,7 @@ struct CustomFunction {
     const auto isIn = [](const Tensors& list, const Tensor& t) {
       return std::find_if(list.begin(), list.end(), [&](const Tensor& other) { return other.impl() == t.impl(); });
     };
+    std::vector<FunctionContext::Slot> slots;
     for (const Tensor& t : context.kept_) {
       FunctionContext::Slot slot;
       if (!t.defined() || isIn(inputs, t) != inputs.end()) {
@@ -61,13 +68,15 @@ struct CustomFunction {
         slot.value = autograd::Saved(t);
         slot.intermediate = isFloating(t.dtype());
       }
-      context.slots_.push_back(std::move(slot));
+      slots.push_back(std::move(slot));
     }
+    context.slots_ = std::make_shared<const std::vector<FunctionContext::Slot>>(std::move(slots));
     context.kept_.clear();
   }
 
   bool savesOutputs() const {
-    return std::any_of(context.slots_.begin(), context.slots_.end(), [](const auto& slot) { return slot.output >= 0; });
+    return std::any_of(context.slots_->begin(), context.slots_->end(),
+                       [](const auto& slot) { return slot.output >= 0; });
   }
 
   Tensors operator()(const autograd::BackwardContext& c) const {

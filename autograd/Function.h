@@ -4,9 +4,13 @@
 #include <string_view>
 #include <vector>
 
-#include <ember/autograd/Graph.h>
+#include <ember/autograd/Tensor.h>
 
 namespace ember {
+
+namespace autograd {
+class BackwardContext;
+}
 
 /// What passes from the forward to the backward of a custom function.
 class FunctionContext {
@@ -21,13 +25,9 @@ class FunctionContext {
 
  private:
   friend struct CustomFunction;
-  struct Slot {
-    autograd::Saved value;
-    int output = -1;            // a saved output is fetched from the node: holding it would be a cycle
-    bool intermediate = false;  // neither input nor output: its dependence on the inputs is not recorded
-  };
+  struct Slot;
   Tensors kept_;
-  std::vector<Slot> slots_;
+  std::shared_ptr<const std::vector<Slot>> slots_;  // what kept_ became when the forward was done
   const autograd::BackwardContext* running_ = nullptr;
 };
 

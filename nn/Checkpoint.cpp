@@ -11,6 +11,7 @@
 #include <ember/core/io/Text.h>
 #include <ember/nn/Init.h>
 #include <ember/nn/Pattern.h>
+#include <ember/nn/PlannedLoad.h>
 #include <ember/nn/Registry.h>
 
 namespace ember {

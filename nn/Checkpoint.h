@@ -62,20 +62,5 @@ std::unique_ptr<Module> load(const std::string& path);
 /// memory: what save() writes, for run checkpoints to add to.
 io::Checkpoint checkpointOf(const Module& module);
 
-/// A load that was checked and not yet done: the first of two phases. Lets a run check all it loads before it changes
-/// anything.
-class PlannedLoad {
- public:
-  /// Checks the "param" and "buffer" tensors of a checkpoint against a net. `file` is named in errors. Throws IoError.
-  PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const LoadOptions& options, const std::string& file);
-  const LoadReport& report() const noexcept { return report_; }
-  /// Writes the values.
-  void commit();
-
- private:
-  std::vector<std::pair<Tensor, core::NDArray>> writes_;
-  LoadReport report_;
-};
-
 }  // namespace nn
 }  // namespace ember

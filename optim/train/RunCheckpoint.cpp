@@ -7,6 +7,7 @@
 #include <ember/core/io/Checkpoint.h>
 #include <ember/nn/Checkpoint.h>
 #include <ember/nn/Pattern.h>
+#include <ember/nn/PlannedLoad.h>
 #include <ember/optim/train/Trainer.h>
 
 // A run in one file: the net as save() writes it, the optimiser's slots as "optim/SLOT/PARAMETER", the averages as
