@@ -120,11 +120,11 @@ class Tensor {
   Tensor select(int axis, i64 index) const;
   /// The same tensor if the type is the same, else converted; differentiable between floating types.
   ///
-  /// What the type cannot hold becomes the nearest that it can: floats lose their fraction on the way to an integer, and
-  /// numbers outside an integer's range, be they floats or integers, stop at its ends (300 is 127 in i8, -1 is 0 in u8);
-  /// NaN becomes 0. To bool: whether it is not 0 (NaN is not). Floats round to nearest even; what is beyond the range of
-  /// a narrower one becomes infinite. Only whole tensors convert so: a C++ number that does not fit the type of the
-  /// tensor it meets (x + 300, full, fill_) is a ValueError.
+  /// What the type cannot hold becomes the nearest that it can: floats lose their fraction on the way to an integer,
+  /// and numbers outside an integer's range, be they floats or integers, stop at its ends (300 is 127 in i8, -1 is 0
+  /// in u8); NaN becomes 0. To bool: whether it is not 0 (NaN is not). Floats round to nearest even; what is beyond the
+  /// range of a narrower one becomes infinite. Only whole tensors convert so: a C++ number that does not fit the type
+  /// of the tensor it meets (x + 300, full, fill_) is a ValueError.
   Tensor to(DType) const;
 
   // ---- for ops, kernels and modules that manage memory themselves; programs need none of these ----

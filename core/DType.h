@@ -31,8 +31,8 @@ std::string_view name(DType) noexcept;
 DType dtypeFromName(std::string_view);
 /// f32, f64 or bf16.
 bool isFloating(DType) noexcept;
-/// Throws ValueError, in the name of `op`, unless an element of `dtype` can hold the number: for integers a whole number
-/// in their range, for bool 0 or 1; floating types round, but no finite number becomes infinite.
+/// Throws ValueError, in the name of `op`, unless an element of `dtype` can hold the number: for integers a whole
+/// number in their range, for bool 0 or 1; floating types round, but no finite number becomes infinite.
 void checkFits(std::string_view op, double number, DType dtype);
 void checkFits(std::string_view op, i64 number, DType dtype);
 

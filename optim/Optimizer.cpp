@@ -39,9 +39,9 @@ Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, s
   for (const nn::Parameter& p : parameters_) {
     if (!p.tensor.defined()) throw ValueError("optimizer", "the parameter \"" + p.name + "\" is undefined");
     if (const auto [entry, isNew] = tensors.emplace(p.tensor.impl().get(), p.name); !isNew) {
-      throw ValueError("optimizer", "the parameter \"" + p.name + "\" is given twice",
-                       {{"before", "as \"" + entry->second + "\""}},
-                       "it would be stepped twice: pass it once, and let one module only add a tensor that several use");
+      throw ValueError(
+          "optimizer", "the parameter \"" + p.name + "\" is given twice", {{"before", "as \"" + entry->second + "\""}},
+          "it would be stepped twice: pass it once, and let one module only add a tensor that several use");
     }
     if (!names.insert(p.name).second) {
       throw ValueError("optimizer", "two parameters have the name \"" + p.name + "\"", {},

@@ -4,8 +4,8 @@
 #include <ember/autograd/Tensor.h>
 
 /// Arithmetic with NumPy broadcasting. Operands have one dtype (DtypeError otherwise: nothing is promoted); a C++
-/// number takes the tensor's dtype (ValueError if that cannot hold it). Twice differentiable in both operands. ShapeError
-/// where shapes do not broadcast.
+/// number takes the tensor's dtype (ValueError if that cannot hold it). Twice differentiable in both operands.
+/// ShapeError where shapes do not broadcast.
 namespace ember {
 
 Tensor add(const Tensor& a, const Tensor& b);  ///< a + b

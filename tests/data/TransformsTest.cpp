@@ -233,9 +233,10 @@ struct Invert : data::Transform {
 
 TEST_CASE("transforms describe themselves by class and numbers, in their order") {
   const data::Transforms list{data::RandomCrop(2, -1), data::RandomFlip(0.25), data::Normalize({0.5f}, {2}), Invert()};
-  CHECK(list.description().dump() ==
-        R"([{"type": "RandomCrop", "args": {"padding": 2, "fill": -1.0}}, {"type": "RandomFlip", "args": {"p": 0.25}}, )"
-        R"({"type": "Normalize", "args": {"mean": [0.5], "std": [2.0]}}, {"type": "Invert", "args": {}}])");
+  CHECK(
+      list.description().dump() ==
+      R"([{"type": "RandomCrop", "args": {"padding": 2, "fill": -1.0}}, {"type": "RandomFlip", "args": {"p": 0.25}}, )"
+      R"({"type": "Normalize", "args": {"mean": [0.5], "std": [2.0]}}, {"type": "Invert", "args": {}}])");
   CHECK(data::RandomErase({.p = 0.5, .maxArea = 0.25}).description().dump() ==
         R"({"type": "RandomErase", "args": {"p": 0.5, "minArea": 0.02, "maxArea": 0.25, "minAspect": 0.3, )"
         R"("maxAspect": 3.3333333333333335, "fill": 0.0}})");
