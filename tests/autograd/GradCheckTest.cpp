@@ -56,7 +56,7 @@ TEST_CASE("a wrong gradient is found and named with input, element and both valu
   CHECK(headline.find("[gradcheck] NumericError: input 1, element [0, 1]: the gradient is ") == 0);
   CHECK(headline.find(", differences say ") != std::string::npos);
   // "at" is where a module stands; the element's own value has another label.
-  CHECK(messageOf(call).find("\n    value    3") != std::string::npos);
+  CHECK(messageOf(call).find("\n    value   3") != std::string::npos);
   CHECK(messageOf(call).find("\n    at ") == std::string::npos);
 }
 
