@@ -11,6 +11,7 @@
 
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/BatchNormRows.h>
+#include <ember/core/kernels/BatchNormSimd.h>
 
 namespace ember::core {
 namespace batchnorm {
@@ -26,134 +27,115 @@ struct Lanes {
   T slope;
 };
 
-/// u and g of one element; `from` holds x, or y if fromY.
-template <bool fromY, Act act, class T>
-EMBER_INLINE void unfold(T from, T dy, T h, T scale, T shift, T slope, T inverseSlope, T& u, T& g) {
-  if constexpr (act == Act::None) {
-    u = from - h;
-    g = dy;
-  } else if constexpr (fromY) {
-    const bool positive = from > 0;
-    u = (positive ? from : from * inverseSlope) - h;
-    g = positive ? dy : dy * slope;
-  } else {
-    u = from - h;
-    const bool positive = u * scale + shift > 0;
-    if constexpr (act == Act::Relu) g = positive ? dy : T(0);
-    if constexpr (act == Act::LeakyRelu) g = positive ? dy : dy * slope;
-  }
-}
+/// `count` vectors of constants from lane j on.
+template <class Isa, int count, class T>
+struct Strip {
+  using V = VectorOf<Isa, T>;
+  V h[count], scale[count], shift[count];
+  V zero{}, slope, inverseSlope;
 
-template <bool fromY, Act act, class S, class T>
-EMBER_INLINE void sumRows(const S* __restrict v, const S* __restrict dy, i64 rows, i64 width, const Lanes<T>& l,
-                          T* __restrict sumG, T* __restrict sumGU) {
-  const T* __restrict h = l.h, * __restrict scale = l.scale, * __restrict shift = l.shift;
-  const T slope = l.slope, inverse = slope > 0 ? T(1) / slope : T(0);
-  for (i64 j = 0; j < width; ++j) sumG[j] = sumGU[j] = 0;
-  i64 r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const S *v0 = v + r * width, *v1 = v0 + width, *v2 = v1 + width, *v3 = v2 + width;
-    const S *d0 = dy + r * width, *d1 = d0 + width, *d2 = d1 + width, *d3 = d2 + width;
-    EMBER_INDEPENDENT
-    for (i64 j = 0; j < width; ++j) {
-      const T hj = h[j], s = scale[j], t = shift[j];
-      T u0, u1, u2, u3, g0, g1, g2, g3;
-      unfold<fromY, act>(load(v0[j]), load(d0[j]), hj, s, t, slope, inverse, u0, g0);
-      unfold<fromY, act>(load(v1[j]), load(d1[j]), hj, s, t, slope, inverse, u1, g1);
-      unfold<fromY, act>(load(v2[j]), load(d2[j]), hj, s, t, slope, inverse, u2, g2);
-      unfold<fromY, act>(load(v3[j]), load(d3[j]), hj, s, t, slope, inverse, u3, g3);
-      sumG[j] += (g0 + g1) + (g2 + g3);
-      sumGU[j] += (g0 * u0 + g1 * u1) + (g2 * u2 + g3 * u3);
+  EMBER_INLINE Strip(const Lanes<T>& l, i64 j) {
+    slope = broadcast<Isa>(l.slope);
+    inverseSlope = broadcast<Isa>(l.slope > 0 ? T(1) / l.slope : T(0));
+    for (int v = 0; v < count; ++v) {
+      h[v] = load<Isa>(l.h + j + v * lanes<Isa, T>);
+      scale[v] = load<Isa>(l.scale + j + v * lanes<Isa, T>);
+      shift[v] = load<Isa>(l.shift + j + v * lanes<Isa, T>);
     }
   }
-  for (; r < rows; ++r) {
-    const S *v0 = v + r * width, *d0 = dy + r * width;
-    EMBER_INDEPENDENT
-    for (i64 j = 0; j < width; ++j) {
-      T u, g;
-      unfold<fromY, act>(load(v0[j]), load(d0[j]), h[j], scale[j], shift[j], slope, inverse, u, g);
-      sumG[j] += g;
-      sumGU[j] += g * u;
+  /// u and g of vector v; `from` holds x, or y if fromY.
+  template <bool fromY, Act act>
+  EMBER_INLINE void unfold(int v, const V& from, const V& dy, V& u, V& g) const {
+    if constexpr (act == Act::None) {
+      u = from - h[v];
+      g = dy;
+    } else if constexpr (fromY) {
+      u = (from > zero ? from : from * inverseSlope) - h[v];
+      g = from > zero ? dy : dy * slope;
+    } else {
+      u = from - h[v];
+      const V value = u * scale[v] + shift[v];
+      if constexpr (act == Act::Relu) g = value > zero ? dy : zero;
+      if constexpr (act == Act::LeakyRelu) g = value > zero ? dy : dy * slope;
     }
   }
-}
-
-template <bool fromY, Act act, class S, class T>
-EMBER_INLINE void gradRows(const S* __restrict v, const S* __restrict dy, S* __restrict dx, i64 rows, i64 width,
-                           const Lanes<T>& l) {
-  const T *__restrict h = l.h, *__restrict scale = l.scale, *__restrict shift = l.shift;
-  const T *__restrict b = l.b, *__restrict c = l.c;
-  const T slope = l.slope, inverse = slope > 0 ? T(1) / slope : T(0);
-  i64 r = 0;
-  for (; r + 2 <= rows; r += 2) {
-    const S *v0 = v + r * width, *v1 = v0 + width, *d0 = dy + r * width, *d1 = d0 + width;
-    S *e0 = dx + r * width, *e1 = e0 + width;
-    EMBER_INDEPENDENT
-    for (i64 j = 0; j < width; ++j) {
-      const T hj = h[j], s = scale[j], t = shift[j], bj = b[j], cj = c[j];
-      T u0, u1, g0, g1;
-      unfold<fromY, act>(load(v0[j]), load(d0[j]), hj, s, t, slope, inverse, u0, g0);
-      unfold<fromY, act>(load(v1[j]), load(d1[j]), hj, s, t, slope, inverse, u1, g1);
-      store(e0[j], s * g0 + (bj * u0 + cj));
-      store(e1[j], s * g1 + (bj * u1 + cj));
-    }
-  }
-  for (; r < rows; ++r) {
-    const S *v0 = v + r * width, *d0 = dy + r * width;
-    S* e0 = dx + r * width;
-    EMBER_INDEPENDENT
-    for (i64 j = 0; j < width; ++j) {
-      T u, g;
-      unfold<fromY, act>(load(v0[j]), load(d0[j]), h[j], scale[j], shift[j], slope, inverse, u, g);
-      store(e0[j], scale[j] * g + (b[j] * u + c[j]));
-    }
-  }
-}
-
-/// Which loop: the two sources times the activations (Relu cannot be undone, so it never comes from y).
-struct Variant {
-  bool fromY;
-  Act act;
 };
 
-template <class S, class T>
-EMBER_INLINE void sumBlock(Variant k, const S* v, const S* dy, i64 rows, i64 width, const Lanes<T>& l, T* g, T* gu) {
-  if (k.act == Act::None) return sumRows<false, Act::None>(v, dy, rows, width, l, g, gu);
-  if (k.act == Act::Relu) return sumRows<false, Act::Relu>(v, dy, rows, width, l, g, gu);
-  if (k.fromY) return sumRows<true, Act::LeakyRelu>(v, dy, rows, width, l, g, gu);
-  sumRows<false, Act::LeakyRelu>(v, dy, rows, width, l, g, gu);
-}
-template <class S, class T>
-EMBER_INLINE void gradBlock(Variant k, const S* v, const S* dy, S* dx, i64 rows, i64 width, const Lanes<T>& l) {
-  if (k.act == Act::None) return gradRows<false, Act::None>(v, dy, dx, rows, width, l);
-  if (k.act == Act::Relu) return gradRows<false, Act::Relu>(v, dy, dx, rows, width, l);
-  if (k.fromY) return gradRows<true, Act::LeakyRelu>(v, dy, dx, rows, width, l);
-  gradRows<false, Act::LeakyRelu>(v, dy, dx, rows, width, l);
+/// sum(g) and sum(g·u) of `count` vectors of lanes over `rows` rows of `width`.
+template <class Isa, int count, bool fromY, Act act, class S, class T>
+EMBER_INLINE void sumStrip(const S* v, const S* dy, i64 rows, i64 width, const Lanes<T>& l, i64 j, T* sumG, T* sumGU) {
+  using V = VectorOf<Isa, T>;
+  constexpr i64 step = lanes<Isa, T>;
+  const Strip<Isa, count, T> strip(l, j);
+  V totalG[count] = {}, totalGU[count] = {};
+  i64 r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    for (int i = 0; i < count; ++i) {
+      V u[4], g[4];
+      for (int k = 0; k < 4; ++k) {
+        const i64 at = (r + k) * width + j + i * step;
+        strip.template unfold<fromY, act>(i, load<Isa>(v + at), load<Isa>(dy + at), u[k], g[k]);
+      }
+      totalG[i] += (g[0] + g[1]) + (g[2] + g[3]);
+      totalGU[i] += (g[0] * u[0] + g[1] * u[1]) + (g[2] * u[2] + g[3] * u[3]);
+    }
+  }
+  for (; r < rows; ++r) {
+    for (int i = 0; i < count; ++i) {
+      const i64 at = r * width + j + i * step;
+      V u, g;
+      strip.template unfold<fromY, act>(i, load<Isa>(v + at), load<Isa>(dy + at), u, g);
+      totalG[i] += g;
+      totalGU[i] += g * u;
+    }
+  }
+  for (int i = 0; i < count; ++i) {
+    store<Isa>(sumG + j + i * step, totalG[i], false);
+    store<Isa>(sumGU + j + i * step, totalGU[i], false);
+  }
 }
 
-EMBER_SIMD void sumOf(Variant k, const float* v, const float* dy, i64 rows, i64 width, const Lanes<float>& l, float* g,
-                      float* gu) {
-  sumBlock(k, v, dy, rows, width, l, g, gu);
+template <class Isa, int count, bool fromY, Act act, class S, class T>
+EMBER_INLINE void gradStrip(const S* v, const S* dy, S* dx, i64 rows, i64 width, const Lanes<T>& l, i64 j,
+                            bool streaming) {
+  using V = VectorOf<Isa, T>;
+  constexpr i64 step = lanes<Isa, T>;
+  const Strip<Isa, count, T> strip(l, j);
+  V b[count], c[count];
+  for (int i = 0; i < count; ++i) {
+    b[i] = load<Isa>(l.b + j + i * step);
+    c[i] = load<Isa>(l.c + j + i * step);
+  }
+  for (i64 r = 0; r < rows; ++r) {
+    for (int i = 0; i < count; ++i) {
+      const i64 at = r * width + j + i * step;
+      V u, g;
+      strip.template unfold<fromY, act>(i, load<Isa>(v + at), load<Isa>(dy + at), u, g);
+      store<Isa>(dx + at, strip.scale[i] * g + (b[i] * u + c[i]), streaming);
+    }
+  }
 }
-EMBER_SIMD void sumOf(Variant k, const double* v, const double* dy, i64 rows, i64 width, const Lanes<double>& l,
-                      double* g, double* gu) {
-  sumBlock(k, v, dy, rows, width, l, g, gu);
+
+/// Calls f(fromY, act) with constants. Relu cannot be undone, so it never comes from y; without an activation the
+/// source makes no difference.
+template <class F>
+void forVariant(const BatchNormSaved& saved, F&& f) {
+  using std::bool_constant;
+  using std::integral_constant;
+  if (saved.act.kind == Act::None) return f(bool_constant<false>{}, integral_constant<Act, Act::None>{});
+  if (saved.act.kind == Act::Relu) return f(bool_constant<false>{}, integral_constant<Act, Act::Relu>{});
+  if (saved.x.defined()) return f(bool_constant<false>{}, integral_constant<Act, Act::LeakyRelu>{});
+  f(bool_constant<true>{}, integral_constant<Act, Act::LeakyRelu>{});
 }
-EMBER_SIMD void sumOf(Variant k, const bf16* v, const bf16* dy, i64 rows, i64 width, const Lanes<float>& l, float* g,
-                      float* gu) {
-  sumBlock(k, v, dy, rows, width, l, g, gu);
+
+/// lane[j] += block[j].
+template <class T>
+EMBER_INLINE void addLanesOf(double* lane, const T* block, i64 count) {
+  EMBER_INDEPENDENT
+  for (i64 j = 0; j < count; ++j) lane[j] += static_cast<double>(block[j]);
 }
-EMBER_SIMD void gradOf(Variant k, const float* v, const float* dy, float* dx, i64 rows, i64 width,
-                       const Lanes<float>& l) {
-  gradBlock(k, v, dy, dx, rows, width, l);
-}
-EMBER_SIMD void gradOf(Variant k, const double* v, const double* dy, double* dx, i64 rows, i64 width,
-                       const Lanes<double>& l) {
-  gradBlock(k, v, dy, dx, rows, width, l);
-}
-EMBER_SIMD void gradOf(Variant k, const bf16* v, const bf16* dy, bf16* dx, i64 rows, i64 width, const Lanes<float>& l) {
-  gradBlock(k, v, dy, dx, rows, width, l);
-}
+EMBER_SIMD void addLanes(double* lane, const float* block, i64 count) { addLanesOf(lane, block, count); }
+EMBER_SIMD void addLanes(double* lane, const double* block, i64 count) { addLanesOf(lane, block, count); }
 
 /// Per channel, as named at the top of the file.
 struct Constants {
@@ -183,7 +165,6 @@ Constants constantsOf(const BatchNormSaved& saved, i64 channels) {
 NDArray source(const BatchNormSaved& saved) {
   return (saved.x.defined() ? saved.x : saved.y).contiguous(MemoryOrder::ChannelsLast);
 }
-Variant variantOf(const BatchNormSaved& saved) { return {!saved.x.defined(), saved.act.kind}; }
 template <class T>
 T slopeOf(const FusedAct& act) {
   return act.kind == Act::LeakyRelu ? static_cast<T>(act.slope) : T(0);
@@ -194,31 +175,38 @@ void sums(const S* v, const S* dy, const Rows& rows, const BatchNormSaved& saved
   using T = Arithmetic<S>;
   const Constants k = constantsOf<T>(saved, rows.channels);
   const std::vector<T> h = spread<T>(k.h, rows), scale = spread<T>(k.scale, rows), shift = spread<T>(k.shift, rows);
-  const Lanes<T> lanes{h.data(), scale.data(), shift.data(), nullptr, nullptr, slopeOf<T>(saved.act)};
-  const Variant variant = variantOf(saved);
+  const Lanes<T> l{h.data(), scale.data(), shift.data(), nullptr, nullptr, slopeOf<T>(saved.act)};
   const i64 width = rows.width;
-  const i64 blocks = rows.blocks + (rows.restWidth > 0 ? 1 : 0);  // the rest row is a block of its own
-  const NDArray results = NDArray::empty({blocks, 2, width}, DTypeOf<T>::value);
+  // The sums of each block, [blocks + 1, 2, width]; the rest is a block of one row.
+  NDArray results = NDArray::empty({rows.blocks + 1, 2, width}, DTypeOf<T>::value);
   T* out = results.data<T>();
-  parallelFor(blocks, rows.grain(), [&](i64 begin, i64 end) {
-    for (i64 b = begin; b < end; ++b) {
-      T *g = out + 2 * b * width, *gu = g + width;
-      if (b < rows.blocks) {
-        sumOf(variant, v + rows.offsetOf(b), dy + rows.offsetOf(b), rows.rowsOf(b), width, lanes, g, gu);
-      } else {
-        std::fill(g, g + 2 * width, T(0));
-        sumOf(variant, v + rows.restOffset(), dy + rows.restOffset(), 1, rows.restWidth, lanes, g, gu);
-      }
-    }
+  forVariant(saved, [&](auto fromY, auto act) {
+    const auto blocks = [&](const S* from, const S* gradient, T* to, const Rows& part, i64 begin, i64 end) {
+      simd([&](auto isa) EMBER_SIMD_BODY {
+        using Isa = decltype(isa);
+        for (i64 i = begin; i < end; ++i) {
+          const i64 at = part.offsetOf(i), count = part.rowsOf(i);
+          T* sumsOfBlock = to + 2 * i * width;
+          forStrips<Isa, T>(width, [&](i64 j, auto vectors) EMBER_SIMD_BODY {
+            sumStrip<Isa, decltype(vectors)::value, decltype(fromY)::value, decltype(act)::value>(
+                from + at, gradient + at, count, width, l, j, sumsOfBlock, sumsOfBlock + width);
+          });
+        }
+      });
+    };
+    parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) { blocks(v, dy, out, rows, begin, end); });
+    if (rows.restWidth == 0) return;
+    const PaddedRest<S> restV(v, rows), restDy(dy, rows);
+    blocks(restV.row.data(), restDy.row.data(), out + 2 * rows.blocks * width, rows.oneRow(), 0, 1);
   });
-  std::vector<double> laneG(static_cast<std::size_t>(width), 0.0), laneGU = laneG;
-  for (i64 b = 0; b < blocks; ++b, out += 2 * width) {
-    for (i64 j = 0; j < width; ++j) {
-      laneG[static_cast<std::size_t>(j)] += static_cast<double>(out[j]);
-      laneGU[static_cast<std::size_t>(j)] += static_cast<double>(out[width + j]);
-    }
+  std::vector<double> lane(static_cast<std::size_t>(2 * width), 0.0), g(k.h.size(), 0.0), gu = g;
+  for (i64 i = 0; i < rows.blocks; ++i, out += 2 * width) addLanes(lane.data(), out, 2 * width);
+  if (rows.restWidth > 0) {
+    addLanes(lane.data(), out, rows.restWidth);
+    addLanes(lane.data() + width, out + width, rows.restWidth);
   }
-  const std::vector<double> g = foldLanes(laneG, rows), gu = foldLanes(laneGU, rows);
+  foldLanes(lane.data(), width, g);
+  foldLanes(lane.data() + width, width, gu);
   for (std::size_t c = 0; c < g.size(); ++c) {
     sumG[c] = g[c];
     sumGXh[c] = k.p[c] * gu[c] + k.q[c] * g[c];
@@ -241,16 +229,29 @@ void inputGrad(const S* v, const S* dy, S* dx, const Rows& rows, const BatchNorm
   }
   const std::vector<T> h = spread<T>(k.h, rows), scale = spread<T>(k.scale, rows), shift = spread<T>(k.shift, rows),
                        wideB = spread<T>(b, rows), wideC = spread<T>(c, rows);
-  const Lanes<T> lanes{h.data(), scale.data(), shift.data(), wideB.data(), wideC.data(), slopeOf<T>(saved.act)};
-  const Variant variant = variantOf(saved);
-  parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) {
-    for (i64 i = end; i-- > begin;) {  // backwards, as the forward does
-      const i64 at = rows.offsetOf(i);
-      gradOf(variant, v + at, dy + at, dx + at, rows.rowsOf(i), rows.width, lanes);
-    }
+  const Lanes<T> l{h.data(), scale.data(), shift.data(), wideB.data(), wideC.data(), slopeOf<T>(saved.act)};
+  const bool streaming = worthStreaming(dx, rows);
+  forVariant(saved, [&](auto fromY, auto act) {
+    const auto blocks = [&](const S* from, const S* gradient, S* to, const Rows& part, i64 begin, i64 end, bool past) {
+      simd([&](auto isa) EMBER_SIMD_BODY {
+        using Isa = decltype(isa);
+        for (i64 i = end; i-- > begin;) {  // backwards, as the forward does
+          const i64 at = part.offsetOf(i), n = part.rowsOf(i);
+          forStrips<Isa, T>(part.width, [&](i64 j, auto vectors) EMBER_SIMD_BODY {
+            gradStrip<Isa, decltype(vectors)::value, decltype(fromY)::value, decltype(act)::value>(
+                from + at, gradient + at, to + at, n, part.width, l, j, past);
+          });
+        }
+      });
+      if (past) endStreaming();
+    };
+    parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) { blocks(v, dy, dx, rows, begin, end, streaming); });
+    if (rows.restWidth == 0) return;
+    const PaddedRest<S> restDy(dy, rows);
+    PaddedRest<S> rest(v, rows);
+    blocks(rest.row.data(), restDy.row.data(), rest.row.data(), rows.oneRow(), 0, 1, false);
+    rest.copyTo(dx, rows);
   });
-  const i64 at = rows.restOffset();
-  if (rows.restWidth > 0) gradOf(variant, v + at, dy + at, dx + at, 1, rows.restWidth, lanes);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/BatchNormRows.h>
+#include <ember/core/kernels/BatchNormSimd.h>
 #include <ember/core/kernels/Elementwise.h>
 
 namespace ember::core {
@@ -14,66 +15,60 @@ namespace {
 
 using Act = FusedAct::Kind;
 
-template <Act act, class T>
-EMBER_INLINE T activate(T v, T slope) {
-  if constexpr (act == Act::Relu) return v < 0 ? T(0) : v;  // NaN stays
-  if constexpr (act == Act::LeakyRelu) return v > 0 ? v : v * slope;
-  return v;
-}
-
 /// Constants of a wide row.
 template <class T>
 struct Affine {
   const T *hi, *scale, *shift;
-  Act act;
   T slope;
 };
 
-template <Act act, class S, class T>
-EMBER_INLINE void normalizeRows(const S* x, S* y, i64 rows, i64 width, const Affine<T>& a) {
-  const T* __restrict hi = a.hi, * __restrict scale = a.scale, * __restrict shift = a.shift;
-  const T slope = a.slope;
-  i64 r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const S *x0 = x + r * width, *x1 = x0 + width, *x2 = x1 + width, *x3 = x2 + width;
-    S *y0 = y + r * width, *y1 = y0 + width, *y2 = y1 + width, *y3 = y2 + width;
-    EMBER_INDEPENDENT
-    for (i64 j = 0; j < width; ++j) {
-      const T h = hi[j], s = scale[j], t = shift[j];
-      store(y0[j], activate<act>((load(x0[j]) - h) * s + t, slope));
-      store(y1[j], activate<act>((load(x1[j]) - h) * s + t, slope));
-      store(y2[j], activate<act>((load(x2[j]) - h) * s + t, slope));
-      store(y3[j], activate<act>((load(x3[j]) - h) * s + t, slope));
+template <class Isa, int count, Act act, class S, class T>
+EMBER_INLINE void normalizeStrip(const S* x, S* y, i64 rows, i64 width, const Affine<T>& affine, i64 j,
+                                 bool streaming) {
+  using V = VectorOf<Isa, T>;
+  constexpr i64 step = lanes<Isa, T>;
+  V hi[count], scale[count], shift[count];
+  for (int v = 0; v < count; ++v) {
+    hi[v] = load<Isa>(affine.hi + j + v * step);
+    scale[v] = load<Isa>(affine.scale + j + v * step);
+    shift[v] = load<Isa>(affine.shift + j + v * step);
+  }
+  const V zero{}, slope = broadcast<Isa>(affine.slope);
+  for (i64 r = 0; r < rows; ++r) {
+    for (int v = 0; v < count; ++v) {
+      const i64 at = r * width + j + v * step;
+      V value = (load<Isa>(x + at) - hi[v]) * scale[v] + shift[v];
+      if constexpr (act == Act::Relu) value = value < zero ? zero : value;  // NaN stays
+      if constexpr (act == Act::LeakyRelu) value = value > zero ? value : value * slope;
+      store<Isa>(y + at, value, streaming);
     }
   }
-  for (; r < rows; ++r) {
-    const S* from = x + r * width;
-    S* to = y + r * width;
-    EMBER_INDEPENDENT
-    for (i64 j = 0; j < width; ++j) store(to[j], activate<act>((load(from[j]) - hi[j]) * scale[j] + shift[j], slope));
-  }
 }
 
-template <class S, class T>
-EMBER_INLINE void normalizeBlock(const S* x, S* y, i64 rows, i64 width, const Affine<T>& a) {
-  switch (a.act) {
-    case Act::None:
-      return normalizeRows<Act::None>(x, y, rows, width, a);
-    case Act::Relu:
-      return normalizeRows<Act::Relu>(x, y, rows, width, a);
-    case Act::LeakyRelu:
-      return normalizeRows<Act::LeakyRelu>(x, y, rows, width, a);
-  }
+template <Act act, class S, class T>
+void normalizeBlocks(const S* x, S* y, const Rows& rows, const Affine<T>& affine, i64 begin, i64 end, bool streaming) {
+  simd([&](auto isa) EMBER_SIMD_BODY {
+    using Isa = decltype(isa);
+    // Backwards: the statistics pass left the end of the range in the cache.
+    for (i64 b = end; b-- > begin;) {
+      const i64 at = rows.offsetOf(b), count = rows.rowsOf(b);
+      forStrips<Isa, T>(rows.width, [&](i64 j, auto vectors) EMBER_SIMD_BODY {
+        normalizeStrip<Isa, decltype(vectors)::value, act>(x + at, y + at, count, rows.width, affine, j, streaming);
+      });
+    }
+  });
+  if (streaming) endStreaming();
 }
 
-EMBER_SIMD void normalizeOf(const float* x, float* y, i64 rows, i64 width, const Affine<float>& a) {
-  normalizeBlock(x, y, rows, width, a);
-}
-EMBER_SIMD void normalizeOf(const double* x, double* y, i64 rows, i64 width, const Affine<double>& a) {
-  normalizeBlock(x, y, rows, width, a);
-}
-EMBER_SIMD void normalizeOf(const bf16* x, bf16* y, i64 rows, i64 width, const Affine<float>& a) {
-  normalizeBlock(x, y, rows, width, a);
+template <Act act, class S, class T>
+void normalizeAll(const S* x, S* y, const Rows& rows, const Affine<T>& affine) {
+  const bool streaming = worthStreaming(y, rows) && x != y;
+  parallelFor(rows.blocks, rows.grain(),
+              [&](i64 begin, i64 end) { normalizeBlocks<act>(x, y, rows, affine, begin, end, streaming); });
+  if (rows.restWidth == 0) return;
+  PaddedRest<S> rest(x, rows);
+  normalizeBlocks<act>(rest.row.data(), rest.row.data(), rows.oneRow(), affine, 0, 1, false);
+  rest.copyTo(y, rows);
 }
 
 template <class S>
@@ -89,14 +84,15 @@ void run(const S* x, S* y, const Rows& rows, std::vector<double> hi, const std::
   }
   const std::vector<T> wideHi = spread<T>(hi, rows), wideScale = spread<T>(scale, rows),
                        wideShift = spread<T>(shift, rows);
-  const Affine<T> affine{wideHi.data(), wideScale.data(), wideShift.data(), act.kind, static_cast<T>(act.slope)};
-  parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) {
-    // Backwards: the statistics pass left the end of the range in the cache.
-    for (i64 b = end; b-- > begin;) {
-      normalizeOf(x + rows.offsetOf(b), y + rows.offsetOf(b), rows.rowsOf(b), rows.width, affine);
-    }
-  });
-  if (rows.restWidth > 0) normalizeOf(x + rows.restOffset(), y + rows.restOffset(), 1, rows.restWidth, affine);
+  const Affine<T> affine{wideHi.data(), wideScale.data(), wideShift.data(), static_cast<T>(act.slope)};
+  switch (act.kind) {
+    case Act::None:
+      return normalizeAll<Act::None>(x, y, rows, affine);
+    case Act::Relu:
+      return normalizeAll<Act::Relu>(x, y, rows, affine);
+    case Act::LeakyRelu:
+      return normalizeAll<Act::LeakyRelu>(x, y, rows, affine);
+  }
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/BatchNormRows.h>
+#include <ember/core/kernels/BatchNormSimd.h>
+#include <ember/core/kernels/Convert.h>
 
 namespace ember::core {
 namespace batchnorm {
@@ -33,47 +35,48 @@ void checkStatisticsInput(const NDArray& x, const char* op) {
 
 namespace {
 
-/// shift = K, s1 = sum(x-K), s2 = sum((x-K)^2) of each lane over `rows` rows of `width`.
-template <class S, class T>
-EMBER_INLINE void blockSums(const S* __restrict x, i64 rows, i64 width, T* __restrict shift, T* __restrict s1,
-                            T* __restrict s2) {
+/// Mean and M2 of `count` vectors of lanes over `rows` rows of `width`.
+template <class Isa, int count, class S>
+EMBER_INLINE void stripResults(const S* x, i64 rows, i64 width, double* mean, double* m2) {
+  using T = Arithmetic<S>;
+  using V = VectorOf<Isa, T>;
+  constexpr i64 step = lanes<Isa, T>;
   const i64 sample = (rows + 15) / 16;
-  const T share = T(1) / static_cast<T>(sample);  // before adding: the sum of a few huge values would overflow
-  for (i64 j = 0; j < width; ++j) shift[j] = s1[j] = s2[j] = 0;
+  const V share = broadcast<Isa>(T(1) / static_cast<T>(sample));  // before adding: a sum of huge values would overflow
+  V k[count] = {}, s1[count] = {}, s2[count] = {};
   for (i64 r = 0; r < sample; ++r) {
-    const S* row = x + r * width;
-    for (i64 j = 0; j < width; ++j) shift[j] += load(row[j]) * share;
+    for (int v = 0; v < count; ++v) k[v] += load<Isa>(x + r * width + v * step) * share;
   }
   i64 r = 0;
   for (; r + 4 <= rows; r += 4) {
-    const S *x0 = x + r * width, *x1 = x0 + width, *x2 = x1 + width, *x3 = x2 + width;
-    EMBER_INDEPENDENT
-    for (i64 j = 0; j < width; ++j) {
-      const T k = shift[j];
-      const T a = load(x0[j]) - k, b = load(x1[j]) - k, c = load(x2[j]) - k, d = load(x3[j]) - k;
-      s1[j] += (a + b) + (c + d);
-      s2[j] += (a * a + b * b) + (c * c + d * d);
+    for (int v = 0; v < count; ++v) {
+      const S* at = x + r * width + v * step;
+      const V a = load<Isa>(at) - k[v], b = load<Isa>(at + width) - k[v], c = load<Isa>(at + 2 * width) - k[v],
+              d = load<Isa>(at + 3 * width) - k[v];
+      s1[v] += (a + b) + (c + d);
+      s2[v] += (a * a + b * b) + (c * c + d * d);
     }
   }
   for (; r < rows; ++r) {
-    const S* row = x + r * width;
-    EMBER_INDEPENDENT
-    for (i64 j = 0; j < width; ++j) {
-      const T a = load(row[j]) - shift[j];
-      s1[j] += a;
-      s2[j] += a * a;
+    for (int v = 0; v < count; ++v) {
+      const V a = load<Isa>(x + r * width + v * step) - k[v];
+      s1[v] += a;
+      s2[v] += a * a;
     }
   }
-}
-
-EMBER_SIMD void blockSumsOf(const float* x, i64 rows, i64 width, float* k, float* s1, float* s2) {
-  blockSums(x, rows, width, k, s1, s2);
-}
-EMBER_SIMD void blockSumsOf(const double* x, i64 rows, i64 width, double* k, double* s1, double* s2) {
-  blockSums(x, rows, width, k, s1, s2);
-}
-EMBER_SIMD void blockSumsOf(const bf16* x, i64 rows, i64 width, float* k, float* s1, float* s2) {
-  blockSums(x, rows, width, k, s1, s2);
+  T shift[count * step], sums[count * step], squares[count * step];
+  for (int v = 0; v < count; ++v) {
+    store<Isa>(shift + v * step, k[v], false);
+    store<Isa>(sums + v * step, s1[v], false);
+    store<Isa>(squares + v * step, s2[v], false);
+  }
+  const double inverse = 1 / static_cast<double>(rows);
+  for (i64 j = 0; j < count * step; ++j) {
+    const double sum = static_cast<double>(sums[j]), square = static_cast<double>(squares[j]),
+                 excess = sum * sum * inverse;
+    mean[j] = static_cast<double>(shift[j]) + sum * inverse;
+    m2[j] = square < excess ? 0.0 : square - excess;  // NaN stays
+  }
 }
 
 /// Chan's merge of a group of `added` elements into one of `count`, on `width` lanes at once.
@@ -91,22 +94,19 @@ EMBER_SIMD void merge(double* __restrict mean, double* __restrict m2, double cou
 /// Block means and M2 as rows of [blocks, 2, width].
 template <class S>
 NDArray blockResults(const S* x, const Rows& rows) {
-  using T = Arithmetic<S>;
   NDArray results = NDArray::empty({rows.blocks, 2, rows.width}, DType::F64);
   double* out = results.data<double>();
   parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) {
-    std::vector<T> scratch(static_cast<std::size_t>(3 * rows.width));
-    T *k = scratch.data(), *s1 = k + rows.width, *s2 = s1 + rows.width;
-    for (i64 b = begin; b < end; ++b) {
-      const double n = static_cast<double>(rows.rowsOf(b));
-      blockSumsOf(x + rows.offsetOf(b), rows.rowsOf(b), rows.width, k, s1, s2);
-      double *mean = out + 2 * b * rows.width, *m2 = mean + rows.width;
-      for (i64 j = 0; j < rows.width; ++j) {
-        const double sum = static_cast<double>(s1[j]), excess = sum * sum / n, squares = static_cast<double>(s2[j]);
-        mean[j] = static_cast<double>(k[j]) + sum / n;
-        m2[j] = squares < excess ? 0.0 : squares - excess;  // NaN stays
+    simd([&](auto isa) EMBER_SIMD_BODY {
+      using Isa = decltype(isa);
+      for (i64 b = begin; b < end; ++b) {
+        const S* block = x + rows.offsetOf(b);
+        double *mean = out + 2 * b * rows.width, *m2 = mean + rows.width;
+        forStrips<Isa, Arithmetic<S>>(rows.width, [&](i64 j, auto count) EMBER_SIMD_BODY {
+          stripResults<Isa, decltype(count)::value>(block + j, rows.rowsOf(b), rows.width, mean + j, m2 + j);
+        });
       }
-    }
+    });
   });
   return results;
 }
@@ -137,7 +137,7 @@ void mergeAll(const S* x, const Rows& rows, double* mean, double* var) {
   std::vector<double> row(none);
   for (i64 j = 0; j < rows.restWidth; j += channels, count += 1) {
     for (i64 c = 0; c < channels; ++c) {
-      row[static_cast<std::size_t>(c)] = static_cast<double>(load(x[rows.restOffset() + j + c]));
+      row[static_cast<std::size_t>(c)] = convert<double>(x[rows.restOffset() + j + c]);
     }
     merge(mean, var, count, row.data(), none.data(), 1, channels);
   }
