@@ -136,7 +136,7 @@ TEST_CASE("the help for a name that is taken says what to do about it") {
   holder.addParameter("w", Tensor::ones({1}));
   holder.add("child", nn::ReLU());
   CHECK(contains(messageOf([&] { holder.addParameter("w", Tensor::ones({1})); }),
-                 "help     give it another name; a tensor that serves in two places is added once and used in both"));
+                 "help    give it another name; a tensor that serves in two places is added once and used in both"));
   CHECK(contains(messageOf([&] { holder.add("child", nn::ReLU()); }), "a module that runs twice is added once"));
   CHECK(contains(messageOf([&] { holder.addBuffer("a.b", Tensor::ones({1})); }), "names are 1 to 1024 bytes"));
 }
@@ -152,7 +152,7 @@ TEST_CASE("a forward that returns an undefined tensor is an error with the modul
   nn::Sequential net(nn::ReLU(), nn::Sequential(Forgetful{}));
   const std::string message = messageOf([&] { net(Tensor::ones({2, 2})); });
   CHECK(contains(message, "[Forgetful] StateError: forward returned an undefined tensor"));
-  CHECK(contains(message, "at       1.0 (Forgetful)"));
+  CHECK(contains(message, "at      1.0 (Forgetful)"));
   CHECK(net(Tensor::ones({2, 2, 2})).rank() == 3);
   const std::string summary = messageOf([&] { net.summary({2, 2}); });
   CHECK(contains(summary, "[Forgetful] StateError: forward returned an undefined tensor"));

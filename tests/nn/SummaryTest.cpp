@@ -105,7 +105,7 @@ TEST_CASE("a forward that reads values cannot be summarised, and the error says 
   CHECK(net(Tensor::ones({2})).numel() == 2);
   const std::string message = messageOf([&] { net.summary({2}); });
   CHECK(contains(message, "[item] StateError: the tensor [] has a shape but no values"));
-  CHECK(contains(message, "at       1 (Reader)"));
+  CHECK(contains(message, "at      1 (Reader)"));
   CHECK(contains(message, "a forward that reads values cannot be run without data, as summary() runs it"));
 }
 

@@ -90,8 +90,8 @@ TEST_CASE("the same parameter or the same name twice is an error that says what 
   CHECK(headlineOf<ValueError>([] {
           optim::SGD sgd(named({"a", "b", "a"}));
         }) == "[optimizer] ValueError: two parameters have the name \"a\"");
-  CHECK(contains(messageOf([&] { optim::SGD sgd(twice); }), "before   as \"weight\""));
-  CHECK(contains(messageOf([&] { optim::SGD sgd(twice); }), "help     it would be stepped twice: pass it once"));
+  CHECK(contains(messageOf([&] { optim::SGD sgd(twice); }), "before  as \"weight\""));
+  CHECK(contains(messageOf([&] { optim::SGD sgd(twice); }), "help    it would be stepped twice: pass it once"));
   CHECK(contains(messageOf([] { optim::SGD sgd(named({"a", "a"})); }), "put the nets into one module"));
   CHECK(headlineOf<ValueError>([] {
           optim::SGD sgd(nn::Parameters{{"w", {}}});
