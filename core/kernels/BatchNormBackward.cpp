@@ -27,20 +27,21 @@ struct Lanes {
   T slope;
 };
 
-/// `count` vectors of constants from lane j on.
-template <class Isa, int count, class T>
+/// Pairs of vectors of the constants from lane j on, for elements of type S.
+template <class Isa, int pairs, class S>
 struct Strip {
+  using T = Arithmetic<S>;
   using V = VectorOf<Isa, T>;
-  V h[count], scale[count], shift[count];
+  V h[2 * pairs], scale[2 * pairs], shift[2 * pairs];
   V zero{}, slope, inverseSlope;
 
   EMBER_INLINE Strip(const Lanes<T>& l, i64 j) {
     slope = broadcast<Isa>(l.slope);
     inverseSlope = broadcast<Isa>(l.slope > 0 ? T(1) / l.slope : T(0));
-    for (int v = 0; v < count; ++v) {
-      h[v] = load<Isa>(l.h + j + v * lanes<Isa, T>);
-      scale[v] = load<Isa>(l.scale + j + v * lanes<Isa, T>);
-      shift[v] = load<Isa>(l.shift + j + v * lanes<Isa, T>);
+    for (int v = 0; v < 2 * pairs; v += 2) {
+      loadLanes2<Isa, S>(l.h + j + v * lanes<Isa, T>, h + v);
+      loadLanes2<Isa, S>(l.scale + j + v * lanes<Isa, T>, scale + v);
+      loadLanes2<Isa, S>(l.shift + j + v * lanes<Isa, T>, shift + v);
     }
   }
   /// u and g of vector v; `from` holds x, or y if fromY.
@@ -59,59 +60,74 @@ struct Strip {
       if constexpr (act == Act::LeakyRelu) g = value > zero ? dy : dy * slope;
     }
   }
+  /// The same of pair p at `from` and `dy`.
+  template <bool fromY, Act act>
+  EMBER_INLINE void unfold2(int p, const S* from, const S* dy, V (&u)[2], V (&g)[2]) const {
+    V values[2], gradients[2];
+    load2<Isa>(from, values);
+    load2<Isa>(dy, gradients);
+    for (int half = 0; half < 2; ++half) {
+      unfold<fromY, act>(2 * p + half, values[half], gradients[half], u[half], g[half]);
+    }
+  }
 };
 
-/// sum(g) and sum(g·u) of `count` vectors of lanes over `rows` rows of `width`.
-template <class Isa, int count, bool fromY, Act act, class S, class T>
+/// sum(g) and sum(g·u) of the lanes of a strip over `rows` rows of `width`.
+template <class Isa, int pairs, bool fromY, Act act, class S, class T>
 EMBER_INLINE void sumStrip(const S* v, const S* dy, i64 rows, i64 width, const Lanes<T>& l, i64 j, T* sumG, T* sumGU) {
   using V = VectorOf<Isa, T>;
-  constexpr i64 step = lanes<Isa, T>;
-  const Strip<Isa, count, T> strip(l, j);
-  V totalG[count] = {}, totalGU[count] = {};
+  constexpr i64 pair = 2 * lanes<Isa, T>;
+  const Strip<Isa, pairs, S> strip(l, j);
+  V totalG[pairs][2] = {}, totalGU[pairs][2] = {};
   i64 r = 0;
   for (; r + 4 <= rows; r += 4) {
-    for (int i = 0; i < count; ++i) {
-      V u[4], g[4];
+    for (int p = 0; p < pairs; ++p) {
+      V u[4][2], g[4][2];
       for (int k = 0; k < 4; ++k) {
-        const i64 at = (r + k) * width + j + i * step;
-        strip.template unfold<fromY, act>(i, load<Isa>(v + at), load<Isa>(dy + at), u[k], g[k]);
+        const i64 at = (r + k) * width + j + p * pair;
+        strip.template unfold2<fromY, act>(p, v + at, dy + at, u[k], g[k]);
       }
-      totalG[i] += (g[0] + g[1]) + (g[2] + g[3]);
-      totalGU[i] += (g[0] * u[0] + g[1] * u[1]) + (g[2] * u[2] + g[3] * u[3]);
+      for (int h = 0; h < 2; ++h) {
+        totalG[p][h] += (g[0][h] + g[1][h]) + (g[2][h] + g[3][h]);
+        totalGU[p][h] += (g[0][h] * u[0][h] + g[1][h] * u[1][h]) + (g[2][h] * u[2][h] + g[3][h] * u[3][h]);
+      }
     }
   }
   for (; r < rows; ++r) {
-    for (int i = 0; i < count; ++i) {
-      const i64 at = r * width + j + i * step;
-      V u, g;
-      strip.template unfold<fromY, act>(i, load<Isa>(v + at), load<Isa>(dy + at), u, g);
-      totalG[i] += g;
-      totalGU[i] += g * u;
+    for (int p = 0; p < pairs; ++p) {
+      const i64 at = r * width + j + p * pair;
+      V u[2], g[2];
+      strip.template unfold2<fromY, act>(p, v + at, dy + at, u, g);
+      for (int h = 0; h < 2; ++h) {
+        totalG[p][h] += g[h];
+        totalGU[p][h] += g[h] * u[h];
+      }
     }
   }
-  for (int i = 0; i < count; ++i) {
-    store<Isa>(sumG + j + i * step, totalG[i], false);
-    store<Isa>(sumGU + j + i * step, totalGU[i], false);
+  for (int p = 0; p < pairs; ++p) {
+    storeLanes2<Isa, S>(sumG + j + p * pair, totalG[p]);
+    storeLanes2<Isa, S>(sumGU + j + p * pair, totalGU[p]);
   }
 }
 
-template <class Isa, int count, bool fromY, Act act, class S, class T>
+template <class Isa, int pairs, bool fromY, Act act, class S, class T>
 EMBER_INLINE void gradStrip(const S* v, const S* dy, S* dx, i64 rows, i64 width, const Lanes<T>& l, i64 j,
                             bool streaming) {
   using V = VectorOf<Isa, T>;
-  constexpr i64 step = lanes<Isa, T>;
-  const Strip<Isa, count, T> strip(l, j);
-  V b[count], c[count];
-  for (int i = 0; i < count; ++i) {
-    b[i] = load<Isa>(l.b + j + i * step);
-    c[i] = load<Isa>(l.c + j + i * step);
+  constexpr i64 pair = 2 * lanes<Isa, T>;
+  const Strip<Isa, pairs, S> strip(l, j);
+  V b[pairs][2], c[pairs][2];
+  for (int p = 0; p < pairs; ++p) {
+    loadLanes2<Isa, S>(l.b + j + p * pair, b[p]);
+    loadLanes2<Isa, S>(l.c + j + p * pair, c[p]);
   }
   for (i64 r = 0; r < rows; ++r) {
-    for (int i = 0; i < count; ++i) {
-      const i64 at = r * width + j + i * step;
-      V u, g;
-      strip.template unfold<fromY, act>(i, load<Isa>(v + at), load<Isa>(dy + at), u, g);
-      store<Isa>(dx + at, strip.scale[i] * g + (b[i] * u + c[i]), streaming);
+    for (int p = 0; p < pairs; ++p) {
+      const i64 at = r * width + j + p * pair;
+      V u[2], g[2];
+      strip.template unfold2<fromY, act>(p, v + at, dy + at, u, g);
+      for (int h = 0; h < 2; ++h) g[h] = strip.scale[2 * p + h] * g[h] + (b[p][h] * u[h] + c[p][h]);
+      store2<Isa>(dx + at, g, streaming);
     }
   }
 }
@@ -187,8 +203,8 @@ void sums(const S* v, const S* dy, const Rows& rows, const BatchNormSaved& saved
         for (i64 i = begin; i < end; ++i) {
           const i64 at = part.offsetOf(i), count = part.rowsOf(i);
           T* sumsOfBlock = to + 2 * i * width;
-          forStrips<Isa, T>(width, [&](i64 j, auto vectors) EMBER_SIMD_BODY {
-            sumStrip<Isa, decltype(vectors)::value, decltype(fromY)::value, decltype(act)::value>(
+          forStrips<Isa, T>(width, [&](i64 j, auto pairs) EMBER_SIMD_BODY {
+            sumStrip<Isa, decltype(pairs)::value, decltype(fromY)::value, decltype(act)::value>(
                 from + at, gradient + at, count, width, l, j, sumsOfBlock, sumsOfBlock + width);
           });
         }
@@ -237,8 +253,8 @@ void inputGrad(const S* v, const S* dy, S* dx, const Rows& rows, const BatchNorm
         using Isa = decltype(isa);
         for (i64 i = end; i-- > begin;) {  // backwards, as the forward does
           const i64 at = part.offsetOf(i), n = part.rowsOf(i);
-          forStrips<Isa, T>(part.width, [&](i64 j, auto vectors) EMBER_SIMD_BODY {
-            gradStrip<Isa, decltype(vectors)::value, decltype(fromY)::value, decltype(act)::value>(
+          forStrips<Isa, T>(part.width, [&](i64 j, auto pairs) EMBER_SIMD_BODY {
+            gradStrip<Isa, decltype(pairs)::value, decltype(fromY)::value, decltype(act)::value>(
                 from + at, gradient + at, to + at, n, part.width, l, j, past);
           });
         }

@@ -22,25 +22,29 @@ struct Affine {
   T slope;
 };
 
-template <class Isa, int count, Act act, class S, class T>
+template <class Isa, int pairs, Act act, class S, class T>
 EMBER_INLINE void normalizeStrip(const S* x, S* y, i64 rows, i64 width, const Affine<T>& affine, i64 j,
                                  bool streaming) {
   using V = VectorOf<Isa, T>;
-  constexpr i64 step = lanes<Isa, T>;
-  V hi[count], scale[count], shift[count];
-  for (int v = 0; v < count; ++v) {
-    hi[v] = load<Isa>(affine.hi + j + v * step);
-    scale[v] = load<Isa>(affine.scale + j + v * step);
-    shift[v] = load<Isa>(affine.shift + j + v * step);
+  constexpr i64 pair = 2 * lanes<Isa, T>;
+  V hi[pairs][2], scale[pairs][2], shift[pairs][2];
+  for (int p = 0; p < pairs; ++p) {
+    loadLanes2<Isa, S>(affine.hi + j + p * pair, hi[p]);
+    loadLanes2<Isa, S>(affine.scale + j + p * pair, scale[p]);
+    loadLanes2<Isa, S>(affine.shift + j + p * pair, shift[p]);
   }
   const V zero{}, slope = broadcast<Isa>(affine.slope);
   for (i64 r = 0; r < rows; ++r) {
-    for (int v = 0; v < count; ++v) {
-      const i64 at = r * width + j + v * step;
-      V value = (load<Isa>(x + at) - hi[v]) * scale[v] + shift[v];
-      if constexpr (act == Act::Relu) value = value < zero ? zero : value;  // NaN stays
-      if constexpr (act == Act::LeakyRelu) value = value > zero ? value : value * slope;
-      store<Isa>(y + at, value, streaming);
+    for (int p = 0; p < pairs; ++p) {
+      const i64 at = r * width + j + p * pair;
+      V v[2];
+      load2<Isa>(x + at, v);
+      for (int h = 0; h < 2; ++h) {
+        v[h] = (v[h] - hi[p][h]) * scale[p][h] + shift[p][h];
+        if constexpr (act == Act::Relu) v[h] = v[h] < zero ? zero : v[h];  // NaN stays
+        if constexpr (act == Act::LeakyRelu) v[h] = v[h] > zero ? v[h] : v[h] * slope;
+      }
+      store2<Isa>(y + at, v, streaming);
     }
   }
 }
@@ -52,8 +56,8 @@ void normalizeBlocks(const S* x, S* y, const Rows& rows, const Affine<T>& affine
     // Backwards: the statistics pass left the end of the range in the cache.
     for (i64 b = end; b-- > begin;) {
       const i64 at = rows.offsetOf(b), count = rows.rowsOf(b);
-      forStrips<Isa, T>(rows.width, [&](i64 j, auto vectors) EMBER_SIMD_BODY {
-        normalizeStrip<Isa, decltype(vectors)::value, act>(x + at, y + at, count, rows.width, affine, j, streaming);
+      forStrips<Isa, T>(rows.width, [&](i64 j, auto pairs) EMBER_SIMD_BODY {
+        normalizeStrip<Isa, decltype(pairs)::value, act>(x + at, y + at, count, rows.width, affine, j, streaming);
       });
     }
   });

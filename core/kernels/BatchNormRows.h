@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -13,13 +14,13 @@ namespace ember::core::batchnorm {
 /// Few channels make rows too short, and odd counts do not fill vectors, so `fold` rows count as one wide row, whose
 /// lane j belongs to channel j % C. The rows that do not fill a wide one are left at the end as a shorter row.
 struct Rows {
-  i64 channels = 0, fold = 1, width = 0;  ///< width is a multiple of 16
+  i64 channels = 0, fold = 1, width = 0;  ///< width is a multiple of 32
   i64 count = 0;                          ///< full wide rows
   i64 restWidth = 0;                      ///< elements after them
   i64 perBlock = 1, blocks = 0;
 
   explicit Rows(const NDArray& x) : channels(x.size(1)) {
-    const i64 lanes = channels < 128 ? 64 : 16;
+    const i64 lanes = channels < 128 ? 64 : 32;
     fold = lanes / std::gcd(channels, lanes);
     width = channels * fold;
     count = x.numel() / width;
@@ -42,12 +43,14 @@ struct Rows {
   i64 grain() const { return std::max<i64>(1, 16384 / (perBlock * width)); }
 };
 
-/// Per-channel constants, rounded to T and repeated over a wide row.
+/// Per-channel constants, rounded to T and repeated over a wide row. A NaN is the quiet one without payload.
 template <class T>
 std::vector<T> spread(const std::vector<double>& perChannel, const Rows& rows) {
   std::vector<T> wide(static_cast<std::size_t>(rows.width));
   for (auto lane = wide.begin(); lane != wide.end();) {
-    for (const double value : perChannel) *lane++ = static_cast<T>(value);
+    for (const double value : perChannel) {
+      *lane++ = value == value ? static_cast<T>(value) : std::numeric_limits<T>::quiet_NaN();
+    }
   }
   return wide;
 }

@@ -1,7 +1,9 @@
 #pragma once
 #include <bit>
-#include <cstdint>
+#include <concepts>
+#include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include <ember/core/DType.h>
 #include <ember/core/kernels/SimdRun.h>
@@ -23,30 +25,29 @@ namespace ember::core::batchnorm {
 // warns where they are expanded.
 #pragma GCC diagnostic ignored "-Wpsabi"
 
-/// Instruction sets: bytes of a vector, and how many vectors of a row a loop keeps at a time (its registers hold up to
-/// five constants or sums of each).
+/// Instruction sets: bytes of a vector, and how many pairs of vectors of a row a loop takes at a time (its registers
+/// hold up to five constants or sums of each vector).
 struct Baseline {
-  static constexpr int bytes = 16, strip = 2;
+  static constexpr int bytes = 16, pairs = 1;
 };
 struct Avx2 {
-  static constexpr int bytes = 32, strip = 2;
+  static constexpr int bytes = 32, pairs = 1;
 };
 struct Avx512 {
-  static constexpr int bytes = 64, strip = 4;
+  static constexpr int bytes = 64, pairs = 2;
 };
 
 template <int bytes>
 struct Vectors;
-#define EMBER_VECTORS(bytes)                                                                     \
-  template <>                                                                                    \
-  struct Vectors<bytes> {                                                                        \
-    using F32 = float __attribute__((vector_size(bytes)));                                       \
-    using F64 = double __attribute__((vector_size(bytes)));                                      \
-    using U32 = u32 __attribute__((vector_size(bytes)));                                         \
-    using U16 = std::uint16_t __attribute__((vector_size(bytes / 2)));                           \
-    using AnyF32 = float __attribute__((vector_size(bytes), aligned(4), may_alias));             \
-    using AnyF64 = double __attribute__((vector_size(bytes), aligned(8), may_alias));            \
-    using AnyU16 = std::uint16_t __attribute__((vector_size(bytes / 2), aligned(2), may_alias)); \
+#define EMBER_VECTORS(bytes)                                                          \
+  template <>                                                                         \
+  struct Vectors<bytes> {                                                             \
+    using F32 = float __attribute__((vector_size(bytes)));                            \
+    using F64 = double __attribute__((vector_size(bytes)));                           \
+    using U32 = u32 __attribute__((vector_size(bytes)));                              \
+    using AnyF32 = float __attribute__((vector_size(bytes), aligned(4), may_alias));  \
+    using AnyF64 = double __attribute__((vector_size(bytes), aligned(8), may_alias)); \
+    using AnyU32 = u32 __attribute__((vector_size(bytes), aligned(2), may_alias));    \
   };
 EMBER_VECTORS(16)
 EMBER_VECTORS(32)
@@ -71,13 +72,6 @@ template <class Isa>
 EMBER_INLINE VectorOf<Isa, double> load(const double* from) {
   return *reinterpret_cast<const typename Vectors<Isa::bytes>::AnyF64*>(from);
 }
-template <class Isa>
-EMBER_INLINE VectorOf<Isa, float> load(const bf16* from) {
-  using V = Vectors<Isa::bytes>;
-  const typename V::U16 bits = *reinterpret_cast<const typename V::AnyU16*>(from);
-  return std::bit_cast<typename V::F32>(__builtin_convertvector(bits, typename V::U32) << 16);
-}
-
 /// Past the caches: what is written is not read before they would have forgotten it, and its old content is not
 /// fetched.
 template <class Isa, class V>
@@ -102,28 +96,84 @@ EMBER_INLINE void endStreaming() {
 #endif
 }
 
-/// `streaming` needs `to` aligned to the vector.
 template <class Isa>
-EMBER_INLINE void store(float* to, const VectorOf<Isa, float>& v, bool streaming) {
-  if (streaming) return stream<Isa>(to, v);
+EMBER_INLINE void store(float* to, const VectorOf<Isa, float>& v) {
   *reinterpret_cast<typename Vectors<Isa::bytes>::AnyF32*>(to) = v;
 }
 template <class Isa>
-EMBER_INLINE void store(double* to, const VectorOf<Isa, double>& v, bool streaming) {
-  if (streaming) return stream<Isa>(to, v);
+EMBER_INLINE void store(double* to, const VectorOf<Isa, double>& v) {
   *reinterpret_cast<typename Vectors<Isa::bytes>::AnyF64*>(to) = v;
 }
+
+// Elements are loaded and stored by pairs of vectors. Those of a bf16 pair are its even and its odd elements, which an
+// operation each turns into floats and back.
+
+template <class Isa, std::floating_point T>
+EMBER_INLINE void load2(const T* from, VectorOf<Isa, T> (&v)[2]) {
+  v[0] = load<Isa>(from);
+  v[1] = load<Isa>(from + lanes<Isa, T>);
+}
 template <class Isa>
-EMBER_INLINE void store(bf16* to, const VectorOf<Isa, float>& v, bool streaming) {
-  // As narrow() of Convert.h: to nearest even, NaN stays NaN.
+EMBER_INLINE void load2(const bf16* from, VectorOf<Isa, float> (&v)[2]) {
   using V = Vectors<Isa::bytes>;
-  const auto bits = std::bit_cast<typename V::U32>(v);
-  const typename V::U32 rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, quiet = (bits >> 16) | 0x40u;
-  const auto half = __builtin_convertvector(v == v ? rounded : quiet, typename V::U16);
-  if constexpr (sizeof(half) >= 16) {
-    if (streaming) return stream<Isa>(to, half);
+  const typename V::U32 bits = *reinterpret_cast<const typename V::AnyU32*>(from);
+  v[0] = std::bit_cast<typename V::F32>(bits << 16);
+  v[1] = std::bit_cast<typename V::F32>(bits & 0xffff0000u);
+}
+
+/// `streaming` needs `to` aligned to the vector.
+template <class Isa, std::floating_point T>
+EMBER_INLINE void store2(T* to, const VectorOf<Isa, T> (&v)[2], bool streaming) {
+  if (streaming) {
+    stream<Isa>(to, v[0]);
+    stream<Isa>(to + lanes<Isa, T>, v[1]);
+  } else {
+    store<Isa>(to, v[0]);
+    store<Isa>(to + lanes<Isa, T>, v[1]);
   }
-  *reinterpret_cast<typename V::AnyU16*>(to) = half;
+}
+/// To nearest even. A NaN must have zeros where bf16 ends, or rounding could carry it into another number: those of
+/// bf16 data and the CPU's own have, those of constants are made so by spread().
+template <class Isa>
+EMBER_INLINE void store2(bf16* to, const VectorOf<Isa, float> (&v)[2], bool streaming) {
+  using V = Vectors<Isa::bytes>;
+  const auto even = std::bit_cast<typename V::U32>(v[0]), odd = std::bit_cast<typename V::U32>(v[1]);
+  const typename V::U32 roundedEven = even + (0x7fffu + ((even >> 16) & 1u)),
+                        roundedOdd = odd + (0x7fffu + ((odd >> 16) & 1u));
+  const typename V::U32 both = (roundedEven >> 16) | (roundedOdd & 0xffff0000u);
+  if (streaming) {
+    stream<Isa>(to, both);
+  } else {
+    *reinterpret_cast<typename V::AnyU32*>(to) = both;
+  }
+}
+
+template <class V, std::size_t... i>
+EMBER_INLINE void apart(V* v, std::index_sequence<i...>) {
+  const V first = v[0], second = v[1];
+  v[0] = __builtin_shufflevector(first, second, (2 * i)...);
+  v[1] = __builtin_shufflevector(first, second, (2 * i + 1)...);
+}
+template <class V, std::size_t... i>
+EMBER_INLINE void together(V* v, std::index_sequence<i...>) {
+  constexpr std::size_t n = sizeof...(i);
+  const V even = v[0], odd = v[1];
+  v[0] = __builtin_shufflevector(even, odd, (i / 2 + i % 2 * n)...);
+  v[1] = __builtin_shufflevector(even, odd, (n / 2 + i / 2 + i % 2 * n)...);
+}
+
+/// Constants of lanes in the order in which load2 gives elements of type S, and sums back in the order of the lanes.
+template <class Isa, class S, class T>
+EMBER_INLINE void loadLanes2(const T* from, VectorOf<Isa, T>* v) {
+  v[0] = load<Isa>(from);
+  v[1] = load<Isa>(from + lanes<Isa, T>);
+  if constexpr (std::is_same_v<S, bf16>) apart(v, std::make_index_sequence<lanes<Isa, T>>());
+}
+template <class Isa, class S, class T>
+EMBER_INLINE void storeLanes2(T* to, VectorOf<Isa, T>* v) {
+  if constexpr (std::is_same_v<S, bf16>) together(v, std::make_index_sequence<lanes<Isa, T>>());
+  store<Isa>(to, v[0]);
+  store<Isa>(to + lanes<Isa, T>, v[1]);
 }
 
 template <class Isa, class T>
@@ -131,13 +181,13 @@ EMBER_INLINE VectorOf<Isa, T> broadcast(T value) {
   return VectorOf<Isa, T>{} + value;
 }
 
-/// Calls f(j, count) for every strip of `count` vectors (a constant) from lane j of a row of `width` lanes.
+/// Calls f(j, pairs) for every strip of that many pairs of vectors (a constant) from lane j of a row of `width` lanes.
 template <class Isa, class T, class F>
 EMBER_INLINE void forStrips(i64 width, F&& f) {
-  constexpr i64 wide = Isa::strip * lanes<Isa, T>;
+  constexpr i64 pair = 2 * lanes<Isa, T>;
   i64 j = 0;
-  for (; j + wide <= width; j += wide) f(j, std::integral_constant<int, Isa::strip>{});
-  for (; j < width; j += lanes<Isa, T>) f(j, std::integral_constant<int, 1>{});
+  for (; j + Isa::pairs * pair <= width; j += Isa::pairs * pair) f(j, std::integral_constant<int, Isa::pairs>{});
+  for (; j < width; j += pair) f(j, std::integral_constant<int, 1>{});
 }
 
 namespace {

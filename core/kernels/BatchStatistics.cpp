@@ -35,43 +35,57 @@ void checkStatisticsInput(const NDArray& x, const char* op) {
 
 namespace {
 
-/// Mean and M2 of `count` vectors of lanes over `rows` rows of `width`.
-template <class Isa, int count, class S>
+/// Mean and M2 of the lanes of a strip over `rows` rows of `width`.
+template <class Isa, int pairs, class S>
 EMBER_INLINE void stripResults(const S* x, i64 rows, i64 width, double* mean, double* m2) {
   using T = Arithmetic<S>;
   using V = VectorOf<Isa, T>;
-  constexpr i64 step = lanes<Isa, T>;
+  constexpr i64 pair = 2 * lanes<Isa, T>;
   const i64 sample = (rows + 15) / 16;
   const V share = broadcast<Isa>(T(1) / static_cast<T>(sample));  // before adding: a sum of huge values would overflow
-  V k[count] = {}, s1[count] = {}, s2[count] = {};
+  V k[pairs][2] = {}, s1[pairs][2] = {}, s2[pairs][2] = {};
   for (i64 r = 0; r < sample; ++r) {
-    for (int v = 0; v < count; ++v) k[v] += load<Isa>(x + r * width + v * step) * share;
+    for (int p = 0; p < pairs; ++p) {
+      V a[2];
+      load2<Isa>(x + r * width + p * pair, a);
+      for (int h = 0; h < 2; ++h) k[p][h] += a[h] * share;
+    }
   }
   i64 r = 0;
   for (; r + 4 <= rows; r += 4) {
-    for (int v = 0; v < count; ++v) {
-      const S* at = x + r * width + v * step;
-      const V a = load<Isa>(at) - k[v], b = load<Isa>(at + width) - k[v], c = load<Isa>(at + 2 * width) - k[v],
-              d = load<Isa>(at + 3 * width) - k[v];
-      s1[v] += (a + b) + (c + d);
-      s2[v] += (a * a + b * b) + (c * c + d * d);
+    for (int p = 0; p < pairs; ++p) {
+      const S* at = x + r * width + p * pair;
+      V a[2], b[2], c[2], d[2];
+      load2<Isa>(at, a);
+      load2<Isa>(at + width, b);
+      load2<Isa>(at + 2 * width, c);
+      load2<Isa>(at + 3 * width, d);
+      for (int h = 0; h < 2; ++h) {
+        const V e = a[h] - k[p][h], f = b[h] - k[p][h], g = c[h] - k[p][h], i = d[h] - k[p][h];
+        s1[p][h] += (e + f) + (g + i);
+        s2[p][h] += (e * e + f * f) + (g * g + i * i);
+      }
     }
   }
   for (; r < rows; ++r) {
-    for (int v = 0; v < count; ++v) {
-      const V a = load<Isa>(x + r * width + v * step) - k[v];
-      s1[v] += a;
-      s2[v] += a * a;
+    for (int p = 0; p < pairs; ++p) {
+      V a[2];
+      load2<Isa>(x + r * width + p * pair, a);
+      for (int h = 0; h < 2; ++h) {
+        const V e = a[h] - k[p][h];
+        s1[p][h] += e;
+        s2[p][h] += e * e;
+      }
     }
   }
-  T shift[count * step], sums[count * step], squares[count * step];
-  for (int v = 0; v < count; ++v) {
-    store<Isa>(shift + v * step, k[v], false);
-    store<Isa>(sums + v * step, s1[v], false);
-    store<Isa>(squares + v * step, s2[v], false);
+  T shift[pairs * pair], sums[pairs * pair], squares[pairs * pair];
+  for (int p = 0; p < pairs; ++p) {
+    storeLanes2<Isa, S>(shift + p * pair, k[p]);
+    storeLanes2<Isa, S>(sums + p * pair, s1[p]);
+    storeLanes2<Isa, S>(squares + p * pair, s2[p]);
   }
   const double inverse = 1 / static_cast<double>(rows);
-  for (i64 j = 0; j < count * step; ++j) {
+  for (i64 j = 0; j < pairs * pair; ++j) {
     const double sum = static_cast<double>(sums[j]), square = static_cast<double>(squares[j]),
                  excess = sum * sum * inverse;
     mean[j] = static_cast<double>(shift[j]) + sum * inverse;
@@ -102,8 +116,8 @@ NDArray blockResults(const S* x, const Rows& rows) {
       for (i64 b = begin; b < end; ++b) {
         const S* block = x + rows.offsetOf(b);
         double *mean = out + 2 * b * rows.width, *m2 = mean + rows.width;
-        forStrips<Isa, Arithmetic<S>>(rows.width, [&](i64 j, auto count) EMBER_SIMD_BODY {
-          stripResults<Isa, decltype(count)::value>(block + j, rows.rowsOf(b), rows.width, mean + j, m2 + j);
+        forStrips<Isa, Arithmetic<S>>(rows.width, [&](i64 j, auto pairs) EMBER_SIMD_BODY {
+          stripResults<Isa, decltype(pairs)::value>(block + j, rows.rowsOf(b), rows.width, mean + j, m2 + j);
         });
       }
     });

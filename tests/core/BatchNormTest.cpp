@@ -1,8 +1,10 @@
 #include <ember/core/kernels/BatchNorm.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -190,6 +192,39 @@ TEST_CASE("a NaN stays in its channel") {
   for (std::size_t c = 0; c < 5; ++c) {
     CHECK(std::isnan(mean[c]) == (c == 2));
     CHECK(std::isnan(var[c]) == (c == 2));
+  }
+}
+
+TEST_CASE("a NaN of any payload stays NaN when rounded to bf16") {
+  const Shape shape{3, 5, 4, 4};
+  const NDArray x = arrayOf(draw(numel(shape), 23), shape, DType::BF16, MemoryOrder::ChannelsLast);
+  const BatchStatistics statistics = batchStatistics(x);
+  NDArray gamma = NDArray::full({5}, 1);
+  gamma.data<float>()[1] = std::bit_cast<float>(0x7fffffffu);  // rounding up would carry into the sign
+  gamma.data<float>()[3] = std::bit_cast<float>(0xffffffffu);
+  const NDArray y = normalize(x, statistics.mean, invstdOf(statistics.var), gamma, {}, {});
+  const Values values = y.toVector<double>();
+  for (std::size_t i = 0; i < values.size(); ++i) CHECK(std::isnan(values[i]) == (i / 16 % 5 == 1 || i / 16 % 5 == 3));
+}
+
+TEST_CASE("outputs past the caches and below agree with the formula") {
+  // 4.2 MB and more are streamed; 161 rows of 65 channels leave a shorter row at the end.
+  for (const auto& [shape, dtype] : {std::pair{Shape{161, 65, 12, 9}, DType::F32},
+                                     {Shape{161, 65, 16, 13}, DType::BF16},
+                                     {Shape{80, 144, 7, 7}, DType::F64}}) {
+    CAPTURE(toString(shape));
+    const NDArray x = arrayOf(draw(numel(shape), 24), shape, dtype, MemoryOrder::ChannelsLast);
+    const NDArray dy = arrayOf(draw(numel(shape), 25), shape, dtype, MemoryOrder::ChannelsLast);
+    const Values xs = x.to(DType::F64).toVector<double>(), dys = dy.to(DType::F64).toVector<double>();
+    const Values w(index(shape[1]), 1), b(index(shape[1]), 0);
+    const Plain plain(xs, shape);
+    const NDArray mean = NDArray::from<double>(plain.mean, {shape[1]}),
+                  invstd = NDArray::from<double>(plain.invstd, {shape[1]});
+    const double tolerance = dtype == DType::F64 ? 1e-12 : dtype == DType::F32 ? 2e-5 : 8e-3;
+    CHECK(difference(normalize(x, mean, invstd, {}, {}, acts[1]), plain.forward(xs, w, b, acts[1])) < tolerance);
+    const BatchNormSaved saved{x, {}, mean, invstd, {}, {}, acts[1]};
+    const NDArray dx = batchNormInputGrad(dy, saved, batchNormSums(dy, saved), numel(shape) / shape[1]);
+    CHECK(difference(dx, plain.backward(dys, xs, w, b, acts[1], true).dx) < tolerance);
   }
 }
 
