@@ -30,7 +30,7 @@ inline std::vector<core::NDArray> layouts(const core::NDArray& x) {
   if (x.rank() >= 1) {
     Shape wide = x.shape();
     wide[x.rank() - 1] *= 2;
-    core::NDArray gaps = core::NDArray::full(wide, 77, x.dtype());
+    core::NDArray gaps = core::NDArray::full(wide, x.dtype() == DType::Bool ? 1 : 77, x.dtype());
     core::NDArray view = gaps.slice(-1, 0, wide.back(), 2);
     const std::vector<double> values = x.toVector<double>();
     for (i64 i = 0; i < x.numel(); ++i) {

@@ -44,7 +44,7 @@ Tensor strided(const Tensor& x) {
   core::NDArray turned = x.array().permute(reversed);
   Shape wide = turned.shape();
   wide[rank - 1] *= 2;
-  core::NDArray larger = core::NDArray::full(wide, 7, x.dtype());
+  core::NDArray larger = core::NDArray::full(wide, x.dtype() == DType::Bool ? 1 : 7, x.dtype());
   core::NDArray every = larger.slice(rank - 1, 0, wide[rank - 1], 2);
   core::copyInto(every, turned, nullptr);
   return Tensor(every.permute(reversed));
