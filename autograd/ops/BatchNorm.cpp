@@ -67,8 +67,11 @@ void checkData(const Tensor& x, const BatchNormOptions& o) {
   }
 }
 
-[[noreturn]] void refuseSingleValue(const Tensor& x) {
-  throw ValueError(op, "expected more than 1 value per channel when training, got " + toString(x.shape()),
+/// With shared statistics the same words on every rank, whatever its own share.
+[[noreturn]] void refuseSingleValue(const Tensor& x, bool shared) {
+  throw ValueError(op,
+                   "expected more than 1 value per channel when training, got " +
+                       (shared ? "1 over all ranks of the syncGroup" : toString(x.shape())),
                    {{"input", "x " + toString(x.shape())}},
                    "drop a last batch of one sample (dropLast of the loader), call eval() before single samples, or "
                    "choose a singleValuePolicy");
@@ -160,7 +163,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
     use = decideStatistics(options, hasRunning, m);
   }
   const bool single = use.batch && m == 1;
-  if (single && options.singleValuePolicy == SingleValue::Error) refuseSingleValue(x);
+  if (single && options.singleValuePolicy == SingleValue::Error) refuseSingleValue(x, shared);
   const bool passThrough = single && options.singleValuePolicy == SingleValue::PassThrough;
   if (passThrough) use.batch = false;
   const bool oneDnn = options.backend == BatchNormBackend::OneDNN && !passThrough && x.numel() > 0;
@@ -194,15 +197,20 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   std::shared_ptr<RunningUpdate> update;
   if (use.update) {
     update = std::make_shared<RunningUpdate>(runningMean, runningVar, statistics, channels.perChannel, options);
-    if (options.updateStatsOn == StatsUpdate::Forward) update->apply();
   }
+  // Copies: what the caller does to them must not reach the backward.
   const auto used = [&](const NDArray& values) {
-    return Tensor(values.to(parameterType).reshape(channels.parameters));
+    return Tensor(values.to(parameterType).copy().reshape(channels.parameters));
   };
   BatchNormResult result{{}, used(statistics.mean), used(invstd), used(statistics.var)};
+  // Behind wrap() and record(), which look at y in anomaly mode.
+  const auto updated = [&] {
+    if (update && options.updateStatsOn == StatsUpdate::Forward) update->apply();
+    return result;
+  };
   if (!recorded) {
     result.y = wrap(op, y);
-    return result;
+    return updated();
   }
   Record r{.channels = channels,
            .options = options,
@@ -220,7 +228,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   result.y = record(
       op, operands, {y}, [r = std::move(r)](const BackwardContext& c) { return gradientsOf(r, c); },
       readsOutput ? SaveOutputs::Yes : SaveOutputs::No)[0];
-  return result;
+  return updated();
 }
 
 }  // namespace ember

@@ -153,8 +153,10 @@ Tensors oneDnnGradients(const Record& r, const BackwardContext& c) {
   const core::BatchNormSaved saved = savedFor(r, c);
   NDArray g = r.channels.inFront(c.grad().array());
   if (r.options.act != Act::None) {
-    const NDArray y = r.channels.inFront(c.output().array());
-    g = r.options.act == Act::ReLU ? core::reluBackward(g, y) : core::leakyReluBackward(g, y, r.options.slope);
+    // The separate activations take no bf16.
+    const NDArray wide = g.to(DType::F32), y = r.channels.inFront(c.output().array()).to(DType::F32);
+    g = (r.options.act == Act::ReLU ? core::reluBackward(wide, y) : core::leakyReluBackward(wide, y, r.options.slope))
+            .to(g.dtype());
   }
   const core::onednn::BatchNormBackward result = core::onednn::batchNormBackward(
       saved.x, g, saved.gamma, r.statistics.mean, r.statistics.var, r.options.epsilon, !r.batch);
@@ -165,9 +167,10 @@ Tensors oneDnnGradients(const Record& r, const BackwardContext& c) {
   return grads;
 }
 
-/// x itself; where y overwrote it, its value rebuilt, at the place of x in the graph.
-Tensor inputOf(const Record& r, const core::BatchNormSaved& saved, const BackwardContext& c) {
-  if (!r.overwritten) return r.x.get(c);
+/// x - hi, where hi is the mean rounded to the type of x. Where y overwrote x, rebuilt as xh·std + (mean - hi), which
+/// needs no x as large as the mean, at the place of x in the graph.
+Tensor centredInput(const Record& r, const core::BatchNormSaved& saved, const Tensor& hi, const BackwardContext& c) {
+  if (!r.overwritten) return cast(r.x.get(c), hi.dtype()) - hi;
   Shape shape = Shape::filled(r.channels.input.rank(), 1);
   shape[1] = r.channels.count;
   const auto column = [&](const NDArray& values) { return values.to(saved.y.dtype()).reshape(shape); };
@@ -175,8 +178,14 @@ Tensor inputOf(const Record& r, const core::BatchNormSaved& saved, const Backwar
   if (saved.act.kind == core::FusedAct::Kind::LeakyRelu) v = core::leakyRelu(v, 1 / saved.act.slope);
   if (saved.beta.defined()) v = core::binary(core::Binary::Sub, v, column(saved.beta), op);
   if (saved.gamma.defined()) v = core::binary(core::Binary::Div, v, column(saved.gamma), op);
-  v = core::binary(core::Binary::Div, v, column(saved.invstd), op);
-  v = core::binary(core::Binary::Add, v, column(saved.mean), op);
+  std::vector<double> std = saved.invstd.toVector<double>(), lo = saved.mean.toVector<double>();
+  const std::vector<double> rounded = hi.toVector<double>();
+  for (std::size_t i = 0; i < std.size(); ++i) {
+    std[i] = std[i] == 0 ? 0 : 1 / std[i];
+    lo[i] -= rounded[i];
+  }
+  v = core::binary(core::Binary::Mul, v, column(NDArray::from<double>(std, saved.mean.shape())), op);
+  v = core::binary(core::Binary::Add, v, column(NDArray::from<double>(lo, saved.mean.shape())), op);
   const TensorImpl& place = *r.xHandle.impl();
   auto impl = std::make_shared<TensorImpl>();
   impl->array = r.channels.back(v);
@@ -201,8 +210,7 @@ Tensor activationSlopes(const Record& r, const core::BatchNormSaved& saved) {
 /// The same gradients in differentiable ops, with the statistics of the batch as functions of x.
 Tensors composedGradients(const Record& r, const BackwardContext& c) {
   const core::BatchNormSaved saved = savedFor(r, c);
-  const Tensor original = inputOf(r, saved, c);
-  const DType dtype = original.dtype() == DType::F64 ? DType::F64 : DType::F32;
+  const DType dtype = c.grad().dtype() == DType::F64 ? DType::F64 : DType::F32;
   const Shape column = r.channels.broadcast();
   const std::vector<int> axes = r.channels.others();
   const auto constant = [&](const NDArray& values) { return Tensor(values.to(dtype).reshape(column)); };
@@ -211,7 +219,7 @@ Tensors composedGradients(const Record& r, const BackwardContext& c) {
 
   // Centred about the rounded mean first, as in the kernel: f32 means of centred values lose nothing.
   const Tensor hi = constant(r.statistics.mean);
-  Tensor centred = cast(original, dtype) - hi;
+  Tensor centred = centredInput(r, saved, hi, c);
   Tensor invstd = constant(r.invstd);
   const Tensor bends = constant(invstdBends(r.statistics.var, r.options));
   if (r.batch) {
@@ -239,7 +247,7 @@ Tensors composedGradients(const Record& r, const BackwardContext& c) {
     }
     dx = dx * invstd;
     if (saved.gamma.defined()) dx = dx * reshape(r.gamma.get(c), column);
-    grads[0] = cast(dx, original.dtype());
+    grads[0] = cast(dx, c.grad().dtype());
   }
   if (c.needs(1)) grads[1] = reshape(sumGXh, r.channels.parameters);
   if (c.needs(2)) grads[2] = reshape(sumG, r.channels.parameters);
@@ -252,6 +260,9 @@ Tensors gradientsOf(const Record& r, const BackwardContext& c) {
   if (r.update) r.update->apply();
   const bool oneDnn = r.options.backend == BatchNormBackend::OneDNN && !r.passThrough;
   Tensors grads = gradEnabled() ? composedGradients(r, c) : oneDnn ? oneDnnGradients(r, c) : fusedGradients(r, c);
+  // Of one value a channel nothing is left of g, but for what the fused kernels round.
+  if (r.batch && r.statistics.count == 1 && c.needs(0) && !gradEnabled())
+    grads[0] = Tensor::zeros(r.channels.input, c.grad().dtype());
   const auto zero = [&](int i, const Saved& parameter) {
     if (c.needs(i)) grads[static_cast<std::size_t>(i)] = Tensor::zeros(r.channels.parameters, parameter.get(c).dtype());
   };

@@ -86,6 +86,8 @@ void checkBackend(const char* caller, const BatchNormOptions& o) {
   if (o.inplace) refuse(caller, "backend OneDNN cannot work in place", help);
   if (o.syncGroup) refuse(caller, "backend OneDNN cannot share statistics over a syncGroup", help);
   if (o.epsMode == EpsMode::Max) refuse(caller, "backend OneDNN knows epsMode Additive only", help);
+  if (!(static_cast<float>(o.epsilon) > 0))
+    refuse(caller, "backend OneDNN needs an epsilon above 0 in f32: it has no 0 for 1/sqrt(0)", help);
   if (o.act == Act::LeakyReLU && o.slope < 0)
     refuse(caller, "backend OneDNN takes LeakyReLU with a slope of 0 or more", help);
 }

@@ -39,7 +39,7 @@ enum class SingleValue : u8 { Error, Zero, PassThrough };
 
 /// Who computes. Auto: ember's kernels. Reference: plain loops in f64. OneDNN: its primitive, f32 and bf16 alone, whose
 /// mean is f32, so that at |mean|/std = 1e4 the variance is off by 7e-4 and more; it takes no inplace, syncGroup,
-/// EpsMode::Max or negative slope.
+/// EpsMode::Max, epsilon 0 or negative slope.
 enum class BatchNormBackend : u8 { Auto, OneDNN, Reference };
 
 /// Options of batchNorm(). The order of the fields is public interface.
