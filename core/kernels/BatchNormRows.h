@@ -23,7 +23,7 @@ struct Rows {
     const i64 lanes = channels < 128 ? 64 : 32;
     fold = lanes / std::gcd(channels, lanes);
     width = channels * fold;
-    count = x.numel() / width;
+    count = x.numel() / std::max<i64>(width, 1);
     restWidth = x.numel() - count * width;
     // Blocks depend on the shape alone. 256 rows keep f32 sums exact enough; small inputs get blocks for many threads.
     perBlock = std::clamp<i64>((count + 63) / 64, 32, 256);
@@ -40,7 +40,7 @@ struct Rows {
     return one;
   }
   /// Blocks that are worth a thread of their own.
-  i64 grain() const { return std::max<i64>(1, 16384 / (perBlock * width)); }
+  i64 grain() const { return std::max<i64>(1, 16384 / std::max<i64>(1, perBlock * width)); }
 };
 
 /// Per-channel constants, rounded to T and repeated over a wide row. A NaN is the quiet one without payload.

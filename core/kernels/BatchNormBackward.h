@@ -1,0 +1,120 @@
+#pragma once
+#include <type_traits>
+#include <vector>
+
+#include <ember/core/kernels/BatchNorm.h>
+#include <ember/core/kernels/BatchNormRows.h>
+#include <ember/core/kernels/BatchNormSimd.h>
+
+/// What the two passes of the backward share. Both see the input through u = v-h on each lane:
+///
+///   from x:  v = x, h = hi of the mean (see the forward), xh = (u-lo)·is, and act's branch is the sign of
+///            scale·u + shift, the very expression of the forward: y need not be kept nor read
+///   from y:  v = act^-1(y), h = beta, xh = u/gamma, branch by the sign of y
+///
+/// With p, q such that xh = p·u + q:  sum(g·xh) = p·sum(g·u) + q·sum(g)  and
+/// dx = a·g + b·u + c  with  a = gamma·is,  b = -a·p·sum(g·xh)/m,  c = -a·(sum(g) + q·sum(g·xh))/m.
+namespace ember::core::batchnorm {
+
+using Act = FusedAct::Kind;
+
+/// Per channel, as named above.
+struct Constants {
+  std::vector<double> h, scale, shift, p, q;
+};
+
+template <class T>
+Constants constantsOf(const BatchNormSaved& saved, i64 channels) {
+  const bool fromY = !saved.x.defined();
+  const std::vector<double> mean = saved.mean.toVector<double>(), invstd = saved.invstd.toVector<double>(),
+                            gamma = valuesOr(saved.gamma, 1, channels), beta = valuesOr(saved.beta, 0, channels);
+  const std::size_t n = mean.size();
+  Constants k{std::vector<double>(n), std::vector<double>(n), std::vector<double>(n), std::vector<double>(n),
+              std::vector<double>(n, 0.0)};
+  for (std::size_t i = 0; i < n; ++i) {
+    const double hi = static_cast<double>(static_cast<T>(mean[i])), lo = mean[i] - hi;
+    k.scale[i] = gamma[i] * invstd[i];
+    k.shift[i] = beta[i] - lo * k.scale[i];
+    k.h[i] = fromY ? beta[i] : hi;
+    k.p[i] = fromY ? 1 / gamma[i] : invstd[i];
+    k.q[i] = fromY ? 0 : -lo * invstd[i];
+  }
+  return k;
+}
+
+/// The array that the passes read, dense.
+inline NDArray source(const BatchNormSaved& saved) {
+  return (saved.x.defined() ? saved.x : saved.y).contiguous(MemoryOrder::ChannelsLast);
+}
+/// Of the branch below zero.
+template <class T>
+T slopeOf(const FusedAct& act) {
+  return act.kind == Act::LeakyRelu ? static_cast<T>(act.slope) : T(0);
+}
+
+/// Constants of a wide row. `slope` is 0 for Relu.
+template <class T>
+struct Lanes {
+  const T *h, *scale, *shift;  // scale = a
+  const T *b, *c;              // of dx; null in the first pass
+  T slope;
+};
+
+/// Pairs of vectors of the constants from lane j on, for elements of type S.
+template <class Isa, int pairs, class S>
+struct Strip {
+  using T = Arithmetic<S>;
+  using V = VectorOf<Isa, T>;
+  V h[2 * pairs], scale[2 * pairs], shift[2 * pairs];
+  V zero{}, slope, inverseSlope;
+
+  EMBER_INLINE Strip(const Lanes<T>& l, i64 j) {
+    slope = broadcast<Isa>(l.slope);
+    inverseSlope = broadcast<Isa>(l.slope > 0 ? T(1) / l.slope : T(0));
+    for (int v = 0; v < 2 * pairs; v += 2) {
+      loadLanes2<Isa, S>(l.h + j + v * lanes<Isa, T>, h + v);
+      loadLanes2<Isa, S>(l.scale + j + v * lanes<Isa, T>, scale + v);
+      loadLanes2<Isa, S>(l.shift + j + v * lanes<Isa, T>, shift + v);
+    }
+  }
+  /// u and g of vector v; `from` holds x, or y if fromY.
+  template <bool fromY, Act act>
+  EMBER_INLINE void unfold(int v, const V& from, const V& dy, V& u, V& g) const {
+    if constexpr (act == Act::None) {
+      u = from - h[v];
+      g = dy;
+    } else if constexpr (fromY) {
+      u = (from > zero ? from : from * inverseSlope) - h[v];
+      g = from > zero ? dy : dy * slope;
+    } else {
+      u = from - h[v];
+      const V value = u * scale[v] + shift[v];
+      if constexpr (act == Act::Relu) g = value > zero ? dy : zero;
+      if constexpr (act == Act::LeakyRelu) g = value > zero ? dy : dy * slope;
+    }
+  }
+  /// The same of pair p at `from` and `dy`.
+  template <bool fromY, Act act>
+  EMBER_INLINE void unfold2(int p, const S* from, const S* dy, V (&u)[2], V (&g)[2]) const {
+    V values[2], gradients[2];
+    load2<Isa>(from, values);
+    load2<Isa>(dy, gradients);
+    for (int half = 0; half < 2; ++half) {
+      unfold<fromY, act>(2 * p + half, values[half], gradients[half], u[half], g[half]);
+    }
+  }
+};
+
+/// Calls f(fromY, act) with constants. Relu cannot be undone, so it never comes from y; without an activation the
+/// source makes no difference.
+template <class F>
+void forVariant(const BatchNormSaved& saved, F&& f) {
+  using std::bool_constant;
+  using std::integral_constant;
+  if (saved.act.kind == Act::None) return f(bool_constant<false>{}, integral_constant<Act, Act::None>{});
+  if (saved.act.kind == Act::Relu) return f(bool_constant<false>{}, integral_constant<Act, Act::Relu>{});
+  if (saved.x.defined()) return f(bool_constant<false>{}, integral_constant<Act, Act::LeakyRelu>{});
+  f(bool_constant<true>{}, integral_constant<Act, Act::LeakyRelu>{});
+}
+
+}  // namespace ember::core::batchnorm
