@@ -198,6 +198,12 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
     const auto found = available.find(name);
     return found == available.end() ? std::nullopt : std::optional<Shape>(found->second->array.shape());
   });
+  for (const auto& [path, part] : module.namedModules()) {
+    if (!part->pending()) continue;
+    throw IoError(op, io::inQuotes(file) + " has no tensors that tell the shapes of a layer built without them",
+                  {{"layer", io::inQuotes(path) + " (" + part->typeName() + ")"}, {"in the file", listed(inFile)}},
+                  "nothing was loaded; run one forward first (summary(shape) will do), or build it with its size");
+  }
   Parameters wanted = module.namedParameters();
   for (Parameter& buffer : module.namedBuffers()) wanted.push_back(std::move(buffer));
   std::set<std::string> taken;

@@ -80,5 +80,6 @@ void xavierNormal_(Tensor& t, double gain) {
 
 Skip::Skip() noexcept { ++skips; }
 Skip::~Skip() { --skips; }
+bool Skip::active() noexcept { return skips > 0; }
 
 }  // namespace ember::nn::init

@@ -3,8 +3,8 @@
 
 #include <ember/autograd/Tensor.h>
 
-/// Initialisers: overwrite a tensor in place from the stream (seed, construction index), so a net built after seed(s) is the
-/// same whatever ran before. fanIn, fanOut: for weights [out, in, ...] in·receptive and out·receptive.
+/// Initialisers: overwrite a tensor in place from the stream (seed, construction index), so a net built after seed(s)
+/// is the same whatever ran before. fanIn, fanOut: for weights [out, in, ...] in·receptive and out·receptive.
 namespace ember::nn::init {
 
 struct Fans {
@@ -17,7 +17,8 @@ void constant_(Tensor& t, double value);
 /// Uniform in [low, high).
 void uniform_(Tensor& t, double low = 0, double high = 1);
 void normal_(Tensor& t, double mean = 0, double std = 1);
-/// He et al. 2015: bound = gain·sqrt(3/fan), std = gain/sqrt(fan); gain = sqrt(2/(1+slope²)) (slope of the leaky ReLU behind it).
+/// He et al. 2015: bound = gain·sqrt(3/fan), std = gain/sqrt(fan); gain = sqrt(2/(1+slope²)) (slope of the leaky ReLU
+/// behind it).
 enum class Fan : u8 { In, Out };
 void kaimingUniform_(Tensor& t, double slope = 0, Fan fan = Fan::In);
 void kaimingNormal_(Tensor& t, double slope = 0, Fan fan = Fan::In);
@@ -25,13 +26,15 @@ void kaimingNormal_(Tensor& t, double slope = 0, Fan fan = Fan::In);
 void xavierUniform_(Tensor& t, double gain = 1);
 void xavierNormal_(Tensor& t, double gain = 1);
 
-/// While it lives on this thread, the initialisers above set zero and draw nothing: for nets whose values come from elsewhere.
+/// While it lives on this thread, the initialisers above set zero and draw nothing: for nets whose values come from
+/// elsewhere.
 class Skip {
  public:
   Skip() noexcept;
   ~Skip();
   Skip(const Skip&) = delete;
   Skip& operator=(const Skip&) = delete;
+  static bool active() noexcept;
 };
 
 }  // namespace ember::nn::init

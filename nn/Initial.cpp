@@ -16,8 +16,10 @@ constexpr std::string_view functionWord = "a function of the program";
 void Initial::fill(Tensor& target, const char* owner, const char* field) const {
   const NoGrad guard;
   if (const double* number = std::get_if<double>(&start_)) return target.fill_(*number);
-  // As init does: the values of a net that is being rebuilt come from elsewhere.
-  if (const Fill* function = std::get_if<Fill>(&start_)) return init::Skip::active() ? target.fill_(0) : (*function)(target);
+  if (const Fill* function = std::get_if<Fill>(&start_)) {
+    // As init does: the values of a net that is being rebuilt come from elsewhere.
+    return init::Skip::active() ? target.fill_(0) : (*function)(target);
+  }
   const Tensor* values = std::get_if<Tensor>(&start_);
   if (!values) return;
   if (!values->defined() || !(values->shape() == target.shape())) {

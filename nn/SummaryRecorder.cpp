@@ -44,21 +44,13 @@ Summary SummaryRecorder::finish(const Module& root) {
   return std::move(summary_);
 }
 
-SummaryRecorder::Entry::Entry(const Module& module) {
+SummaryRecorder::Entry::Entry(const Module& module) : module_(module) {
   if (!active) return;
   watched_ = true;
   auto& rows = active->summary_.rows;
   row_ = rows.size();
   before_ = autograd::multiplyAdds();
-  rows.push_back({core::ModuleScope::current()->path(),
-                  module.typeName(),
-                  module.details(),
-                  active->depth_,
-                  {},
-                  module.parameterCount(),
-                  0,
-                  0,
-                  true});
+  rows.push_back({core::ModuleScope::current()->path(), module.typeName(), {}, active->depth_, {}, 0, 0, 0, true});
   ++active->depth_;
 }
 
@@ -72,6 +64,9 @@ void SummaryRecorder::Entry::finish(const Tensors& outputs) {
   Summary::Row& row = rows[row_];
   row.multiplyAdds = autograd::multiplyAdds() - before_;
   row.leaf = rows.size() == row_ + 1;
+  // Only now: the forward may have made the parameters.
+  row.details = module_.details();
+  row.parameters = module_.parameterCount();
   for (const Tensor& output : outputs) row.outputBytes += output.numel() * static_cast<i64>(itemSize(output.dtype()));
   if (!outputs.empty()) row.output = outputs[0].shape();
 }

@@ -29,6 +29,7 @@ class SummaryRecorder {
     void finish(const Tensors& outputs);
 
    private:
+    const Module& module_;
     bool watched_ = false;
     std::size_t row_ = 0;
     i64 before_ = 0;

@@ -139,6 +139,20 @@ void BatchNormND::checkOptions() const {
   };
   checkAttr(o.paramAttr, o.scaleInit, hasScale(), "paramAttr", "scaleInit");
   checkAttr(o.biasAttr, o.biasInit, hasShift(), "biasAttr", "biasInit");
+  std::vector<std::string> names;
+  const auto checkName = [&](const std::string& own) {
+    if (std::find(names.begin(), names.end(), own) != names.end())
+      refuse("two tensors are called \"" + own + "\"", "give each a name of its own");
+    names.push_back(own);
+  };
+  const auto named = [](const std::optional<ParamAttr>& attr, const char* otherwise) {
+    return attr && !attr->name.empty() ? attr->name : otherwise;
+  };
+  if (hasScale()) checkName(named(o.paramAttr, "weight"));
+  if (hasShift()) checkName(named(o.biasAttr, "bias"));
+  if (o.trackRunningStats) {
+    for (const std::string& own : {o.meanName, o.varName, std::string("num_batches_tracked")}) checkName(own);
+  }
   if (!o.trackRunningStats && (o.meanInit.given() || o.varInit.given()))
     refuse("meanInit and varInit are for running statistics, trackRunningStats is off", "drop one of them");
 

@@ -76,7 +76,7 @@ class BatchNormND : public Module {
   Tensor weight, bias;                                ///< undefined without scale or shift
   Tensor runningMean, runningVar, numBatchesTracked;  ///< undefined without running statistics
 
-  bool pending() const override { return !materialised_ && (hasScale() || hasShift() || options_.trackRunningStats); }
+  bool pending() const override { return !materialised_ && hasTensors(); }
   bool materialiseFrom(const ShapeOf& shapeOf) override;
   void dematerialise() override;
   bool ignoresStored(std::string_view name, const core::NDArray& values) const override;
@@ -107,6 +107,7 @@ class BatchNormND : public Module {
   int axisFor(int rank) const;
   bool hasScale() const { return options_.useScale.value_or(options_.affine); }
   bool hasShift() const { return options_.useShift.value_or(options_.affine); }
+  bool hasTensors() const { return hasScale() || hasShift() || options_.trackRunningStats; }
   ember::BatchNormOptions functional(int rank) const;
   void checkRank(const Tensor& x) const;
   BatchNormResult run(const Tensor& x);
