@@ -235,6 +235,7 @@ void Tensor::add_(const Tensor& other) {
 
 void Tensor::mul_(double factor) {
   (void)array();  // as in add_
+  checkFits("mul_", factor, dtype());
   core::scaleInPlace(writable("mul_"), factor, nullptr);
 }
 

@@ -106,6 +106,8 @@ TEST_CASE("making and filling take numbers that the type can hold only") {
         "[arange] ValueError: 299 does not fit i8");
   CHECK(headlineOf<ValueError>([] { Tensor::ones({2}, DType::I8).fill_(1e9); }) ==
         "[fill_] ValueError: 1e+09 does not fit i8");
+  CHECK(headlineOf<ValueError>([] { Tensor::ones({2}, DType::I64).mul_(0.5); }) ==
+        "[mul_] ValueError: 0.5 does not fit i64");
   CHECK(headlineOf<ValueError>([] { pad(Tensor::ones({2}, DType::I8), {1}, {1}, 200); }) ==
         "[pad] ValueError: 200 does not fit i8");
   CHECK(headlineOf<ValueError>([] { Tensor::full({1}, 3.4e38, DType::BF16); }) ==
