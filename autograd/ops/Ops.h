@@ -3,6 +3,7 @@
 #include <ember/autograd/ops/Activation.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/autograd/ops/BatchNorm.h>
+#include <ember/autograd/ops/BatchNormInt8.h>
 #include <ember/autograd/ops/Comparison.h>
 #include <ember/autograd/ops/Conv.h>
 #include <ember/autograd/ops/Dropout.h>

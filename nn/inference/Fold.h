@@ -1,0 +1,34 @@
+#pragma once
+#include <ember/nn/layers/BatchNormND.h>
+#include <ember/nn/layers/ConvND.h>
+#include <ember/nn/layers/Linear.h>
+#include <ember/nn/layers/Sequential.h>
+
+/// Batch norm behind a convolution or linear layer, folded into its weights: in eval both are affine, so one does.
+namespace ember::nn {
+
+/// A new layer that gives what norm(layer(x)) gives in eval.
+///
+///   w' = w·gamma·is,   b' = (b - mean)·gamma·is + beta,   is = 1/sqrt(var + eps), all of the channel that w makes
+///
+/// Computed in f64 and rounded once to the type of the layer, which stays as it is, like the norm. The new layer always
+/// has a bias; its parameters train. Behind a linear layer the norm's channel axis must be the last one of the data: as
+/// BatchNorm1D has it for [N, C].
+///
+/// Throws StateError in training mode and before the norm has tensors; ValueError where the norm takes the batch's
+/// statistics in eval, too, has an activation, another channel axis or parameters for every activation; ShapeError
+/// where channels or ranks differ, DtypeError where types do.
+Conv1D fold(const Conv1D& layer, const BatchNormND& norm);
+Conv2D fold(const Conv2D& layer, const BatchNormND& norm);
+Conv3D fold(const Conv3D& layer, const BatchNormND& norm);
+Linear fold(const Linear& layer, const BatchNormND& norm);
+
+/// A copy of a net in eval mode where every batch norm that stands directly behind a convolution or linear layer is
+/// folded into it, in nested Sequentials as well. An activation that the norm had takes its place; all other modules
+/// are cloned, and all keep their names.
+///
+/// Throws StateError for a net in training mode or with modules that cannot be cloned, and what fold() throws, except
+/// for activations.
+Sequential folded(const Sequential& net);
+
+}  // namespace ember::nn
