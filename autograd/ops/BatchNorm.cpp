@@ -209,7 +209,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
     return result;
   };
   if (!recorded) {
-    result.y = wrap(op, y);
+    result.y = wrap(op, y, operands);
     return updated();
   }
   Record r{.channels = channels,
