@@ -167,8 +167,8 @@ Tensors oneDnnGradients(const Record& r, const BackwardContext& c) {
   return grads;
 }
 
-/// x - hi, where hi is the mean rounded to the type of x. Where y overwrote x, rebuilt as xh·std + (mean - hi), which
-/// needs no x as large as the mean, at the place of x in the graph.
+/// x - hi, where hi is the mean rounded to the type of x. Where y overwrote x, rebuilt at the place of x in the graph as
+/// xh·std, without the rounding of an x as large as the mean: that is x - mean, and the batch's mean of it is 0 anyway.
 Tensor centredInput(const Record& r, const core::BatchNormSaved& saved, const Tensor& hi, const BackwardContext& c) {
   if (!r.overwritten) return cast(r.x.get(c), hi.dtype()) - hi;
   Shape shape = Shape::filled(r.channels.input.rank(), 1);
@@ -178,14 +178,9 @@ Tensor centredInput(const Record& r, const core::BatchNormSaved& saved, const Te
   if (saved.act.kind == core::FusedAct::Kind::LeakyRelu) v = core::leakyRelu(v, 1 / saved.act.slope);
   if (saved.beta.defined()) v = core::binary(core::Binary::Sub, v, column(saved.beta), op);
   if (saved.gamma.defined()) v = core::binary(core::Binary::Div, v, column(saved.gamma), op);
-  std::vector<double> std = saved.invstd.toVector<double>(), lo = saved.mean.toVector<double>();
-  const std::vector<double> rounded = hi.toVector<double>();
-  for (std::size_t i = 0; i < std.size(); ++i) {
-    std[i] = std[i] == 0 ? 0 : 1 / std[i];
-    lo[i] -= rounded[i];
-  }
+  std::vector<double> std = saved.invstd.toVector<double>();
+  for (double& s : std) s = s == 0 ? 0 : 1 / s;
   v = core::binary(core::Binary::Mul, v, column(NDArray::from<double>(std, saved.mean.shape())), op);
-  v = core::binary(core::Binary::Add, v, column(NDArray::from<double>(lo, saved.mean.shape())), op);
   const TensorImpl& place = *r.xHandle.impl();
   auto impl = std::make_shared<TensorImpl>();
   impl->array = r.channels.back(v);
@@ -258,7 +253,8 @@ Tensors composedGradients(const Record& r, const BackwardContext& c) {
 
 Tensors gradientsOf(const Record& r, const BackwardContext& c) {
   if (r.update) r.update->apply();
-  const bool oneDnn = r.options.backend == BatchNormBackend::OneDNN && !r.passThrough;
+  // As the forward chose: it has kept y for these alone.
+  const bool oneDnn = r.options.backend == BatchNormBackend::OneDNN && !r.passThrough && r.channels.perChannel > 0;
   Tensors grads = gradEnabled() ? composedGradients(r, c) : oneDnn ? oneDnnGradients(r, c) : fusedGradients(r, c);
   // Of one value a channel nothing is left of g, but for what the fused kernels round.
   if (r.batch && r.statistics.count == 1 && c.needs(0) && !gradEnabled())

@@ -30,14 +30,15 @@ struct State {
   bool untouched() const { return sameBits(mean, meanBefore) && sameBits(var, varBefore) && batches.item() == 4; }
 };
 
+const std::vector<BatchNormBackend> backends = {BatchNormBackend::Auto, BatchNormBackend::Reference,
+                                                BatchNormBackend::OneDNN};
 const std::vector<Shape> singles = {{1, 3}, {1, 3, 1}, {1, 3, 1, 1}, {1, 3, 1, 1, 1}};
 
 }  // namespace
 
 TEST_CASE("one value a channel is an error by default, and nothing has changed") {
   for (const Shape& shape : singles) {
-    for (const BatchNormBackend backend :
-         {BatchNormBackend::Auto, BatchNormBackend::Reference, BatchNormBackend::OneDNN}) {
+    for (const BatchNormBackend backend : backends) {
       State s({3}, DType::F32);
       const Tensor x = leaf(draw("x", shape).to(DType::F32)), w = leaf(draw("w", {3}).to(DType::F32)),
                    before = w.clone();
@@ -61,8 +62,7 @@ TEST_CASE("policy Zero: y is beta, gamma and x get gradient 0, the running varia
   for (const Shape& shape : singles) {
     for (const double epsilon : {1e-5, 0.0}) {
       for (const Act act : {Act::None, Act::LeakyReLU}) {
-        for (const BatchNormBackend backend :
-             {BatchNormBackend::Auto, BatchNormBackend::Reference, BatchNormBackend::OneDNN}) {
+        for (const BatchNormBackend backend : backends) {
           const DType dtype = backend == BatchNormBackend::OneDNN ? DType::F32 : DType::F64;
           if (backend == BatchNormBackend::OneDNN && epsilon == 0) continue;  // which it refuses
           // What f32 loses: one rounding of results up to 2, and oneDNN has the statistics in f32.
@@ -104,20 +104,22 @@ TEST_CASE("policy Zero: y is beta, gamma and x get gradient 0, the running varia
 TEST_CASE("policy PassThrough: y is act(x), its gradient goes to x alone, no statistic changes") {
   for (const Shape& shape : singles) {
     for (const Act act : {Act::None, Act::LeakyReLU}) {
-      for (const bool training : {true, false}) {
+      for (const BatchNormBackend backend : backends) {
+        const bool training = backend != BatchNormBackend::Reference;
         CAPTURE(toString(shape));
-        CAPTURE(training);
-        State s;
-        const Tensor x = leaf(Tensor::of<double>({-2, 0.5, 3}, shape)), w = leaf(draw("w", {3})),
-                     b = leaf(draw("b", {3}));
-        const Tensor dy = draw("dy", shape);
+        CAPTURE(static_cast<int>(backend));
+        State s({3}, DType::F32);
+        const Tensor x = leaf(Tensor::of<double>({-2, 0.5, 3}, shape).to(DType::F32));
+        const Tensor w = leaf(draw("w", {3}).to(DType::F32)), b = leaf(draw("b", {3}).to(DType::F32));
+        const Tensor dy = draw("dy", shape).to(DType::F32);
         auto [y, mean, invstd] = batchNorm(x, w, b, s.mean, s.var,
                                            {.training = training,
                                             .batches = s.batches,
                                             .trainableStatistics = !training,
                                             .singleValuePolicy = SingleValue::PassThrough,
                                             .act = act,
-                                            .slope = 0.25});
+                                            .slope = 0.25,
+                                            .backend = backend});
         const double slope = act == Act::LeakyReLU ? 0.25 : 1;
         CHECK(valuesOf(y) == Values{-2 * slope, 0.5, 3});
         CHECK(s.untouched());
@@ -146,16 +148,19 @@ TEST_CASE("the empty batch is empty and changes nothing, in any rank and mode") 
         {.updateStatsOn = StatsUpdate::Backward},
         {.singleValuePolicy = SingleValue::PassThrough},
         {.act = Act::LeakyReLU},
+        {.act = Act::ReLU, .backend = BatchNormBackend::OneDNN},
+        {.backend = BatchNormBackend::Reference},
     };
     for (BatchNormOptions options : rows) {
       CAPTURE(toString(shape));
-      State s;
+      State s({3}, DType::F32);
       options.batches = s.batches;
-      const Tensor x = leaf(Tensor::empty(shape, DType::F64)), w = leaf(draw("w", {3})), b = leaf(draw("b", {3}));
+      const Tensor x = leaf(Tensor::empty(shape)), w = leaf(draw("w", {3}).to(DType::F32));
+      const Tensor b = leaf(draw("b", {3}).to(DType::F32));
       const Tensor y = batchNorm(x, w, b, s.mean, s.var, options);
       CHECK((y.shape() == shape));
-      const Tensors g = gradients({y}, {x, w, b}, {.retainGraph = true}, {Tensor::empty(shape, DType::F64)});
-      const Tensors composed = gradients({y}, {x, w, b}, {.createGraph = true}, {Tensor::empty(shape, DType::F64)});
+      const Tensors g = gradients({y}, {x, w, b}, {.retainGraph = true}, {Tensor::empty(shape)});
+      const Tensors composed = gradients({y}, {x, w, b}, {.createGraph = true}, {Tensor::empty(shape)});
       for (const Tensors& each : {g, composed}) {
         CHECK((each[0].shape() == shape));
         CHECK(valuesOf(each[1]) == Values{0, 0, 0});
