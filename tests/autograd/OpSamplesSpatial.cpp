@@ -1,4 +1,5 @@
 #include <ember/autograd/ops/BatchNorm.h>
+#include <ember/autograd/ops/BatchNormInt8.h>
 #include <ember/autograd/ops/Conv.h>
 #include <ember/autograd/ops/MatMul.h>
 #include <ember/autograd/ops/Pool.h>
@@ -63,6 +64,25 @@ OpSample norm(const char* name, const Shape& x, const BatchNormOptions& options,
             const DType dtype = in[0].defined() ? in[0].dtype() : DType::F64;
             const auto fresh = [&](const Tensor& t) { return t.defined() ? t.clone().to(dtype) : t; };
             return Tensor(batchNorm(in[0], in[1], in[2], fresh(mean), fresh(var), options));
+          },
+          {0},
+          {},
+          {1, 2}};
+}
+
+/// The data lie in [-3, 3], as u8 in [0, 3]; so does the result.
+OpSample int8Norm(const char* name, const Shape& x, DType dtype, Int8BatchNormOptions options = {},
+                  bool affine = true) {
+  const Shape c{x.at(options.channelAxis)};
+  const bool hasSign = dtype == DType::I8;
+  options.minCalib = -3;
+  options.maxCalib = 3;
+  return {name,
+          {draw(name, x, hasSign ? -128 : 0, hasSign ? 128 : 256).to(dtype),
+           affine ? draw("gamma", c, 0.5, 1.5) : Tensor(), affine ? draw("beta", c) : Tensor(), draw("mean", c),
+           draw("var", c, 0.5, 2)},
+          [=](const Tensors& in) {
+            return batchNormInt8(in[0], hasSign ? -3 : 0, 3, in[1], in[2], in[3], in[4], options).y;
           },
           {0},
           {},
@@ -141,6 +161,13 @@ void addSpatialSamples(OpRows& rows) {
        norm("a large epsilon", {4, 2, 2}, {.epsilon = 0.5}),
        norm("biased running variance, batch statistics in evaluation", {3, 2, 2},
             {.training = false, .varEstimator = VarEstimator::Biased, .trainableStatistics = true})}};
+  rows["batchNormInt8"] = {
+      {int8Norm("i8, [N, C]", {5, 3}, DType::I8), int8Norm("u8, [N, C, L]", {3, 2, 3}, DType::U8),
+       int8Norm("i8, more elements than bytes", {2, 3, 12, 12}, DType::I8),
+       int8Norm("channels at the end", {2, 2, 3}, DType::I8, {.channelAxis = -1}),
+       int8Norm("not affine, ReLU behind", {2, 3, 2, 2, 2}, DType::I8, {.act = Act::ReLU}, false),
+       int8Norm("u8, MXNet's numbers", {2, 3, 2, 2}, DType::U8, {.range = 127.5, .mxnetEpsilon = true})},
+      {{Check::Golden, "PyTorch's quantised batch norm has other scales; BatchNormInt8Test has loops of its own"}}};
 }
 
 }  // namespace ember::test
