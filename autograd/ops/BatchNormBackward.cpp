@@ -167,8 +167,9 @@ Tensors oneDnnGradients(const Record& r, const BackwardContext& c) {
   return grads;
 }
 
-/// x - hi, where hi is the mean rounded to the type of x. Where y overwrote x, rebuilt at the place of x in the graph as
-/// xh·std, without the rounding of an x as large as the mean: that is x - mean, and the batch's mean of it is 0 anyway.
+/// x - hi, where hi is the mean rounded to the type of x. Where y overwrote x, rebuilt at the place of x in the graph
+/// as xh·std, without the rounding of an x as large as the mean: that is x - mean, and the batch's mean of it is 0
+/// anyway.
 Tensor centredInput(const Record& r, const core::BatchNormSaved& saved, const Tensor& hi, const BackwardContext& c) {
   if (!r.overwritten) return cast(r.x.get(c), hi.dtype()) - hi;
   Shape shape = Shape::filled(r.channels.input.rank(), 1);
