@@ -39,13 +39,15 @@ void checkNorm(const BatchNormND& norm) {
   if (norm.pending()) {
     throw StateError(op, norm.typeName() + " has no tensors yet", {}, "run it once, or load its state first");
   }
+  // setTrackRunningStats(false) leaves the option, and the statistics, as they were; the arguments tell.
+  const bool tracks = o.trackRunningStats && norm.args().get<bool>("tracking", true);
   const BatchNormOptions eval{.training = false,
                               .useGlobalStats = o.useGlobalStats,
                               .trainableStatistics = o.trainableStatistics,
-                              .trackRunningStats = o.trackRunningStats,
+                              .trackRunningStats = tracks,
                               .freeze = o.freeze};
   if (decideStatistics(eval, norm.runningMean.defined(), 2).batch) {
-    const char* why = !o.trackRunningStats    ? "trackRunningStats is off"
+    const char* why = !tracks                 ? "trackRunningStats is off"
                       : o.trainableStatistics ? "trainableStatistics is on"
                                               : "useGlobalStats is False";
     refuse(norm.typeName() + " normalises with the batch's statistics in eval, too: " + why,

@@ -176,6 +176,9 @@ TEST_CASE("what cannot be folded is refused with the reason") {
         "[fold] ValueError: BatchNorm2D has an activation, which the folded layer cannot hold");
   const std::string batch = "[fold] ValueError: BatchNorm2D normalises with the batch's statistics in eval, too: ";
   CHECK(refusalOf(conv, nn::BatchNorm2D(3, {.trackRunningStats = false})) == batch + "trackRunningStats is off");
+  nn::BatchNorm2D untracked(3);
+  untracked.setTrackRunningStats(false);
+  CHECK(refusalOf(conv, std::move(untracked)) == batch + "trackRunningStats is off");
   CHECK(refusalOf(conv, nn::BatchNorm2D(3, {.useGlobalStats = GlobalStats::False})) ==
         batch + "useGlobalStats is False");
   CHECK(refusalOf(conv, nn::BatchNorm2D(3, {.trainableStatistics = true})) == batch + "trainableStatistics is on");
