@@ -279,6 +279,32 @@ TEST_CASE("MegEngine: parameters along each of the axes that its param_dim knows
   }
 }
 
+TEST_CASE(
+    "MegEngine: ten iterations agree with a graph of plain operations, running statistics and gradients included") {
+  nn::BatchNorm2D norm(3, nn::presets::megengine());
+  Tensor mean = Tensor::zeros({1, 3, 1, 1}), var = Tensor::ones({1, 3, 1, 1});
+  const double m = 4 * 2 * 5;
+  for (int step = 0; step < 10; ++step) {
+    const Shape shape{4, 3, 2, 5};
+    Tensor x = input("step " + std::to_string(step), shape, -1, 3), same = x.clone();
+    const Tensor dy = input("dy " + std::to_string(step), shape);
+    const Tensor y = norm(x.setRequiresGrad());
+    y.backward({.gradient = dy});
+
+    same.setRequiresGrad();
+    const Tensor batchMean = same.mean({0, 2, 3}, true), centred = same - batchMean;
+    const Tensor batchVar = (centred * centred).mean({0, 2, 3}, true);
+    const Tensor composed = centred / sqrt(batchVar + 1e-5);
+    composed.backward({.gradient = dy});
+    mean = mean * 0.9 + batchMean.detach() * 0.1;
+    var = var * 0.9 + batchVar.detach() * (0.1 * m / (m - 1));
+    CHECK_CLOSE(y, composed, toleranceF32, "y");
+    CHECK_CLOSE(x.grad(), same.grad(), toleranceF32, "dx");
+    CHECK_CLOSE(norm.runningMean, mean.reshape({3}), toleranceF32, "running mean");
+    CHECK_CLOSE(norm.runningVar, var.reshape({3}), toleranceF32, "running variance");
+  }
+}
+
 TEST_CASE("MegEngine and brainpy: statistics over a split in width and over groups of ranks equal the whole") {
   // Two ranks hold halves of the width; with four, groups {0, 2} and {1, 3} each hold a batch of their own.
   const Tensor whole = input("x", {3, 4, 2, 6}, 1, 5), dy = input("dy", {3, 4, 2, 6});
