@@ -5,7 +5,8 @@
 
 #include <ember/ember.h>
 
-/// How one model is trained. Chosen on the 55,000 / 5,000 split of --validation, never on the test pictures.
+/// How one model is trained. To choose another, compare on the 55,000 / 5,000 split of --validation, never on the test
+/// pictures.
 struct Recipe {
   std::string model;
   ember::i64 epochs = 1;
