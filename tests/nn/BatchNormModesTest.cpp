@@ -96,6 +96,8 @@ TEST_CASE("setFreeze holds statistics and parameters in every rank and mode, and
       norm(x);
       const Tensor mean = norm.runningMean.clone(), weight = norm.weight.clone(), bias = norm.bias.clone();
       norm.setFreeze(true);
+      CHECK_FALSE(norm.weight.requiresGrad());
+      CHECK_FALSE(norm.bias.requiresGrad());
       norm.train(training);
       optim::SGD sgd(norm.namedParameters(), {.lr = 1, .weightDecay = 0.1});
       Tensor leaf = x.clone();
@@ -115,6 +117,12 @@ TEST_CASE("setFreeze holds statistics and parameters in every rank and mode, and
       CHECK(norm.numBatchesTracked.item() == 3);
     }
   }
+  nn::BatchNorm1D fixed(3, {.paramAttr = nn::ParamAttr{.trainable = false}});
+  fixed.setFreeze(true);
+  fixed.setFreeze(false);
+  CHECK_FALSE(fixed.weight.requiresGrad());  // as it was built
+  CHECK(fixed.bias.requiresGrad());
+
   nn::BatchNorm1D norm(3, {.trainableStatistics = true});
   CHECK_THROWS_AS(norm.setFreeze(true), ValueError);
   CHECK(norm.weight.requiresGrad());
