@@ -158,6 +158,13 @@ TEST_CASE("frozen and fixed parameters") {
   CHECK(valuesOf(rm) == rmBefore);
   CHECK(valuesOf(rv) == rvBefore);
 
+  // Nor in the second derivative, where the gradient of x has gamma in it.
+  const Tensor frozen = batchNorm(x, w, b, rm, rv, {.freeze = true});
+  const Tensor dx = gradients({weighted(frozen)}, {x}, {.createGraph = true})[0];
+  CHECK_FALSE(dx.requiresGrad());
+  const Tensor free = batchNorm(x, w, b, rm, rv, {.training = false});
+  CHECK(gradients({weighted(free)}, {x}, {.createGraph = true})[0].requiresGrad());
+
   const Tensor plain = batchNorm(x.detach(), {}, b.detach());
   const Tensor fixed = batchNorm(x, w, b, {}, {}, {.fixGamma = true});
   CHECK(valuesOf(fixed) == valuesOf(plain));
