@@ -94,24 +94,7 @@ void BatchNormND::checkOptions() const {
   checkAxes();
 
   // The op knows the rest; a counter stands for the one that the layer will have.
-  ember::BatchNormOptions functional{.epsilon = o.epsilon,
-                                     .epsMode = o.epsMode,
-                                     .momentum = o.momentum,
-                                     .initFactor = o.initFactor,
-                                     .minFactor = o.minFactor,
-                                     .factorWeighs = o.factorWeighs,
-                                     .batches = Tensor::zeros({}, DType::I64),
-                                     .paramDim = o.paramDim,
-                                     .useGlobalStats = o.useGlobalStats,
-                                     .trainableStatistics = o.trainableStatistics,
-                                     .trackRunningStats = o.trackRunningStats,
-                                     .freeze = o.freeze,
-                                     .inplace = o.inplace,
-                                     .act = o.act,
-                                     .slope = o.slope,
-                                     .syncGroup = o.syncGroup,
-                                     .backend = o.backend};
-  checkBatchNormOptions(type_, functional);
+  checkBatchNormOptions(type_, functional(1, Tensor::zeros({}, DType::I64)));
   if (!o.trackRunningStats && o.useGlobalStats == GlobalStats::True)
     refuse("useGlobalStats = True needs running statistics, trackRunningStats is off", "drop one of them");
   if (!o.trackRunningStats && o.trainableStatistics)

@@ -164,7 +164,7 @@ int BatchNormND::channelAxis(int rank) const {
                    "give channelAxis alone");
 }
 
-ember::BatchNormOptions BatchNormND::functional(int rank) const {
+ember::BatchNormOptions BatchNormND::functional(int axis, const Tensor& batches) const {
   ember::BatchNormOptions o{.training = training(),
                             .epsilon = options_.epsilon,
                             .epsMode = options_.epsMode,
@@ -172,10 +172,10 @@ ember::BatchNormOptions BatchNormND::functional(int rank) const {
                             .initFactor = options_.initFactor,
                             .minFactor = options_.minFactor,
                             .factorWeighs = options_.factorWeighs,
-                            .batches = numBatchesTracked,
+                            .batches = batches,
                             .varEstimator = options_.varEstimator,
                             .fixGamma = options_.fixGamma,
-                            .channelAxis = channelAxis(rank),
+                            .channelAxis = axis,
                             .paramDim = options_.paramDim,
                             .useGlobalStats = options_.useGlobalStats,
                             .trainableStatistics = options_.trainableStatistics,
@@ -189,7 +189,7 @@ ember::BatchNormOptions BatchNormND::functional(int rank) const {
                             .syncGroup = options_.syncGroup,
                             .backend = options_.backend};
   // Without statistics to update there is nothing to weigh.
-  if (!numBatchesTracked.defined()) {
+  if (!batches.defined()) {
     o.initFactor = o.minFactor = {};
     o.factorWeighs = FactorWeighs::New;
   }
@@ -226,13 +226,13 @@ BatchNormResult BatchNormND::run(const Tensor& x) {
     materialise(parameters);
     // An input that is refused decides nothing.
     try {
-      return batchNorm(x, weight, bias, runningMean, runningVar, functional(x.rank()));
+      return batchNorm(x, weight, bias, runningMean, runningVar, functional(channelAxis(x.rank()), numBatchesTracked));
     } catch (...) {
       dematerialise();
       throw;
     }
   }
-  return batchNorm(x, weight, bias, runningMean, runningVar, functional(x.rank()));
+  return batchNorm(x, weight, bias, runningMean, runningVar, functional(channelAxis(x.rank()), numBatchesTracked));
 }
 
 Tensor BatchNormND::forward(const Tensor& x) { return run(x).y; }

@@ -108,7 +108,8 @@ class BatchNormND : public Module {
   bool hasScale() const { return options_.useScale.value_or(options_.affine); }
   bool hasShift() const { return options_.useShift.value_or(options_.affine); }
   bool hasTensors() const { return hasScale() || hasShift() || options_.trackRunningStats; }
-  ember::BatchNormOptions functional(int rank) const;
+  /// For batchNorm(), with the counter that its updates advance.
+  ember::BatchNormOptions functional(int axis, const Tensor& batches) const;
   void checkRank(const Tensor& x) const;
   BatchNormResult run(const Tensor& x);
 };
