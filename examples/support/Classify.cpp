@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -53,7 +54,8 @@ int classify(nn::Module& net, const data::TensorDataset& train, const data::Tens
              options.seed);
   std::fflush(stdout);
 
-  const i64 batch = std::min<i64>(64, train.size());  // with dropLast, so that no batch has one sample
+  // Whole batches only, since batch norm can't train on one sample, and two of them at least, for the schedule's sake.
+  const i64 batch = std::clamp<i64>(train.size() / 2, 1, 64);
   optim::SGD sgd(net.namedParameters(), {.lr = lr, .momentum = 0.9, .weightDecay = 5e-4, .nesterov = true});
   optim::Trainer trainer(net, sgd, train,
                          {.epochs = options.epochs,

@@ -44,7 +44,7 @@ void showOneOfEach(const data::TensorDataset& volumes) {
 int main(int argc, char** argv) {
   int exitCode = 0;
   const auto options = parseOptions(argc, argv, "volumes_3d", "Tells solids in noisy voxels apart with a 3-D CNN.",
-                                    {.samples = 3000, .epochs = 10, .save = "volumes_3d.json"}, exitCode);
+                                    {.samples = 4000, .epochs = 10, .save = "volumes_3d.json"}, exitCode);
   if (!options) return exitCode;
   return runProgram(*options, [&] {
     const auto train = makeVolumes(options->seed, "train", options->samples);
