@@ -1,13 +1,17 @@
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
+#include <ember/core/Threads.h>
 #include <ember/core/Warn.h>
 #include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/Crc32.h>
 #include <ember/nn/Checkpoint.h>
 #include <ember/nn/Pattern.h>
 #include <ember/nn/PlannedLoad.h>
+#include <ember/optim/train/DataSum.h>
 #include <ember/optim/train/Trainer.h>
 
 // A run in one file: the net as save() writes it, the optimiser's slots as "optim/SLOT/PARAMETER", the averages as
@@ -59,6 +63,75 @@ std::vector<core::NDArray> matching(const std::string& path, const nn::Parameter
                    "make net and optimiser as they were when the run was saved");
 }
 
+// What no run can have written: a file that was changed by hand, or by a fault that its check sums cannot tell.
+void checkHeader(const std::string& path, const io::Checkpoint& file) {
+  const auto require = [&](bool right, const std::string& field, const std::string& value, const std::string& expected) {
+    if (right) return;
+    throw IoError("resume", "\"" + field + "\" is " + value + ", expected " + expected,
+                  {{"file", path}, {"state", "nothing was changed"}}, "the file is damaged; use an older one");
+  };
+  const auto count = [&](const std::string& field, i64 value) {
+    require(value >= 0, field, std::to_string(value), "0 or more");
+    return value;
+  };
+  const Value &train = file.train, &optimizer = file.optimizer;
+  const i64 epoch = train.get<i64>("epoch"), epochs = train.get<i64>("epochs"), batch = train.get<i64>("batch");
+  require(epoch <= epochs, "train.epoch", std::to_string(epoch), "at most the " + std::to_string(epochs) + " epochs");
+  require(epoch < epochs || batch == 0, "train.batch", std::to_string(batch), "0 behind the last epoch");
+  count("train.step", train.get<i64>("step"));
+  count("train.program_calls", train.get<i64>("program_calls"));
+  for (const auto& [name, calls] : train.at("streams").members()) count("train.streams." + name, calls.as<i64>());
+  const i64 samples = count("train.samples_in_epoch", train.get<i64>("samples_in_epoch")),
+            correct = count("train.correct_in_epoch", train.get<i64>("correct_in_epoch"));
+  const i64 size = train.get<i64>({"data", "count"}), batchSize = train.get<i64>({"data", "batch"});
+  const i64 seen = batchSize > 0 && batch <= size / batchSize ? batch * batchSize : size;
+  require(samples == seen, "train.samples_in_epoch", std::to_string(samples),
+          std::to_string(seen) + " in " + std::to_string(batch) + " batches");
+  require(correct <= samples, "train.correct_in_epoch", std::to_string(correct),
+          "at most the " + std::to_string(samples) + " samples");
+  const double loss = train.get<double>("loss_sum_in_epoch");
+  require(std::isfinite(loss), "train.loss_sum_in_epoch", std::to_string(loss), "a finite number");
+  if (train.has("ema")) count("train.ema.updates", train.get<i64>({"ema", "updates"}));
+
+  count("optimizer.step", optimizer.get<i64>("step"));
+  const double factor = optimizer.get<double>("lr_factor");
+  require(std::isfinite(factor) && factor >= 0, "optimizer.lr_factor", std::to_string(factor),
+          "a finite number, 0 or more");
+  for (const Value& p : optimizer.at("parameters").elements())
+    count("optimizer.parameters." + p.get<std::string>("name") + ".step", p.get<i64>("step"));
+}
+
+void warnOfThreads(const std::string& path, const Value& writer) {
+  const Value* saved = writer.find("threads");
+  if (!saved || !saved->isInt() || saved->as<i64>() == threads()) return;
+  warnOnce(path + " was saved with " + saved->dump() + " threads, here are " + std::to_string(threads()) +
+           ": the run continues, but not bit for bit");
+}
+
+// Of "data", all but the sum over its samples, which has a check of its own; other values as they are.
+Value withoutSum(const Value& value) {
+  if (!value.has("crc32")) return value;
+  Value rest = Value::object();
+  for (const auto& [key, member] : value.members()) {
+    if (key != "crc32") rest.set(key, member);
+  }
+  return rest;
+}
+
+// Two data sets of one size are told apart by the sum over their samples.
+void checkDataSum(const std::string& path, const Value* saved, std::optional<u32> here) {
+  if (!saved) {
+    warnOnce(path + " has no check sum of its data (an older version saved it, or get() draws at random); whether the" +
+             " data here are the same is not checked");
+  } else if (!here) {
+    warnOnce("two reads of one sample differ: whether the data are those of " + path + " is not checked");
+  } else if (const std::string text = saved->as<std::string>(); text != io::crcText(*here)) {
+    refuse(path, "the training data are not those of the saved run: their check sum was " + text + ", here it is " +
+                     io::crcText(*here),
+           "give the data of the saved run, in its order and prepared in the same way");
+  }
+}
+
 }  // namespace
 
 nn::Parameters Trainer::slotsAndAverages() const {
@@ -74,7 +147,8 @@ Value Trainer::position() const {
   Value streams = Value::object();
   for (const auto& [path, calls] : net_.streams()) streams.set(path, Value::counter(calls));
   Value value{{"epoch", epoch_},
-              {"epochs", options_.epochs},
+              // A run resumed with fewer epochs than it has is still a run of those.
+              {"epochs", std::max(options_.epochs, epoch_ + (batch_ > 0 ? 1 : 0))},
               {"batch", batch_},
               {"step", Value::counter(optimizer_.steps())},
               {"samples_in_epoch", Value::counter(seen_)},
@@ -91,11 +165,30 @@ Value Trainer::position() const {
                 {"batch", options_.batchSize},
                 {"shuffle", options_.shuffle},
                 {"drop_last", options_.dropLast}}}};
+  if (dataSum_) {
+    Value data = value.at("data");
+    value.set("data", data.set("crc32", io::crcText(*dataSum_)));
+  }
   if (ema_) value.set("ema", {{"decay", ema_->decay()}, {"updates", Value::counter(ema_->updates())}});
   return value;
 }
 
+void Trainer::sumData() {
+  if (summed_) return;
+  // get() may be called from the loader's thread, but nobody promised that two threads may call it at once. The next
+  // step opens the loader again where it was.
+  closeLoader();
+  dataSum_ = dataSum(train_);
+  summed_ = true;
+}
+
 void Trainer::save(const std::string& path) {
+  try {
+    sumData();
+  } catch (const std::exception& error) {
+    // A sample that cannot be read now is no reason to lose what was trained; it is tried again with the next save.
+    warnOnce(path + " is saved without a check sum of its data: " + error.what());
+  }
   io::Checkpoint checkpoint = nn::checkpointOf(net_);
   checkpoint.train = position();
   checkpoint.optimizer = optimizer_.state();
@@ -122,28 +215,32 @@ void Trainer::resume(const std::string& path) {
            "use the epochs, batch size and schedule of the saved run");
   }
   optimizer_.checkState(file.optimizer);
+  sumData();
   const Value now = position();
   for (const char* key : {"data", "clip_norm", "label_smoothing", "transforms"}) {
     if (key == std::string_view("transforms") && !file.train.has(key)) {
       warnOnce(path + " does not say how its training pictures were transformed; it was saved by an older version");
       continue;
     }
-    if (const std::string difference = firstDifference(now.at(key), file.train.at(key)); !difference.empty()) {
+    const std::string difference = firstDifference(withoutSum(now.at(key)), withoutSum(file.train.at(key)));
+    if (!difference.empty()) {
       refuse(path, "\"" + std::string(key) + "\" of the saved run differs: " + difference,
              "use the data and options of the saved run");
     }
   }
+  checkDataSum(path, file.train.at("data").find("crc32"), dataSum_);
   if (file.train.has("ema") != (ema_ != nullptr) ||
       (ema_ && file.train.get<double>({"ema", "decay"}) != ema_->decay())) {
     refuse(path, "the saved run averages its weights otherwise", "use the emaDecay of the saved run");
   }
   const i64 epoch = file.train.get<i64>("epoch"), batch = file.train.get<i64>("batch");
   if (epoch < 0 || batch < 0 || batch > batches_) {
-    refuse(
-        path,
-        "its position, epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) + ", is outside the data",
-        "the file is damaged; use an older one");
+    throw IoError("resume",
+                  "its position, epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) +
+                      ", is outside the data",
+                  {{"file", path}, {"state", "nothing was changed"}}, "the file is damaged; use an older one");
   }
+  checkHeader(path, file);
   const u64 seed = file.train.get<u64>("seed");
   const i64 seen = file.train.get<i64>("samples_in_epoch"), correct = file.train.get<i64>("correct_in_epoch"),
             calls = file.train.get<i64>("program_calls");
@@ -155,6 +252,7 @@ void Trainer::resume(const std::string& path) {
   const i64 averaged = ema_ ? file.train.get<i64>({"ema", "updates"}) : 0;
   const nn::Parameters here = slotsAndAverages();
   const std::vector<core::NDArray> stored = matching(path, here, file);
+  warnOfThreads(path, file.writer);
 
   // Phase two: nothing below can fail. setStreams checks its names first and is the first to write.
   net_.setStreams(streams);

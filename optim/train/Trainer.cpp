@@ -46,6 +46,9 @@ Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& tra
     throw ValueError("Trainer", "epochs is " + std::to_string(options_.epochs), {}, "use 1 or more");
   if (!(options_.clipNorm >= 0))
     throw ValueError("Trainer", "clipNorm is " + std::to_string(options_.clipNorm), {}, "use 0 (off) or more");
+  if (!(options_.labelSmoothing >= 0 && options_.labelSmoothing < 1))
+    throw ValueError("Trainer", "labelSmoothing is " + std::to_string(options_.labelSmoothing), {},
+                     "use 0 (off) up to, but not, 1");
   if (options_.seed) ember::seed(*options_.seed);
   options_.seed = currentSeed();
   if (options_.emaDecay != 0) ema_ = std::make_unique<Ema>(net, options_.emaDecay);
@@ -89,12 +92,24 @@ data::Batch Trainer::nextBatch() {
   return *cursor_->next;
 }
 
+Tensor Trainer::batchLoss(const Tensor& output, const Tensor& labels) const {
+  if (!options_.loss) return crossEntropy(output, labels, {.labelSmoothing = options_.labelSmoothing});
+  const Tensor loss = options_.loss(output, labels);
+  if (!loss.defined())
+    throw StateError("Trainer", "the loss function gave an undefined tensor", {},
+                     "return the loss of the batch from TrainerOptions::loss");
+  if (loss.numel() != 1 || !isFloating(loss.dtype())) {
+    throw ShapeError("Trainer", "the loss function gave " + core::describe("", loss.array()) + ", expected a scalar", {},
+                     "reduce it, with mean() or Reduction::Mean, to one f32 or f64");
+  }
+  return loss;
+}
+
 std::pair<Tensor, double> Trainer::computeGradients(const data::Batch& batch) {
   const std::string where = "epoch " + std::to_string(epoch_) + ", batch " + std::to_string(batch_);
   const random::SeedScope own(*options_.seed);  // whoever seeded the process since
   const Tensor output = net_(batch.images);
-  const Tensor loss = options_.loss ? options_.loss(output, batch.labels)
-                                    : crossEntropy(output, batch.labels, {.labelSmoothing = options_.labelSmoothing});
+  const Tensor loss = batchLoss(output, batch.labels);
   const double lossValue = loss.item();
   if (!std::isfinite(lossValue)) {
     throw NumericError("Trainer.step",
@@ -188,7 +203,9 @@ bool Trainer::run() {
 
 Evaluation Trainer::evaluate(const data::Dataset& dataset) {
   const EmaScope averaged(ema_.get());
-  return optim::evaluate(net_, dataset);
+  if (!options_.loss) return optim::evaluate(net_, dataset);
+  return optim::evaluate(net_, dataset, 256,
+                         [&](const Tensor& output, const Tensor& labels) { return batchLoss(output, labels); });
 }
 
 }  // namespace ember::optim

@@ -24,12 +24,12 @@ struct TrainerOptions {
   bool dropLast = false;           ///< leave out a last batch that is smaller
   bool prefetch = true;            ///< prepare batches on a thread of their own
   Schedule schedule = {};          ///< of optimiser steps
-  double labelSmoothing = 0;       ///< of the default loss
+  double labelSmoothing = 0;       ///< of the default loss, in [0, 1)
   double clipNorm = 0;             ///< largest gradient norm; 0: no clipping
   double emaDecay = 0;             ///< average the weights for evaluation; 0: no average
   data::Transforms transforms = {};  ///< applied to each training sample
-  /// The loss of one batch from the net's output; cross-entropy with labelSmoothing if unset.
-  std::function<Tensor(const Tensor& output, const Tensor& labels)> loss = {};
+  /// The loss of one batch, a scalar, from the net's output; cross-entropy with labelSmoothing if unset.
+  LossFunction loss = {};
 };
 
 /// One finished training step.
@@ -71,12 +71,16 @@ class Trainer {
   /// Asks run() to return after the present step. Safe from a signal handler and from other threads.
   void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
 
-  /// Loss, accuracy and confusion on a data set in eval mode, with the averaged weights if there are any.
+  /// Loss, accuracy and confusion on a data set in eval mode, with the averaged weights if there are any. The loss is
+  /// that of the options; the default one without label smoothing, which is for training. Targets that are no class
+  /// labels (a regression) have a loss of the options' and no accuracy: NaN.
   Evaluation evaluate(const data::Dataset& dataset);
 
   /// The whole run in one file: net, optimiser, schedule, position, streams, average. All or nothing.
   void save(const std::string& path);
-  /// Continues a saved run. Throws, with nothing changed, if the file does not fit net, optimiser, data or options.
+  /// Continues a saved run. Throws, with nothing changed: StateError or ValueError if the file does not fit net,
+  /// optimiser, data (compared by size and by a sum over some samples) or options, IoError if it is damaged or
+  /// contradicts itself. Warns of another number of threads: then the run continues, but not bit for bit.
   void resume(const std::string& path);
 
   // ---- hooks, in the order they were added ----
@@ -99,8 +103,11 @@ class Trainer {
   data::Batch nextBatch();
   /// Forward, loss and backward of one batch; the output and the value of the loss.
   std::pair<Tensor, double> computeGradients(const data::Batch& batch);
+  /// The loss of one batch by the options; throws unless it is one floating number.
+  Tensor batchLoss(const Tensor& output, const Tensor& labels) const;
   void closeEpoch();
   void closeLoader();
+  void sumData();
   Value position() const;
   nn::Parameters slotsAndAverages() const;
 
@@ -114,6 +121,8 @@ class Trainer {
   std::unique_ptr<Cursor> cursor_;
   std::atomic<bool> stop_{false};
   i64 batches_ = 0, epoch_ = 0, batch_ = 0;
+  bool summed_ = false;
+  std::optional<u32> dataSum_;  // none: get() draws at random
   // Over the epoch so far; saved, so that a resumed run's figures continue.
   double lossSum_ = 0;
   i64 seen_ = 0, correct_ = 0;

@@ -93,6 +93,35 @@ TEST_CASE("evaluation is in eval mode, without gradients, and restores each modu
   CHECK(!net.child("1").training());
 }
 
+TEST_CASE("a loss of one's own is averaged over the samples, and targets that are no classes have no accuracy") {
+  nn::Identity net;
+  const auto classes = scored({2, 0, 0, 3, 1, 0, 0, 0}, {0, -100, 1, -100});
+  const auto hundredfold = [](const Tensor& output, const Tensor& labels) { return crossEntropy(output, labels) * 100; };
+  const Evaluation plain = evaluate(net, classes, 1), own = evaluate(net, classes, 1, hundredfold);
+  CHECK(own.loss == doctest::Approx(100 * plain.loss).epsilon(1e-6));  // f32
+  CHECK(own.accuracy == plain.accuracy);
+  CHECK(own.confusion == plain.confusion);
+  CHECK(own.samples == 2);
+
+  const auto squared = [](const Tensor& output, const Tensor& target) { return mse(output, target); };
+  const data::TensorDataset numbers(Tensor::of<float>({1, 2, 3}, {3, 1}), Tensor::of<float>({1, 0, 0}, {3, 1}));
+  for (const i64 batchSize : {1, 2, 3}) {
+    const Evaluation e = evaluate(net, numbers, batchSize, squared);
+    CHECK(e.loss == doctest::Approx(13.0 / 3).epsilon(1e-6));
+    CHECK(std::isnan(e.accuracy));
+    CHECK(e.confusion.empty());
+    CHECK(e.samples == 3);
+  }
+  // i64 targets that stand for no class: none of them may index the confusion matrix.
+  const auto any = [](const Tensor& output, const Tensor&) { return output.sum(); };
+  for (const i64 target : {2, -1, 1'000'000}) {
+    const Evaluation e = evaluate(net, scored({1, 2, 3, 4}, {0, target}), 1, any);
+    CHECK(std::isnan(e.accuracy));
+    CHECK(e.confusion.empty());
+    CHECK(e.samples == 2);
+  }
+}
+
 TEST_CASE("right answers are counted, ties go to the first") {
   CHECK(countCorrect(Tensor::of<float>({1, 2, 2, 1, 3, 3}, {3, 2}), Tensor::of<i64>({1, 1, 0})) == 2);
   CHECK(countCorrect(Tensor::zeros({0, 3}), Tensor::zeros({0}, DType::I64)) == 0);

@@ -319,6 +319,38 @@ TEST_CASE("losses of one's own train what is no classification") {
   trainer.afterStep([&](const optim::StepInfo& info) { last = info.loss; });
   trainer.run();
   CHECK(last < 1e-4);
+  const optim::Evaluation e = trainer.evaluate(data);
+  CHECK(e.loss < 1e-4);
+  CHECK(e.samples == 16);
+  CHECK(std::isnan(e.accuracy));
+}
+
+TEST_CASE("a trainer evaluates with its own loss") {
+  SmallRun run({.trainer = {.epochs = 2, .batchSize = 4, .seed = 1, .loss = [](const Tensor& y, const Tensor& labels) {
+                              return crossEntropy(y, labels) * 100;
+                            }}});
+  const optim::Evaluation own = run.trainer->evaluate(run.data), plain = optim::evaluate(run.net, run.data);
+  CHECK(own.loss == doctest::Approx(100 * plain.loss).epsilon(1e-5));  // f32
+  CHECK(own.accuracy == plain.accuracy);
+}
+
+TEST_CASE("a loss that is no scalar is the trainer's error, with help") {
+  const auto messageWith = [](const optim::LossFunction& loss) {
+    SmallRun run({.trainer = {.epochs = 2, .batchSize = 4, .seed = 1, .loss = loss}});
+    const std::string before = run.state(), step = messageOf([&] { run.trainer->step(); });
+    CHECK(run.state() == before);
+    CHECK(messageOf([&] { run.trainer->evaluate(run.data); }).starts_with(step.substr(0, 12)));
+    CHECK(contains(step, "help"));
+    return step;
+  };
+  const std::string many = messageWith([](const Tensor& output, const Tensor& labels) {
+    return crossEntropy(output, labels, {.reduction = Reduction::None});
+  });
+  CHECK(contains(many, "[Trainer] ShapeError: the loss function gave"));
+  CHECK(contains(many, "expected a scalar"));
+  CHECK(contains(messageWith([](const Tensor&, const Tensor& labels) { return labels.sum(); }), "i64"));
+  CHECK(contains(messageWith([](const Tensor&, const Tensor&) { return Tensor(); }),
+                 "[Trainer] StateError: the loss function gave an undefined tensor"));
 }
 
 TEST_CASE("options out of range are refused") {
@@ -331,6 +363,9 @@ TEST_CASE("options out of range are refused") {
   CHECK(contains(refused({.clipNorm = -1}), "clipNorm is -1"));
   CHECK(contains(refused({.clipNorm = noNumber}), "clipNorm is nan"));
   CHECK(contains(refused({.emaDecay = 1}), "decay is 1"));
+  CHECK(contains(refused({.labelSmoothing = 1}), "[Trainer] ValueError: labelSmoothing is 1"));
+  CHECK(contains(refused({.labelSmoothing = -0.1}), "labelSmoothing is -0.1"));
+  CHECK(contains(refused({.labelSmoothing = noNumber}), "labelSmoothing is nan"));
   CHECK(contains(refused({.batchSize = 100, .dropLast = true}), "dropLast leaves no batch"));
 }
 
