@@ -279,9 +279,10 @@ NDArray NDArray::slice(int axis, i64 start, i64 stop, i64 step) const {
   const auto place = [&](i64 index) { return std::clamp<i64>(index < 0 ? index + size : index, 0, size); };
   const i64 first = place(start), last = std::max(first, place(stop));
   NDArray view = *this;
-  view.shape_[axis] = (last - first + step - 1) / step;
+  const i64 count = last == first ? 0 : (last - first - 1) / step + 1;  // last - first + step could overflow
+  view.shape_[axis] = count;
   view.offset_ += first * strides_[axis];
-  view.strides_[axis] = strides_[axis] * step;
+  if (count > 1) view.strides_[axis] = strides_[axis] * step;  // so step < size; else the stride is never used
   view.numel_ = ember::numel(view.shape_);
   return view;
 }

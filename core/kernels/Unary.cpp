@@ -45,8 +45,11 @@ struct Ceil { template <class T> EMBER_INLINE T operator()(T x) const { return s
 struct Round { template <class T> EMBER_INLINE T operator()(T x) const { return std::nearbyint(x); } };  // ties to even
 struct Relu { template <class T> EMBER_INLINE T operator()(T x) const { return x <= T(0) ? T(0) : x; } };  // NaN passes
 struct Gelu {
-  // erfc keeps the left tail, where 1 + erf would cancel.
-  template <class T> EMBER_INLINE T operator()(T x) const { return T(0.5) * x * vmath::erfc(x * T(-0.70710678118654752440)); }
+  // erfc keeps the left tail, where 1 + erf would cancel. From -64 on the result is 0, where -infinity · 0 would be NaN.
+  template <class T> EMBER_INLINE T operator()(T x) const {
+    const T bounded = x < T(-64) ? T(-64) : x;
+    return T(0.5) * bounded * vmath::erfc(bounded * T(-0.70710678118654752440));
+  }
 };
 struct GeluTanh {
   template <class T> EMBER_INLINE T operator()(T x) const {

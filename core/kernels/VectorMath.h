@@ -81,6 +81,7 @@ EMBER_INLINE double tanh(double x) { return std::tanh(x); }
 /// 1 - erf(x) for x >= 1: exp(-x²)/x times a polynomial in 1/x². x² splits into an exact part and the rest, since exp would
 /// multiply its rounding error by x².
 EMBER_INLINE float erfcTail(float x) {
+  x = x > 30.0f ? 30.0f : x;  // 0 in f32 from 10.1 on; at infinity, and where x + head overflows, the rest would be NaN
   const float head = std::bit_cast<float>(std::bit_cast<u32>(x) & 0xfffff000u);
   const float z = exp(-head * head) * exp(-(x - head) * (x + head));
   const float q = 1.0f / x, y = q * q;

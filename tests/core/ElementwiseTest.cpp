@@ -8,6 +8,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/Elementwise.h>
+#include <ember/core/kernels/VectorMath.h>
 
 #include "core/Loops.h"
 
@@ -176,6 +177,42 @@ TEST_CASE("functions keep NaN and reach their limits") {
   CHECK(valueOf(Unary::Round, -2.5f) == -2);
   CHECK(valueOf(Unary::Softplus, 1000) == 1000);
   CHECK(valueOf(Unary::Softplus, -1000) == 0);
+  for (const DType dtype : {DType::F32, DType::F64, DType::BF16}) {
+    const NDArray ends = NDArray::from<double>({infinity, -infinity, 1e30, -1e30, 0}, {5}).to(dtype);
+    const double huge = ends.toVector<double>()[2];
+    CHECK(unary(Unary::Erf, ends, "test").toVector<double>() == std::vector<double>{1, -1, 1, -1, 0});
+    CHECK(unary(Unary::Gelu, ends, "test").toVector<double>() == std::vector<double>{infinity, 0, huge, 0, 0});
+  }
+}
+
+TEST_CASE("the branchless f32 functions have std's values at infinities, NaN, zeros, denormals and huge numbers") {
+  using Function = std::pair<float (*)(float), double (*)(double)>;
+  const std::vector<Function> functions = {
+      {[](float x) { return vmath::exp(x); }, [](double x) { return std::exp(x); }},
+      {[](float x) { return vmath::log(x); }, [](double x) { return std::log(x); }},
+      {[](float x) { return vmath::tanh(x); }, [](double x) { return std::tanh(x); }},
+      {[](float x) { return vmath::erf(x); }, [](double x) { return std::erf(x); }},
+      {[](float x) { return vmath::erfc(x); }, [](double x) { return std::erfc(x); }},
+      {[](float x) { return vmath::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }}};
+  const float infinite = std::numeric_limits<float>::infinity();
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    for (const float size : {0.0f, 1e-45f, 1e-38f, 9.9f, 10.0f, 30.0f, 88.0f, 89.0f, 104.0f, 1e4f, 0x1p64f, 0x1p127f,
+                             std::numeric_limits<float>::max(), infinite, std::numeric_limits<float>::quiet_NaN()}) {
+      for (const float x : {size, -size}) {
+        CAPTURE(i);
+        CAPTURE(x);
+        const float actual = functions[i].first(x), expected = static_cast<float>(functions[i].second(x));
+        if (std::isnan(expected)) {
+          CHECK(std::isnan(actual));
+        } else if (std::isinf(expected)) {
+          CHECK(actual == expected);
+        } else {
+          // 10 ulp; a result below the normal numbers may be lost (sigmoid where exp(-x) is infinite).
+          CHECK(std::abs(actual - expected) <= 1.2e-6f * std::abs(expected) + std::numeric_limits<float>::min());
+        }
+      }
+    }
+  }
 }
 
 TEST_CASE("binary functions agree with plain loops for broadcast shapes in every mix of layouts") {

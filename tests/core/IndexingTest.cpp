@@ -1,6 +1,8 @@
 // core/kernels/Indexing.cpp against plain loops.
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
 #include <ember/core/kernels/Indexing.h>
@@ -69,6 +71,19 @@ TEST_CASE("pad surrounds the array with a value and keeps its order") {
   CHECK(headlineOf<ShapeError>([&] {
           pad(x, {0}, {0, 0, 0}, 0);
         }) == "[pad] ShapeError: 1 sizes before and 3 after for rank 3");
+}
+
+TEST_CASE("a slice takes any step and stop, however large") {
+  constexpr i64 most = std::numeric_limits<i64>::max(), least = std::numeric_limits<i64>::min();
+  const NDArray x = NDArray::from<double>({0, 1, 2, 3, 4, 5}, {6});
+  CHECK(x.slice(0, 1, 6, most).toVector<double>() == std::vector<double>{1});
+  CHECK(x.slice(0, 1, most, most).toVector<double>() == std::vector<double>{1});
+  CHECK(x.slice(0, least, most, most - 1).toVector<double>() == std::vector<double>{0});
+  CHECK(x.slice(0, 1, most, 4).toVector<double>() == std::vector<double>{1, 5});
+  CHECK(x.slice(0, 6, most, most).numel() == 0);
+  const NDArray part = numbers({3, 8, 2}, 4).slice(1, 5, most, most);
+  CHECK(toString(part.shape()) == "[3, 1, 2]");
+  CHECK(unslice(part, {3, 8, 2}, 1, 5, most).slice(1, 5, 6).toVector<double>() == part.toVector<double>());
 }
 
 TEST_CASE("unslice is the adjoint of slice") {
