@@ -53,6 +53,27 @@ void checkWritable(const Tensor& t, const char* what) {
                    {}, "pass a tensor of its own, e.g. detach().clone()");
 }
 
+/// An update writes its tensors one after the other: memory that two of them share would be overwritten under the
+/// second.
+void checkOwnMemory(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& var,
+                    const Tensor& batches) {
+  const std::pair<const char*, const Tensor*> all[] = {{"runningMean", &mean}, {"runningVar", &var},
+                                                       {"batches", &batches},  {"x", &x},
+                                                       {"gamma", &gamma},      {"beta", &beta}};
+  for (int written = 0; written < 3; ++written) {
+    if (!all[written].second->defined()) continue;
+    for (int other = written + 1; other < 6; ++other) {
+      if (!all[other].second->defined() ||
+          all[other].second->array().storage() != all[written].second->array().storage())
+        continue;
+      throw StateError(op,
+                       std::string(all[written].first) + " cannot be updated in place: it shares its memory with " +
+                           all[other].first,
+                       {}, "pass a tensor of its own, e.g. detach().clone()");
+    }
+  }
+}
+
 void checkData(const Tensor& x, const BatchNormOptions& o) {
   const std::string shown = "x " + toString(x.shape());
   if (!isFloating(x.dtype())) {
@@ -61,10 +82,13 @@ void checkData(const Tensor& x, const BatchNormOptions& o) {
   }
   if (o.backend == BatchNormBackend::OneDNN && x.dtype() == DType::F64)
     throw DtypeError(op, "backend OneDNN has no f64", {{"input", shown}}, "use backend = Auto, or f32 data");
-  if (AnomalyMode::enabled() && !x.isShapeOnly() && !core::allFinite(x.array())) {
-    throw NumericError(op, "the input has NaN or infinity", {{"input", shown}},
-                       "look at what made the input; nothing was normalised and no statistic changed");
-  }
+}
+
+/// Before anything is written, for what anomaly mode would find behind it.
+void checkFinite(const Tensor& t, const char* what) {
+  if (!t.defined() || t.isShapeOnly() || core::allFinite(t.array())) return;
+  throw NumericError(op, std::string(what) + " has NaN or infinity", {{what, toString(t.shape())}},
+                     "look at what made it; nothing was normalised and no statistic changed");
 }
 
 /// With shared statistics the same words on every rank, whatever its own share.
@@ -121,6 +145,11 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   checkOperands(op, all);
   checkBatchNormOptions(op, options);
   checkData(x, options);
+  if (AnomalyMode::enabled()) {
+    checkFinite(x, "the input");
+    checkFinite(gamma, "gamma");
+    checkFinite(beta, "beta");
+  }
   const Channels channels(x.shape(), options);
   checkPerChannel(x, gamma, "gamma", channels);
   checkPerChannel(x, beta, "beta", channels);
@@ -152,6 +181,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
     checkWritable(runningMean, "runningMean");
     checkWritable(runningVar, "runningVar");
     checkWritable(options.batches, "batches");
+    checkOwnMemory(x, gamma, beta, runningMean, runningVar, options.batches);
   }
 
   const NDArray source = channels.inFront(x.array());
@@ -191,7 +221,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
 
   const Saved savedX = overwrite ? Saved() : Saved(x);
   if (overwrite) y.storage()->written(op);
-  if (options.fixGamma && gamma.defined()) setToOne(gamma);
+  if (options.fixGamma && options.training && gamma.defined()) setToOne(gamma);
   // Frozen parameters take no part in second derivatives either.
   const auto frozen = [&](const Tensor& t) { return options.freeze && t.defined() ? t.detach() : t; };
   std::shared_ptr<RunningUpdate> update;

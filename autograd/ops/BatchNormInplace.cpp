@@ -59,7 +59,7 @@ bool rebuildable(const Tensor& x, const Tensor& gamma, const Tensor& beta, const
   const double bound = isDouble ? 1e-12 : 1e-5, slope = o.act == Act::LeakyReLU ? std::min(1.0, o.slope) : 1;
   const std::size_t channels = static_cast<std::size_t>(gamma.defined()  ? gamma.numel()
                                                         : beta.defined() ? beta.numel()
-                                                                         : 0);
+                                                                         : 1);  // the slope alone
   const std::vector<double> w = gamma.defined() ? gamma.toVector<double>() : std::vector<double>(channels, 1);
   const std::vector<double> b = beta.defined() ? beta.toVector<double>() : std::vector<double>(channels, 0);
   for (std::size_t c = 0; c < channels; ++c) {

@@ -14,8 +14,8 @@ enum class Act : u8 { None, ReLU, LeakyReLU };
 /// invstd = 1/sqrt(var + epsilon), or 1/sqrt(max(var, epsilon)), which is constant where var < epsilon.
 enum class EpsMode : u8 { Additive, Max };
 
-/// Which statistic the factor f = max(initFactor/n, minFactor) weighs: the new one, as PuzzleLib computes, or the old
-/// one, as its documentation says.
+/// Which statistic the factor f = min(1, max(initFactor/n, minFactor)) weighs: the new one, as PuzzleLib computes, or
+/// the old one, as its documentation says.
 enum class FactorWeighs : u8 { New, Old };
 
 /// What the running variance receives: the batch variance times m/(m-1), or as it is. Normalising takes the latter.
@@ -49,8 +49,8 @@ struct BatchNormOptions {
   EpsMode epsMode = EpsMode::Additive;
   std::optional<double> factor = {};    ///< constant weight f of the new statistic, in [0, 1]; 0.1 if nothing is given
   std::optional<double> momentum = {};  ///< the same as weight of the old statistic, 1 - factor
-  std::optional<double> initFactor = {};  ///< with `batches`: f = max(initFactor/n, minFactor), 1 and 0.1 if not given
-  std::optional<double> minFactor = {};
+  std::optional<double> initFactor = {};  ///< with `batches`: f = min(1, max(initFactor/n, minFactor))
+  std::optional<double> minFactor = {};   ///< 1 and 0.1 if not given
   FactorWeighs factorWeighs = FactorWeighs::New;
   Tensor batches = {};  ///< i64 [], n: an update adds 1, then weighs
   VarEstimator varEstimator = VarEstimator::Unbiased;

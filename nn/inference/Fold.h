@@ -12,8 +12,9 @@ namespace ember::nn {
 ///   w' = w·gamma·is,   b' = (b - mean)·gamma·is + beta,   is = 1/sqrt(var + eps), all of the channel that w makes
 ///
 /// Computed in f64 and rounded once to the type of the layer, which stays as it is, like the norm. The new layer always
-/// has a bias; its parameters train. Behind a linear layer the norm's channel axis must be the last one of the data: as
-/// BatchNorm1D has it for [N, C].
+/// has a bias; its parameters train. Behind a linear layer the norm's channel axis must be the last one of the data.
+/// CAUTION: a BatchNorm1D as it comes is taken as one of [N, C] there. Where it works on [N, C, L] it normalises axis 1
+/// and not what the linear layer makes, and must not be folded; with channelAxis = -1 it fits both.
 ///
 /// Throws StateError in training mode and before the norm has tensors; ValueError where the norm takes the batch's
 /// statistics in eval, too, has an activation, another channel axis or parameters for every activation; ShapeError

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <ember/core/Error.h>
+#include <ember/nn/Pattern.h>
 #include <ember/nn/layers/BatchNormND.h>
 
 namespace ember::nn {
@@ -163,6 +164,13 @@ BatchNormNDOptions BatchNormND::optionsOf(const Args& a) {
     if (const Value* value = a.find(key)) read(*value, field, key, words...);
   });
   o.empty = a.get<bool>("empty", false);
+  static const Value defaults = allOf({});
+  for (const auto& [key, value] : a.members()) {
+    if (defaults.has(key) || key == "maps" || key == "empty" || key == "tracking") continue;
+    std::vector<std::string> known;
+    for (const auto& [name, field] : defaults.members()) known.push_back(name);
+    throw ValueError("BatchNorm", "there is no option \"" + key + "\"", {}, nearestHint(key, known));
+  }
   return o;
 }
 

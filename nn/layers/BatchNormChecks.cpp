@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <ember/core/Error.h>
+#include <ember/core/io/Text.h>
 #include <ember/nn/layers/BatchNormND.h>
 
 namespace ember::nn {
@@ -124,6 +125,10 @@ void BatchNormND::checkOptions() const {
   checkAttr(o.biasAttr, o.biasInit, hasShift(), "biasAttr", "biasInit");
   std::vector<std::string> names;
   const auto checkName = [&](const std::string& own) {
+    const std::string problem = own.find('.') != own.npos ? "has a dot" : io::nameProblem(own);
+    if (!problem.empty())
+      refuse("the name " + io::inQuotes(own) + " " + problem,
+             "names are 1 to 1024 bytes of printable UTF-8 without a dot");
     if (std::find(names.begin(), names.end(), own) != names.end())
       refuse("two tensors are called \"" + own + "\"", "give each a name of its own");
     names.push_back(own);
@@ -143,8 +148,12 @@ void BatchNormND::checkOptions() const {
     refuse("only one of minCalib and maxCalib is given", "give the whole range, or none");
   if (o.minCalib && !(std::isfinite(*o.minCalib) && std::isfinite(*o.maxCalib) && *o.minCalib < *o.maxCalib))
     refuse("minCalib and maxCalib are no range", "give finite numbers in growing order");
-  if (o.minCalib && !o.trackRunningStats)
+  if (o.minCalib && (!o.trackRunningStats || o.useGlobalStats == GlobalStats::False || o.trainableStatistics))
     refuse("minCalib and maxCalib serve inference in 8 bits, which needs running statistics", "drop one of them");
+  if (o.minCalib && o.act == Act::LeakyReLU)
+    refuse("minCalib and maxCalib serve inference in 8 bits, which has no LeakyReLU", "use None or ReLU");
+  if (o.minCalib && o.paramDim == ParamDim::PerActivation)
+    refuse("minCalib and maxCalib serve inference in 8 bits, which works channel by channel", "use paramDim Spatial");
 }
 
 }  // namespace ember::nn

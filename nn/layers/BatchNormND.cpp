@@ -56,7 +56,7 @@ void BatchNormND::materialise(const Shape& parameters) {
     throw StateError(type_, "the layer has its tensors already", {}, "build a new one for other shapes");
   const bool spatial = options_.paramDim == ParamDim::Spatial;
   if (parameters.empty() || numel(parameters) < 1 || (spatial && parameters.rank() != 1)) {
-    refuse("parameters cannot be " + ember::toString(parameters),
+    refuse("the layer cannot have parameters " + ember::toString(parameters),
            spatial ? "give {channels}" : "give the shape of one sample, {channels, ...}");
   }
   const int axis = spatial ? 1 : channelAxis(parameters.rank() + 1);
@@ -69,7 +69,10 @@ void BatchNormND::materialise(const Shape& parameters) {
   const auto made = [&] { return Tensor::empty(parameters, options_.dtype); };
   try {
     if (hasScale()) {
-      weight = addParameter(nameOr(options_.paramAttr, "weight"), made(), settingsOf(options_.paramAttr));
+      ParameterSettings settings = settingsOf(options_.paramAttr);
+      // Whatever unfreezes it, no optimiser moves or decays it.
+      if (options_.fixGamma) settings.lrMultiplier = settings.weightDecayMultiplier = 0;
+      weight = addParameter(nameOr(options_.paramAttr, "weight"), made(), settings);
       weight.setRequiresGrad(!options_.fixGamma && !options_.freeze && trains(options_.paramAttr));
     }
     if (hasShift()) {
@@ -125,34 +128,44 @@ bool BatchNormND::ignoresStored(std::string_view name, const core::NDArray& valu
   return !hasShift() && name == nameOr(options_.biasAttr, "bias") && allAre(0);
 }
 
+namespace {
+
+/// Values for `target`, drawn beside it: an initialiser that throws leaves the layer as it is.
+struct Start {
+  Tensor target, values;
+  Start(const Tensor& t, const Initial& given, const Initial& otherwise, const char* owner, const char* field)
+      : target(t) {
+    if (!t.defined()) return;
+    values = Tensor::empty(t.shape(), t.dtype());
+    (given.given() ? given : otherwise).fill(values, owner, field);
+  }
+  void write() {
+    if (target.defined()) target.copy_(values, "initialiser");
+  }
+};
+
+}  // namespace
+
 void BatchNormND::resetRunningStats() {
   if (!runningMean.defined()) return;
-  const auto start = [&](Tensor& t, const Initial& initial, double otherwise, const char* field) {
-    (initial.given() ? initial : Initial(otherwise)).fill(t, type_, field);
-  };
-  start(runningMean, options_.meanInit, 0, "meanInit");
-  start(runningVar, options_.varInit, 1, "varInit");
+  Start mean(runningMean, options_.meanInit, 0.0, type_, "meanInit"),
+      var(runningVar, options_.varInit, 1.0, type_, "varInit");
+  mean.write();
+  var.write();
   numBatchesTracked.fill_(0);
 }
 
 void BatchNormND::resetParameters() {
-  if (weight.defined()) {
-    const Initial& start = startOf(options_.scaleInit, options_.paramAttr);
-    if (options_.fixGamma) {
-      init::constant_(weight, 1);
-    } else if (start.given()) {
-      start.fill(weight, type_, "scaleInit");
-    } else if (options_.sscale == 0) {
-      init::constant_(weight, 1);
-    } else {
-      init::normal_(weight, 1, options_.sscale);
-    }
+  const NoGrad guard;
+  Initial scale = 1.0;
+  if (options_.sscale != 0 && !options_.fixGamma) {
+    scale = Initial([std = options_.sscale](Tensor& t) { init::normal_(t, 1, std); });
   }
-  if (bias.defined()) {
-    const Initial& start = startOf(options_.biasInit, options_.biasAttr);
-    (start.given() ? start : Initial(0.0)).fill(bias, type_, "biasInit");
-  }
+  Start weights(weight, startOf(options_.scaleInit, options_.paramAttr), scale, type_, "scaleInit"),
+      biases(bias, startOf(options_.biasInit, options_.biasAttr), 0.0, type_, "biasInit");
   resetRunningStats();
+  weights.write();
+  biases.write();
 }
 
 // ---- running ----
@@ -209,8 +222,18 @@ void BatchNormND::checkRank(const Tensor& x) const {
                    {{"input", "x " + ember::toString(x.shape())}}, fitting);
 }
 
-BatchNormResult BatchNormND::run(const Tensor& x) {
+void BatchNormND::checkInput(const Tensor& x) const {
   checkRank(x);
+  const i64 channels = x.size(channelAxis(x.rank()));
+  if (maps_ == 0 || channels == maps_) return;
+  throw ShapeError(
+      type_, "input has " + std::to_string(channels) + " channels, the layer expects " + std::to_string(maps_),
+      {{"input", "x " + ember::toString(x.shape())}},
+      "build the layer with " + std::to_string(channels) + " channels, or name the channel axis by channelAxis");
+}
+
+BatchNormResult BatchNormND::run(const Tensor& x) {
+  checkInput(x);
   if (!materialised_) {
     if (options_.empty) {
       throw StateError(type_, "the layer was built empty and has no tensors yet", {},
@@ -298,10 +321,17 @@ void BatchNormND::takeOver(const Module& original) {
 
 // ---- inference ----
 
+void BatchNormND::checkInference() const {
+  if (!materialised_) throw StateError(type_, "the layer has no tensors yet", {}, "run one forward, or load() a file");
+  ember::BatchNormOptions o = functional(1, numBatchesTracked);
+  o.training = false;
+  if (runningMean.defined() && !decideStatistics(o, true, 2).batch) return;
+  throw StateError(type_, "the layer normalises with each batch's statistics in eval, too", {},
+                   "inference by one map a channel needs running statistics, and options that use them");
+}
+
 std::vector<double> BatchNormND::inferenceScale() const {
-  if (!runningVar.defined())
-    throw StateError(type_, "there are no running statistics to infer with", {},
-                     "build it with trackRunningStats = true");
+  checkInference();
   const ember::BatchNormOptions o{.epsilon = options_.epsilon, .epsMode = options_.epsMode};
   std::vector<double> scale = autograd::batchnorm::invstdOf(runningVar.array(), o).toVector<double>();
   if (!weight.defined() || options_.fixGamma) return scale;
@@ -323,14 +353,12 @@ Conv3D BatchNormND::foldInto(const Conv3D& layer) const { return fold(layer, *th
 Linear BatchNormND::foldInto(const Linear& layer) const { return fold(layer, *this); }
 
 Int8BatchNormResult BatchNormND::forwardInt8(const Tensor& x, double minData, double maxData) const {
-  checkRank(x);
+  checkInput(x);
   if (!options_.minCalib || !options_.maxCalib) {
     throw StateError(type_, "the range of the 8-bit output is not known", {},
                      "build the layer with minCalib and maxCalib, the range that its output takes on sample data");
   }
-  if (!runningMean.defined())
-    throw StateError(type_, "there are no running statistics to infer with", {},
-                     "build it with trackRunningStats = true");
+  checkInference();
   return batchNormInt8(x, minData, maxData, weight, bias, runningMean, runningVar,
                        {.epsilon = options_.epsilon,
                         .minCalib = *options_.minCalib,

@@ -18,7 +18,7 @@ class Linear;
 /// State: weight and bias [maps] (parameters), running_mean and running_var [maps] (from 0 and 1),
 /// num_batches_tracked (i64 [], the n of the factor). A training forward adds 1 to n and weighs the new statistic by
 ///
-///   f = max(initFactor/n, minFactor)
+///   f = min(1, max(initFactor/n, minFactor))
 ///
 /// so the first batch counts fully, then 1/2, 1/3, ... down to minFactor; minFactor = 0 keeps the plain mean of all.
 ///
@@ -111,6 +111,9 @@ class BatchNormND : public Module {
   /// For batchNorm(), with the counter that its updates advance.
   ember::BatchNormOptions functional(int axis, const Tensor& batches) const;
   void checkRank(const Tensor& x) const;
+  void checkInput(const Tensor& x) const;
+  /// Throws StateError unless eval uses the running statistics.
+  void checkInference() const;
   BatchNormResult run(const Tensor& x);
 };
 

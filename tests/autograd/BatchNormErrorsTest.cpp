@@ -151,6 +151,20 @@ TEST_CASE("every refusal leaves running statistics, count and gamma bit-identica
   CHECK(n.item() == 2);
 }
 
+TEST_CASE("statistics that share memory with another operand are refused before anything is written") {
+  const Tensor x = draw("x", {4, 3}), both = Tensor::ones({2, 3}, DType::F64);
+  const Tensor before = both.clone(), rm = both.select(0, 0), rv = both.select(0, 1);
+  CHECK_THROWS_WITH_AS(
+      batchNorm(x, {}, {}, rm, rv),
+      doctest::Contains("runningMean cannot be updated in place: it shares its memory with runningVar"), StateError);
+  CHECK_THROWS_AS(batchNorm(x, {}, {}, rm, rm), StateError);
+  const Tensor own = Tensor::ones({3}, DType::F64), other = own.clone();
+  CHECK_THROWS_WITH_AS(batchNorm(x, {}, own, own, other), doctest::Contains("with beta"), StateError);
+  CHECK(sameBits(both, before));
+  CHECK_NOTHROW(batchNorm(x, {}, {}, rm, rv, {.training = false}));
+  CHECK_NOTHROW(batchNorm(x, {}, {}, own, other));
+}
+
 TEST_CASE("stale and undefined operands are refused with their number") {
   const Tensor x = leaf(draw("x", {4, 3})) * 2;
   {

@@ -162,3 +162,15 @@ TEST_CASE("fixGamma and absent parameters count as 1 and 0 when the input is reb
     for (std::size_t i = 0; i < 2; ++i) CHECK(relativeError(g[1][i], g[0][i]) < 1e-13);
   }
 }
+
+TEST_CASE("in place keeps the input where the slope alone would make what it cuts subnormal") {
+  const Tensor x = leaf(draw("x", {6, 3}).to(DType::F32)), dy = draw("dy", {6, 3}).to(DType::F32);
+  Tensors found[2];
+  for (const bool inplace : {false, true}) {
+    const Tensor made = x * 2;
+    const Tensor y = batchNorm(made, {}, {}, {}, {}, {.inplace = inplace, .act = Act::LeakyReLU, .slope = 1e-39});
+    CHECK_FALSE(sharesMemory(y, made));
+    found[inplace] = gradients({y}, {x}, {}, {dy});
+  }
+  CHECK(sameBits(found[0][0], found[1][0]));
+}

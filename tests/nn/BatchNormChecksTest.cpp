@@ -126,9 +126,61 @@ TEST_CASE("every pair of options that exclude each other is refused at construct
   refuses({.maxCalib = 1}, "only one of minCalib and maxCalib");
   refuses({.minCalib = 1, .maxCalib = 1}, "minCalib and maxCalib are no range");
   refuses({.trackRunningStats = false, .minCalib = 0, .maxCalib = 1}, "needs running statistics");
+  const char* eightBits = "inference in 8 bits";
+  refuses({.useGlobalStats = GlobalStats::False, .minCalib = 0, .maxCalib = 1}, eightBits);
+  refuses({.trainableStatistics = true, .minCalib = 0, .maxCalib = 1}, eightBits);
+  refuses({.act = nn::Act::LeakyReLU, .minCalib = 0, .maxCalib = 1}, eightBits);
+  refuses({.paramDim = nn::ParamDim::PerActivation, .minCalib = 0, .maxCalib = 1}, eightBits);
+  refuses({.meanName = "a.b"}, "the name \"a.b\" has a dot");
   refuses({.paramAttr = nn::ParamAttr{.lrMultiplier = -1}}, "paramAttr has the multiplier");
   refuses({.biasAttr = nn::ParamAttr{.weightDecayMultiplier = std::nan("")}}, "biasAttr has the multiplier");
   refuses({.epsilon = -1}, "epsilon is -1");
   refuses({.sscale = HUGE_VAL}, "sscale is inf");
   refuses({.slope = std::nan("")}, "slope is");
+}
+
+TEST_CASE("a name that no file can hold is refused at once, also by a layer that is still to take its channels") {
+  CHECK_THROWS_WITH_AS(nn::BatchNorm2D(0, {.varName = "a.b"}), doctest::Contains("has a dot"), ValueError);
+}
+
+TEST_CASE("an input of another number of channels is refused, also by a layer without tensors") {
+  nn::BatchNorm2D norm(3, {.affine = false, .trackRunningStats = false});
+  CHECK_THROWS_WITH_AS(norm(Tensor::ones({4, 5, 2, 2})),
+                       doctest::Contains("[BatchNorm2D] ShapeError: input has 5 channels, the layer expects 3"),
+                       ShapeError);
+  nn::BatchNorm2D lazy(0, {.affine = false, .trackRunningStats = false});
+  lazy(input({4, 3, 2, 2}));
+  CHECK_THROWS_WITH_AS(lazy(input({4, 5, 2, 2})), doctest::Contains("expects 3"), ShapeError);
+}
+
+TEST_CASE("inference by one map a channel is refused where eval takes the statistics of the batch") {
+  nn::BatchNorm1D norm(3, {.minCalib = -1, .maxCalib = 1});
+  const Tensor x = Tensor::zeros({4, 3}, DType::I8);
+  CHECK_NOTHROW(norm.forwardInt8(x, -1, 1));
+  norm.setTrackRunningStats(false);
+  CHECK_THROWS_WITH_AS(norm.forwardInt8(x, -1, 1), doctest::Contains("each batch's statistics in eval"), StateError);
+  CHECK_THROWS_AS(norm.inferenceScale(), StateError);
+  CHECK_THROWS_AS(nn::BatchNorm1D(3, {.useGlobalStats = GlobalStats::False}).inferenceShift(), StateError);
+  CHECK_THROWS_AS(nn::BatchNorm1D(0).inferenceScale(), StateError);
+}
+
+TEST_CASE("an argument that names no option is refused with the nearest") {
+  CHECK_THROWS_WITH_AS(nn::BatchNorm1D::fromArgs({{"maps", 3}, {"momentumm", 0.9}}),
+                       doctest::Contains("did you mean \"momentum\"?"), ValueError);
+}
+
+TEST_CASE("an initialiser that throws leaves the layer as it is") {
+  const nn::Args args = nn::BatchNorm1D(3, {.biasInit = [](Tensor& t) { t.fill_(1); }}).args();
+  std::unique_ptr<nn::Module> module;
+  {
+    const nn::init::Skip skip;
+    module = std::make_unique<nn::BatchNorm1D>(nn::BatchNorm1D::fromArgs(args));
+  }
+  auto& norm = dynamic_cast<nn::BatchNorm1D&>(*module);
+  norm(input({4, 3}));
+  const std::vector<double> scale = norm.weight.toVector<double>(), mean = norm.runningMean.toVector<double>();
+  CHECK_THROWS_AS(norm.resetParameters(), StateError);
+  CHECK(norm.weight.toVector<double>() == scale);
+  CHECK(norm.runningMean.toVector<double>() == mean);
+  CHECK(norm.numBatchesTracked.item() == 1);
 }
