@@ -17,7 +17,7 @@ run() {  # in a folder of its own: it saves net.json there
 }
 
 echo "== find_package(ember)"
-cmake -S "$EMBER_SOURCE_DIR/tests/consumer" -B found -DFIRST_NET="$first_net" \
+cmake -G Ninja -S "$EMBER_SOURCE_DIR/tests/consumer" -B found -DFIRST_NET="$first_net" \
   -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_COMPILER="$CXX" -DCMAKE_BUILD_TYPE=Release >found.log || { cat found.log; exit 1; }
 cmake --build found >found.log || { cat found.log; exit 1; }
 run found found/first_net
