@@ -37,6 +37,7 @@ for bad in 3.5 1e3 99999999999 "" 0 -1 +3 0x10 abc; do expect 2 "a whole number 
 for bad in -1 18446744073709551616 1.0; do expect 2 "a whole number from 0 to 18446744073709551615" --seed "$bad"; done
 expect 2 "a whole number from 2 to 60000" --batch-size 1
 expect 2 "a whole number from 1 to 1024" --threads 0
+expect 2 "--batch-size 511 --epochs 1: " --batch-size 511 --epochs 1
 expect 2 '"vgg" is not one of bn, small, resnet' --model vgg
 
 # ---- files: 1
@@ -59,6 +60,9 @@ for key in test_accuracy epochs train_seconds images_per_second peak_rss_bytes p
 done
 expect 0 "nothing to do" --resume run.json
 expect 0 "nothing to do" --resume run.json --epochs 1
+expect 0 "nothing to do" --resume run.json --json finished.json
+accuracy=$(grep '"test_accuracy"' result.json)
+grep -qF -- "$accuracy" finished.json || { echo "finished.json: not $accuracy"; failures=$((failures + 1)); }
 expect 2 "--lr 0.7, the run was begun with" --resume run.json --lr 0.7
 expect 2 "--model bn, the run was begun with small" --resume run.json --model bn
 expect 2 "--epochs 3, the run was begun with 2" --resume run.json --epochs 3

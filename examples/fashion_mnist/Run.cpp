@@ -95,6 +95,13 @@ Run::Run(const Options& options, const std::string& file) {
   // Equal batches, unless there is not even one.
   const bool dropLast = train_->size() >= recipe.batchSize;
   const i64 batches = data::Loader(*train_, {.batchSize = recipe.batchSize, .dropLast = dropLast}).size();
+  // A learning rate that rises and falls has two steps or more.
+  if (batches * recipe.epochs < 2) {
+    throw UsageError(
+        fmt::format("--batch-size {} --epochs {}: {} pictures make 1 step, a run needs 2 or more; lower --batch-size "
+                    "or raise --epochs",
+                    recipe.batchSize, recipe.epochs, train_->size()));
+  }
   trainer_ = std::make_unique<optim::Trainer>(
       *net_, *sgd_, *train_,
       optim::TrainerOptions{.epochs = recipe.epochs,

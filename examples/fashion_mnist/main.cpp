@@ -83,6 +83,7 @@ int train(Run& run, const Options& options) {
   const i64 epochs = run.settings().recipe.epochs;
   if (trainer.finished() || options.epochs.value_or(epochs) <= trainer.epoch()) {
     fmt::print("{} is trained for {} of {} epochs already; nothing to do\n", options.resume, trainer.epoch(), epochs);
+    if (!options.json.empty()) writeJson(options.json, run, trainer.evaluate(run.test()), ProgressBar(0, 0));
     return 0;
   }
   for (const std::string& path : {options.save, options.json}) {

@@ -65,7 +65,8 @@ std::vector<core::NDArray> matching(const std::string& path, const nn::Parameter
 
 // What no run can have written: a file that was changed by hand, or by a fault that its check sums cannot tell.
 void checkHeader(const std::string& path, const io::Checkpoint& file) {
-  const auto require = [&](bool right, const std::string& field, const std::string& value, const std::string& expected) {
+  const auto require = [&](bool right, const std::string& field, const std::string& value,
+                           const std::string& expected) {
     if (right) return;
     throw IoError("resume", "\"" + field + "\" is " + value + ", expected " + expected,
                   {{"file", path}, {"state", "nothing was changed"}}, "the file is damaged; use an older one");
@@ -126,8 +127,9 @@ void checkDataSum(const std::string& path, const Value* saved, std::optional<u32
   } else if (!here) {
     warnOnce("two reads of one sample differ: whether the data are those of " + path + " is not checked");
   } else if (const std::string text = saved->as<std::string>(); text != io::crcText(*here)) {
-    refuse(path, "the training data are not those of the saved run: their check sum was " + text + ", here it is " +
-                     io::crcText(*here),
+    refuse(path,
+           "the training data are not those of the saved run: their check sum was " + text + ", here it is " +
+               io::crcText(*here),
            "give the data of the saved run, in its order and prepared in the same way");
   }
 }
@@ -235,10 +237,10 @@ void Trainer::resume(const std::string& path) {
   }
   const i64 epoch = file.train.get<i64>("epoch"), batch = file.train.get<i64>("batch");
   if (epoch < 0 || batch < 0 || batch > batches_) {
-    throw IoError("resume",
-                  "its position, epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) +
-                      ", is outside the data",
-                  {{"file", path}, {"state", "nothing was changed"}}, "the file is damaged; use an older one");
+    throw IoError(
+        "resume",
+        "its position, epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) + ", is outside the data",
+        {{"file", path}, {"state", "nothing was changed"}}, "the file is damaged; use an older one");
   }
   checkHeader(path, file);
   const u64 seed = file.train.get<u64>("seed");

@@ -99,8 +99,8 @@ Tensor Trainer::batchLoss(const Tensor& output, const Tensor& labels) const {
     throw StateError("Trainer", "the loss function gave an undefined tensor", {},
                      "return the loss of the batch from TrainerOptions::loss");
   if (loss.numel() != 1 || !isFloating(loss.dtype())) {
-    throw ShapeError("Trainer", "the loss function gave " + core::describe("", loss.array()) + ", expected a scalar", {},
-                     "reduce it, with mean() or Reduction::Mean, to one f32 or f64");
+    throw ShapeError("Trainer", "the loss function gave " + core::describe("", loss.array()) + ", expected a scalar",
+                     {}, "reduce it, with mean() or Reduction::Mean, to one f32 or f64");
   }
   return loss;
 }

@@ -96,7 +96,9 @@ TEST_CASE("evaluation is in eval mode, without gradients, and restores each modu
 TEST_CASE("a loss of one's own is averaged over the samples, and targets that are no classes have no accuracy") {
   nn::Identity net;
   const auto classes = scored({2, 0, 0, 3, 1, 0, 0, 0}, {0, -100, 1, -100});
-  const auto hundredfold = [](const Tensor& output, const Tensor& labels) { return crossEntropy(output, labels) * 100; };
+  const auto hundredfold = [](const Tensor& output, const Tensor& labels) {
+    return crossEntropy(output, labels) * 100;
+  };
   const Evaluation plain = evaluate(net, classes, 1), own = evaluate(net, classes, 1, hundredfold);
   CHECK(own.loss == doctest::Approx(100 * plain.loss).epsilon(1e-6));  // f32
   CHECK(own.accuracy == plain.accuracy);

@@ -479,7 +479,8 @@ TEST_CASE("other data of the same size are refused by their check sum") {
   for (const i64 sample : {0, 7, 21}) {
     for (const bool label : {true, false}) {
       const std::string message = resumed(sample, label);
-      CHECK_MESSAGE(contains(message, "[resume] StateError: the training data are not those of the saved run"), message);
+      CHECK_MESSAGE(contains(message, "[resume] StateError: the training data are not those of the saved run"),
+                    message);
     }
   }
 }
