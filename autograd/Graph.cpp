@@ -31,6 +31,12 @@ void releaseIteratively(std::shared_ptr<Node>&& node) noexcept {
   waiting = nullptr;
 }
 
+void markView(TensorImpl& view, const std::shared_ptr<TensorImpl>& source) {
+  if (source->node) return;
+  const std::shared_ptr<TensorImpl> origin = source->origin.lock();
+  view.origin = origin ? origin : source;
+}
+
 TensorImpl::~TensorImpl() { releaseIteratively(std::move(node)); }
 
 Node::Node(const char* opName) : op(opName), sequence(nodesMade.fetch_add(1, std::memory_order_relaxed)) {}

@@ -31,6 +31,7 @@ struct TensorImpl {
   std::vector<GradientHook> hooks;  ///< leaves only; a node keeps those of its outputs
   std::shared_ptr<Node> node; ///< the operation that made it; null for a leaf
   u32 output = 0;             ///< which output of the node
+  std::weak_ptr<TensorImpl> origin; ///< the tensor outside the graph that this is a view or a detach() of
 };
 
 /// One recorded operation. Nodes own what backward needs and the nodes of their inputs, never their outputs, so there
@@ -106,6 +107,10 @@ class Saved {
   std::weak_ptr<core::Storage> storage_;  // setArray() may put other memory behind the handle
   u64 version_ = 0;
 };
+
+/// Makes `view`, which shares memory with `source`, one through which `source` may be written: it then stands for the
+/// new value. Not if an op that is recorded made `source`, whose value the graph needs.
+void markView(TensorImpl& view, const std::shared_ptr<TensorImpl>& source);
 
 /// Releases a node without recursion, however long the chain behind it.
 void releaseIteratively(std::shared_ptr<Node>&& node) noexcept;

@@ -175,6 +175,7 @@ Tensor Tensor::detach() const {
   auto impl = std::make_shared<autograd::TensorImpl>();
   impl->array = checked(impl_, "detach").array;
   impl->version = impl_->version;
+  autograd::markView(*impl, impl_);
   return Tensor(std::move(impl));
 }
 
@@ -188,7 +189,8 @@ core::NDArray& Tensor::writable(const char* writer) {
     throw StateError(
         writer,
         "the tensor is the result of " + std::string(impl.node->op) + "; only leaves and buffers are written in place",
-        {}, "write into detach() or clone() instead");
+        {},
+        "write into its clone(); to write into a part of a leaf, take the view inside a NoGrad scope");
   }
   if (impl.requiresGrad && gradEnabled()) {
     throw StateError(writer, "a leaf that requires a gradient is written in place while gradients are recorded", {},
@@ -203,6 +205,12 @@ core::NDArray& Tensor::writable(const char* writer) {
     }
   }
   impl.version = impl.array.storage()->written(writer);
+  // What this is a view of has the new value, unless someone else wrote since it was last valid. Operands that a graph
+  // has saved are not touched by this: Saved compares versions of its own.
+  if (const auto origin = impl.origin.lock();
+      origin && origin->array.storage() == impl.array.storage() && origin->version + 1 == impl.version) {
+    origin->version = impl.version;
+  }
   return impl.array;
 }
 

@@ -99,7 +99,9 @@ class Tensor {
   /// Calls `hook` in each backward once this tensor's gradient is complete. Throws StateError if it requires none.
   void registerHook(GradientHook hook) const;
 
-  /// The same value outside the graph; shares memory and version.
+  /// The same value outside the graph; shares memory and version. Writing into it gives a leaf, and any other tensor
+  /// outside the graph, the new value (as does writing into a view taken under NoGrad). The result of a recorded op
+  /// becomes stale, and so does what a gradient needs: reading them is a StateError; write into a clone() there.
   Tensor detach() const;
   /// A copy of the value outside the graph, in own memory.
   Tensor clone() const;

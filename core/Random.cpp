@@ -44,7 +44,7 @@ Key nextInitKey() {
 
 Key nextCallKey() {
   if (const core::ModuleScope* scope = core::ModuleScope::current(); scope && scope->calls()) {
-    return {seedNow, streamOf(scope->path()), static_cast<u64>((*scope->calls())++)};
+    return {seedNow, streamOf(scope->path()), static_cast<u64>(scope->nextCall())};
   }
   static const u64 stream = streamOf("program");
   return {seedNow, stream, static_cast<u64>(callsOfProgram.fetch_add(1))};

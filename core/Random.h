@@ -29,7 +29,8 @@ u64 streamOf(std::string_view name);
 /// Key of the next initialiser: (seed, "init", construction index).
 Key nextInitKey();
 /// Key of the next draw of the running module: (seed, its path, its call counter), or of the program outside a module.
-/// Advances the counter.
+/// Advances the program's counter, and a module's in training forwards only: in eval mode and in summaries every
+/// forward starts from the same number, so it draws the same, leaves training as it was, and may run on many threads.
 Key nextCallKey();
 /// Call counter of draws outside any module (state of a run).
 i64 programCalls();

@@ -17,8 +17,14 @@ std::string shown(const ModuleScope& scope, const std::string& details) {
 }  // namespace
 
 ModuleScope::ModuleScope(std::string_view name, std::string_view type, i64* calls, Details describe,
-                         const void* module) noexcept
-    : name_(name), type_(type), calls_(calls), details_(describe), module_(module), parent_(innermost) {
+                         const void* module, bool trains) noexcept
+    : name_(name),
+      type_(type),
+      calls_(calls),
+      details_(describe),
+      module_(module),
+      trains_(trains),
+      parent_(innermost) {
   innermost = this;
 }
 

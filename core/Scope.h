@@ -13,8 +13,9 @@ class ModuleScope {
   /// What a module says of itself behind its type ("1 -> 32, 5x5"); asked only when a message is made.
   using Details = std::string (*)(const void* module);
   /// `name` under its parent ("" for a root), `type` as printed ("Conv2D"), `calls` the module's random call counter.
+  /// Unless `trains`, that counter is only read.
   ModuleScope(std::string_view name, std::string_view type, i64* calls, Details describe = nullptr,
-              const void* module = nullptr) noexcept;
+              const void* module = nullptr, bool trains = true) noexcept;
   ~ModuleScope();
   ModuleScope(const ModuleScope&) = delete;
   ModuleScope& operator=(const ModuleScope&) = delete;
@@ -22,6 +23,9 @@ class ModuleScope {
   /// The innermost scope of this thread, or null.
   static const ModuleScope* current() noexcept;
   i64* calls() const noexcept { return calls_; }
+  /// Number of the next draw; calls() is not null. Without training it counts on from the counter within this forward
+  /// alone, so that draws of one forward differ and nothing that another thread sees is written.
+  i64 nextCall() const noexcept { return trains_ ? (*calls_)++ : *calls_ + drawn_++; }
   std::string_view type() const noexcept { return type_; }
   /// "features.0" (empty for the root itself).
   std::string path() const;
@@ -33,6 +37,8 @@ class ModuleScope {
   i64* calls_;
   Details details_;
   const void* module_;
+  bool trains_;
+  mutable i64 drawn_ = 0;  // scopes are seen by their own thread only
   const ModuleScope* parent_;
 };
 

@@ -1,5 +1,6 @@
 #include <ember/nn/Module.h>
 
+#include <algorithm>
 #include <typeinfo>
 
 #include <ember/core/Error.h>
@@ -42,7 +43,10 @@ Tensors Module::operator()(const Tensors& inputs) {
                      "call the module that it was moved into; add() and Sequential return a reference to theirs");
   }
   const auto describe = [](const void* module) { return static_cast<const Module*>(module)->details(); };
-  const core::ModuleScope scope(name_, type, &randomCalls_, describe, this);
+  const auto isShape = [](const Tensor& t) { return t.defined() && t.isShapeOnly(); };
+  const bool trains =
+      training_ && !SummaryRecorder::recording() && std::none_of(inputs.begin(), inputs.end(), isShape);
+  const core::ModuleScope scope(name_, type, &randomCalls_, describe, this, trains);
   SummaryRecorder::Entry entry(*this);
   Tensors outputs = forward(inputs);
   for (std::size_t i = 0; i < outputs.size(); ++i) {

@@ -135,7 +135,8 @@ class Module {
   /// Whether a strict load may pass over a tensor of the file that this module has not, because its values say nothing.
   virtual bool ignoresStored(std::string_view, const core::NDArray&) const { return false; }
 
-  /// Random call counters by path, where not zero (part of a run's state).
+  /// Random call counters by path, where not zero (part of a run's state). Training forwards advance them; forwards in
+  /// eval mode or on shapes alone, as in summary(), do not.
   std::vector<std::pair<std::string, i64>> streams() const;
   void setStreams(const std::vector<std::pair<std::string, i64>>&);
 

@@ -31,6 +31,8 @@ SummaryRecorder::~SummaryRecorder() {
   autograd::multiplyAdds() = outerCount_;
 }
 
+bool SummaryRecorder::recording() noexcept { return active != nullptr; }
+
 Summary SummaryRecorder::finish(const Module& root) {
   for (const Parameter& p : root.namedParameters()) {
     summary_.parameters += p.tensor.numel();

@@ -18,6 +18,8 @@ class SummaryRecorder {
   SummaryRecorder& operator=(const SummaryRecorder&) = delete;
 
   Summary finish(const Module& root);
+  /// Whether one lives on this thread.
+  static bool recording() noexcept;
 
   /// One module's forward; does nothing while no recorder lives.
   class Entry {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include <ember/autograd/Graph.h>
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/core/Error.h>
@@ -20,7 +21,9 @@ template <class View, class Backward> Tensor viewed(const char* op, const Tensor
   if (x.isShapeOnly()) return Tensor(view(x.impl()->array));
   core::NDArray result = view(x.array());
   const Shape shape = result.shape();
-  return apply(op, {&x}, shape, x.dtype(), [&] { return std::move(result); }, std::forward<Backward>(backward));
+  Tensor y = apply(op, {&x}, shape, x.dtype(), [&] { return std::move(result); }, std::forward<Backward>(backward));
+  if (y.isLeaf() && y.impl()->array.storage() == x.impl()->array.storage()) markView(*y.impl(), x.impl());
+  return y;
 }
 
 std::vector<int> inverse(const std::vector<int>& axes, int rank) {

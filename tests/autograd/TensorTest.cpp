@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -185,6 +186,17 @@ TEST_CASE("writing in place converts types in copy_ and demands equal shapes") {
   CHECK(headlineOf<DtypeError>([&] {
           x.add_(Tensor::ones({2, 2}, DType::F64));
         }) == "[add_] DtypeError: cannot add f64 in place to f32");
+}
+
+TEST_CASE("a slice with a step beyond every size has one element, and its gradient goes there") {
+  constexpr i64 most = std::numeric_limits<i64>::max();
+  for (const i64 stop : {i64{6}, most}) {
+    const Tensor x = Tensor::arange(0, 6, 1, DType::F64).setRequiresGrad();
+    const Tensor y = x.slice(0, 1, stop, most);
+    CHECK(y.toVector<double>() == Values{1});
+    sum(y * 3).backward();
+    CHECK(x.grad().toVector<double>() == Values{0, 3, 0, 0, 0, 0});
+  }
 }
 
 TEST_CASE("setArray changes type and shape behind every handle and drops the gradient") {

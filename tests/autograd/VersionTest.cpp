@@ -101,7 +101,51 @@ TEST_CASE("adding to or scaling a stale value is refused, overwriting it whole i
   CHECK_THROWS_AS(alias.mul_(2), StateError);
   alias.copy_(Tensor::of({7, 8}));
   CHECK((alias + 0).toVector<double>() == std::vector<double>{7, 8});
-  CHECK_THROWS_AS(x + 0, StateError);
+  CHECK((x + 0).toVector<double>() == std::vector<double>{7, 8});
+}
+
+TEST_CASE("a leaf written through its detach() or an unrecorded view has the new value, siblings are stale") {
+  Tensor w = leaf({1, 2, 3});
+  const Tensor sibling = w.detach();
+  w.detach().mul_(2);
+  CHECK(w.toVector<double>() == std::vector<double>{2, 4, 6});
+  CHECK_THROWS_AS(sibling.item(), StateError);
+  {
+    const NoGrad off;
+    slice(w, 0, 0, 2).fill_(9);
+    select(w.detach(), 0, 2).fill_(8);
+  }
+  sum(w * w).backward();
+  CHECK(w.toVector<double>() == std::vector<double>{9, 9, 8});
+  CHECK(w.grad().toVector<double>() == std::vector<double>{18, 18, 16});
+
+  // Another's write in between is not covered up.
+  Tensor first = w.detach(), second = w.detach();
+  w.array().storage()->written("someone");
+  second.fill_(0);
+  CHECK(headlineOf<StateError>([&] { w.item(); }) == "[item] StateError: the tensor was overwritten in place by fill_");
+  CHECK_THROWS_AS(first.mul_(2), StateError);
+}
+
+TEST_CASE("what a graph has saved is stale after a write through detach() or a view of the leaf") {
+  Tensor w = leaf({3, 4});
+  const Tensor y = sum(w * w);
+  w.detach().mul_(2);
+  CHECK(headlineOf<StateError>([&] { y.backward(); }) ==
+        "[mul] StateError: an operand that its gradient needs was overwritten by mul_");
+  const Tensor z = w * 2;
+  z.detach().fill_(1);
+  CHECK_THROWS_AS(z + 0, StateError);
+}
+
+TEST_CASE("the help for writing into a recorded view leads to a write that works") {
+  Tensor w = leaf({1, 2, 3});
+  const std::string message = messageOf([&] { w.slice(0, 0, 2).fill_(9); });
+  CHECK(message.find("the tensor is the result of slice") != std::string::npos);
+  CHECK(message.find("take the view inside a NoGrad scope") != std::string::npos);
+  const NoGrad off;
+  w.slice(0, 0, 2).fill_(9);
+  CHECK(w.toVector<double>() == std::vector<double>{9, 9, 3});
 }
 
 TEST_CASE("a leaf that requires a gradient is written only where nothing is recorded") {
