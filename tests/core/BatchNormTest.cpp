@@ -209,9 +209,11 @@ TEST_CASE("a NaN of any payload stays NaN when rounded to bf16") {
 
 TEST_CASE("outputs past the caches and below agree with the formula") {
   // 4.2 MB and more are streamed; 161 rows of 65 channels leave a shorter row at the end.
-  for (const auto& [shape, dtype] : {std::pair{Shape{161, 65, 12, 9}, DType::F32},
-                                     {Shape{161, 65, 16, 13}, DType::BF16},
-                                     {Shape{80, 144, 7, 7}, DType::F64}}) {
+  for (const auto& sample : {std::pair{Shape{161, 65, 12, 9}, DType::F32},
+                             {Shape{161, 65, 16, 13}, DType::BF16},
+                             {Shape{80, 144, 7, 7}, DType::F64}}) {
+    const Shape shape = sample.first;  // not a structured binding: clang 14 captures none
+    const DType dtype = sample.second;
     CAPTURE(toString(shape));
     const NDArray x = arrayOf(draw(numel(shape), 24), shape, dtype, MemoryOrder::ChannelsLast);
     const NDArray dy = arrayOf(draw(numel(shape), 25), shape, dtype, MemoryOrder::ChannelsLast);
