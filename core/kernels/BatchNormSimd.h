@@ -39,15 +39,16 @@ struct Avx512 {
 
 template <int bytes>
 struct Vectors;
+// Not aliases by `using`: clang leaves out `aligned` there.
 #define EMBER_VECTORS(bytes)                                                          \
   template <>                                                                         \
   struct Vectors<bytes> {                                                             \
-    using F32 = float __attribute__((vector_size(bytes)));                            \
-    using F64 = double __attribute__((vector_size(bytes)));                           \
-    using U32 = u32 __attribute__((vector_size(bytes)));                              \
-    using AnyF32 = float __attribute__((vector_size(bytes), aligned(4), may_alias));  \
-    using AnyF64 = double __attribute__((vector_size(bytes), aligned(8), may_alias)); \
-    using AnyU32 = u32 __attribute__((vector_size(bytes), aligned(2), may_alias));    \
+    typedef float F32 __attribute__((vector_size(bytes)));                            \
+    typedef double F64 __attribute__((vector_size(bytes)));                           \
+    typedef u32 U32 __attribute__((vector_size(bytes)));                              \
+    typedef float AnyF32 __attribute__((vector_size(bytes), aligned(4), may_alias));  \
+    typedef double AnyF64 __attribute__((vector_size(bytes), aligned(8), may_alias)); \
+    typedef u32 AnyU32 __attribute__((vector_size(bytes), aligned(2), may_alias));    \
   };
 EMBER_VECTORS(16)
 EMBER_VECTORS(32)
