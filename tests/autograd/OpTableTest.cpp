@@ -263,7 +263,10 @@ TEST_CASE("an operand that was overwritten is refused under the op's name, and t
     for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
       if (!sample.inputs[i].defined()) continue;
       Tensors inputs = leaves(sample, false);
-      Tensor other = inputs[i].detach();
+      // Written through another name of the same memory: only the tensor that both were taken from takes part in it.
+      const Tensor original = inputs[i];
+      inputs[i] = original.detach();
+      Tensor other = original.detach();
       other.fill_(1);
       checkRefused(
           row.op, [&] { (void)sample.run(inputs); }, "a stale operand");

@@ -175,7 +175,8 @@ TEST_CASE("a batch that throws is no batch") {
   norm(draw({4, 3, 2, 2}, 1));
   const Values mean = valuesOf(norm.runningMean);
   CHECK_THROWS_WITH_AS(norm(draw({4, 5, 2, 2}, 1)),
-                       doctest::Contains("[batchNorm] ShapeError: input has 5 channels, gamma expects 3"), ShapeError);
+                       doctest::Contains("[BatchNorm2D] ShapeError: input has 5 channels, the layer expects 3"),
+                       ShapeError);
   CHECK_THROWS_WITH_AS(norm(draw({4, 3}, 1)),
                        doctest::Contains("[BatchNorm2D] ShapeError: expected [N, C, H, W], got [4, 3]"), ShapeError);
   CHECK_THROWS_WITH_AS(norm(draw({4, 3}, 1)), doctest::Contains("use BatchNorm1D"), ShapeError);
