@@ -44,8 +44,7 @@ Tensors Module::operator()(const Tensors& inputs) {
   }
   const auto describe = [](const void* module) { return static_cast<const Module*>(module)->details(); };
   const auto isShape = [](const Tensor& t) { return t.defined() && t.isShapeOnly(); };
-  const bool trains =
-      training_ && !SummaryRecorder::recording() && std::none_of(inputs.begin(), inputs.end(), isShape);
+  const bool trains = training_ && !SummaryRecorder::recording() && std::none_of(inputs.begin(), inputs.end(), isShape);
   const core::ModuleScope scope(name_, type, &randomCalls_, describe, this, trains);
   SummaryRecorder::Entry entry(*this);
   Tensors outputs = forward(inputs);
@@ -143,12 +142,14 @@ std::string Module::typeName() const {
   return registered.empty() ? core::typeName(type) : registered;
 }
 
-template <class Visit> void Module::walk(const std::string& prefix, Visit&& visit) const {
+template <class Visit>
+void Module::walk(const std::string& prefix, Visit&& visit) const {
   visit(prefix, *this);
   for (const auto& child : children_) std::as_const(*child).walk(join(prefix, child->name_), visit);
 }
 
-template <class Visit> void Module::walk(const std::string& prefix, Visit&& visit) {
+template <class Visit>
+void Module::walk(const std::string& prefix, Visit&& visit) {
   visit(prefix, *this);
   for (const auto& child : children_) child->walk(join(prefix, child->name_), visit);
 }
@@ -158,7 +159,8 @@ namespace {
 /// Parameters that do not exist yet must not be left out silently: an optimiser would never see them.
 void checkThere(const std::string& path, const Module& module) {
   if (!module.pending()) return;
-  throw StateError(module.typeName(), "the layer has no tensors yet", {{"at", path.empty() ? "the module itself" : path}},
+  throw StateError(module.typeName(), "the layer has no tensors yet",
+                   {{"at", path.empty() ? "the module itself" : path}},
                    "run one forward first (summary(shape) will do), load() a file, or call materialise()");
 }
 

@@ -69,7 +69,8 @@ class Module {
   // ---- parts ----
   /// Takes over a child and returns it. ValueError on a name that is empty, taken, longer than 1024 bytes or has a dot
   /// or control character.
-  template <class M> std::decay_t<M>& add(std::string_view name, M&& child) {
+  template <class M>
+  std::decay_t<M>& add(std::string_view name, M&& child) {
     static_assert(!std::is_lvalue_reference_v<M>,
                   "a module moves into its parent: pass a temporary or std::move(child)");
     auto owned = std::make_unique<std::decay_t<M>>(std::forward<M>(child));
@@ -94,7 +95,8 @@ class Module {
   Tensor addParameter(std::string_view name, Tensor value, ParameterSettings settings = {});
   Tensor addBuffer(std::string_view name, Tensor value, ParameterSettings settings = {});
 
-  /// This module's and its descendants', in order of declaration, with dotted names. Throws StateError while a module is pending().
+  /// This module's and its descendants', in order of declaration, with dotted names. Throws StateError while a module
+  /// is pending().
   Parameters namedParameters() const;
   Parameters namedBuffers() const;
   std::vector<std::pair<std::string, Module*>> namedModules() const;
@@ -179,8 +181,10 @@ class Module {
   i64 randomCalls_ = 0;
 
   void checkName(std::string_view name) const;
-  template <class Visit> void walk(const std::string& prefix, Visit&& visit);
-  template <class Visit> void walk(const std::string& prefix, Visit&& visit) const;
+  template <class Visit>
+  void walk(const std::string& prefix, Visit&& visit);
+  template <class Visit>
+  void walk(const std::string& prefix, Visit&& visit) const;
 };
 
 }  // namespace ember::nn
