@@ -9,22 +9,13 @@
 
 #include "support/Draw.h"
 #include "support/Headline.h"
+#include "support/Residual.h"
 #include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::test;
 
-// ---- a module of one's own
-
-struct Residual : nn::Module {
-  explicit Residual(int width) : channels(width) {}
-  int channels;
-  nn::Conv2D& conv1 = add("conv1", nn::Conv2D(channels, channels, {.kernel = 3, .padding = 1, .bias = false}));
-  nn::BatchNorm2D& norm1 = add("norm1", nn::BatchNorm2D(channels, {.act = nn::Act::ReLU}));
-  nn::Conv2D& conv2 = add("conv2", nn::Conv2D(channels, channels, {.kernel = 3, .padding = 1, .bias = false}));
-  nn::BatchNorm2D& norm2 = add("norm2", nn::BatchNorm2D(channels));
-  Tensor forward(const Tensor& x) override { return relu(norm2(conv2(norm1(conv1(x)))) + x); }
-};
+// ---- a module of one's own: Residual (support/Residual.h)
 
 namespace {
 

@@ -43,7 +43,7 @@ struct BatchNormResult {
 /// alike; the gradient of x is that of the sum of all ranks' losses, those of gamma and beta stay each rank's own.
 ///
 /// Throws ShapeError, DtypeError, ValueError (options; one value a channel), StateError (inplace; stale operands),
-/// NumericError (in anomaly mode: NaN or infinity in x), before anything has changed.
+/// NumericError (in anomaly mode: NaN or infinity in x, gamma or beta), before anything has changed.
 ///
 /// Source: Ioffe & Szegedy 2015, arXiv:1502.03167; in place: Rota Bulò et al. 2018, arXiv:1712.02616.
 BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta = {},

@@ -167,9 +167,9 @@ Tensors oneDnnGradients(const Record& r, const BackwardContext& c) {
   return grads;
 }
 
-/// x - hi, where hi is the mean rounded to the type of x. Where y overwrote x, rebuilt at the place of x in the graph
-/// as xh·std, without the rounding of an x as large as the mean: that is x - mean, and the batch's mean of it is 0
-/// anyway.
+/// x - hi, where hi is the mean rounded to the type of x (running means are of that type: only a batch's is rounded).
+/// Where y overwrote x, rebuilt at the place of x in the graph as xh·std, without the rounding of an x as large as the
+/// mean: that is x - mean, and the batch's mean of it is 0 anyway.
 Tensor centredInput(const Record& r, const core::BatchNormSaved& saved, const Tensor& hi, const BackwardContext& c) {
   if (!r.overwritten) return cast(r.x.get(c), hi.dtype()) - hi;
   Shape shape = Shape::filled(r.channels.input.rank(), 1);
@@ -224,10 +224,6 @@ Tensors composedGradients(const Record& r, const BackwardContext& c) {
     const double added = r.options.epsMode == EpsMode::Additive ? r.options.epsilon : 0;
     const Tensor under = where(bends > 0.0, variance + added, Tensor::ones(column, dtype));
     invstd = where(bends > 0.0, Tensor::scalar(1, dtype) / sqrt(under), invstd);
-  } else {
-    const NDArray& mean = r.statistics.mean;
-    centred =
-        centred - constant(core::binary(core::Binary::Sub, mean, hi.array().to(DType::F64).reshape(mean.shape()), op));
   }
   const Tensor xh = centred * invstd;
   Tensor g = cast(c.grad(), dtype);

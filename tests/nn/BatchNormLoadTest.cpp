@@ -10,6 +10,7 @@
 
 #include "support/Draw.h"
 #include "support/Headline.h"
+#include "support/State.h"
 #include "support/TempFolder.h"
 
 using namespace ember;
@@ -18,18 +19,6 @@ using namespace ember::test;
 namespace {
 
 Tensor input(const std::string& name, const Shape& shape) { return draw(name, shape, -1, 3).to(DType::F32); }
-
-nn::Parameters stateOf(const nn::Module& module) {
-  nn::Parameters all = module.namedParameters();
-  for (nn::Parameter& buffer : module.namedBuffers()) all.push_back(std::move(buffer));
-  return all;
-}
-
-void checkSameState(const nn::Module& a, const nn::Module& b) {
-  const nn::Parameters x = stateOf(a), y = stateOf(b);
-  REQUIRE(x.size() == y.size());
-  for (std::size_t i = 0; i < x.size(); ++i) CHECK_MESSAGE(sameBits(x[i].tensor, y[i].tensor), x[i].name);
-}
 
 nn::Sequential lazyNet() { return nn::Sequential(nn::Linear(4, 6), nn::BatchNorm1D(0), nn::BatchNorm1D(0)); }
 
@@ -41,11 +30,11 @@ TEST_CASE("a net that was lazy is saved and comes back; a lazy net takes its sha
   net(input("x", {5, 4}));
   save(folder / "net.json", net);
   const auto again = nn::load(folder / "net.json");
-  checkSameState(net, *again);
+  CHECK(stateDifference(net, *again) == "");
   nn::Sequential fresh = lazyNet();
   const LoadReport report = load(folder / "net.json", fresh);  // strict, the architecture compared
   CHECK(report.taken.size() == stateOf(net).size());
-  checkSameState(net, fresh);
+  CHECK(stateDifference(net, fresh) == "");
   CHECK(dynamic_cast<nn::BatchNorm1D&>(fresh.child(1)).maps() == 6);
 }
 
@@ -80,7 +69,7 @@ TEST_CASE("an empty layer has nothing before load() or materialise()") {
   CHECK_THROWS_AS(norm.namedParameters(), StateError);
   CHECK_THROWS_AS(norm.inferenceScale(), StateError);
   load(folder / "full.json", norm);
-  checkSameState(full, norm);
+  CHECK(stateDifference(full, norm) == "");
   CHECK((norm(input("x", {4, 3, 2, 2})).shape() == Shape{4, 3, 2, 2}));
 
   nn::BatchNorm2D made(3, {.empty = true});
@@ -155,11 +144,11 @@ TEST_CASE("a layer with a parameter an element is lazy, has the shape of a sampl
 
   save(folder / "norm.json", norm);
   const auto again = nn::load(folder / "norm.json");
-  checkSameState(norm, *again);
+  CHECK(stateDifference(norm, *again) == "");
   nn::BatchNormND fresh(3, {.paramDim = nn::ParamDim::PerActivation});
   load(folder / "norm.json", fresh);
-  checkSameState(norm, fresh);
-  checkSameState(norm, *norm.clone());
+  CHECK(stateDifference(norm, fresh) == "");
+  CHECK(stateDifference(norm, *norm.clone()) == "");
   CHECK_THROWS_AS(norm(input("other", {4, 3, 2, 4})), ShapeError);
   nn::BatchNormND other(2, {.paramDim = nn::ParamDim::PerActivation});
   CHECK_THROWS_AS(other(x), ShapeError);  // three channels
@@ -192,7 +181,7 @@ TEST_CASE("a run that was saved and loaded goes on bit for bit as one that was n
   CHECK(dynamic_cast<nn::BatchNorm1D&>(second->child(1)).numBatchesTracked.item() == 3);
   optim::SGD secondSgd(second->namedParameters(), {.lr = 0.05});
   for (int k = 3; k < 7; ++k) step(*second, secondSgd, k);
-  checkSameState(straight, *second);
+  CHECK(stateDifference(straight, *second) == "");
 }
 
 TEST_CASE("a layer's own name is its name in a Sequential, in the state's keys and in errors") {
@@ -208,7 +197,7 @@ TEST_CASE("a layer's own name is its name in a Sequential, in the state's keys a
   save(folder / "net.json", net);
   const auto again = nn::load(folder / "net.json");
   CHECK(again->namedParameters()[2].name == "stemNorm.weight");
-  checkSameState(net, *again);
+  CHECK(stateDifference(net, *again) == "");
   CHECK_THROWS_AS(nn::BatchNorm2D(2, {.name = "a.b"}), ValueError);
   CHECK_THROWS_AS(nn::Sequential(nn::BatchNorm2D(2, {.name = "n"}), nn::BatchNorm2D(2, {.name = "n"})), ValueError);
 }

@@ -12,6 +12,7 @@
 #include "support/Draw.h"
 #include "support/Golden.h"
 #include "support/Headline.h"
+#include "support/State.h"
 #include "support/TempFolder.h"
 
 using namespace ember;
@@ -110,30 +111,11 @@ Tensor inputOf(const Row& row, DType dtype = DType::F32) {
 /// y, and with outputMeanVar what comes beside it. The layer gets the result of an op, which it may overwrite.
 Tensors forward(nn::Module& norm, const Tensor& x) { return norm(Tensors{x * 1}); }
 
-nn::Parameters stateOf(const nn::Module& module) {
-  nn::Parameters all = module.namedParameters();
-  for (nn::Parameter& buffer : module.namedBuffers()) all.push_back(std::move(buffer));
-  return all;
-}
-
-void checkSameState(const nn::Module& a, const nn::Module& b) {
-  const nn::Parameters x = stateOf(a), y = stateOf(b);
-  REQUIRE(x.size() == y.size());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    CHECK(x[i].name == y[i].name);
-    CHECK_MESSAGE(sameBits(x[i].tensor, y[i].tensor), x[i].name);
-    CHECK(x[i].tensor.requiresGrad() == y[i].tensor.requiresGrad());
-    CHECK(x[i].settings.lrMultiplier == y[i].settings.lrMultiplier);
-    CHECK(x[i].settings.weightDecayMultiplier == y[i].settings.weightDecayMultiplier);
-    CHECK(x[i].settings.averaged == y[i].settings.averaged);
-  }
-}
-
 /// The same arguments, state and results, through a training step and in evaluation.
 void checkEqual(nn::Module& a, nn::Module& b, const Row& row, DType dtype = DType::F32) {
   CHECK(firstDifference(a.architecture(), b.architecture()) == "");
   CHECK(a.toString() == b.toString());
-  checkSameState(a, b);
+  CHECK(stateDifference(a, b) == "");
   for (const bool training : {true, false}) {
     const auto step = [&](nn::Module& module) {
       module.train(training);
@@ -147,7 +129,7 @@ void checkEqual(nn::Module& a, nn::Module& b, const Row& row, DType dtype = DTyp
     const Tensors first = step(a), second = step(b);
     REQUIRE(first.size() == second.size());
     for (std::size_t i = 0; i < first.size(); ++i) CHECK_MESSAGE(sameBits(first[i], second[i]), "result " << i);
-    checkSameState(a, b);
+    CHECK(stateDifference(a, b) == "");
   }
 }
 

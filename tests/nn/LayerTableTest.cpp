@@ -18,6 +18,7 @@
 #include "nn/LayerSamples.h"
 #include "support/Draw.h"
 #include "support/Golden.h"
+#include "support/State.h"
 
 using namespace ember;
 using namespace ember::test;
@@ -73,33 +74,16 @@ Tensor forward(nn::Module& module, const Tensor& x) {
   return module(x);
 }
 
-nn::Parameters stateOf(const nn::Module& module) {
-  nn::Parameters all = module.namedParameters();
-  for (nn::Parameter& buffer : module.namedBuffers()) all.push_back(std::move(buffer));
-  return all;
-}
-
-/// Names and bits of all parameters and buffers.
-void checkSameState(const nn::Module& a, const nn::Module& b) {
-  const nn::Parameters x = stateOf(a), y = stateOf(b);
-  REQUIRE(x.size() == y.size());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    CHECK(x[i].name == y[i].name);
-    CHECK_MESSAGE(sameBits(x[i].tensor, y[i].tensor), x[i].name);
-    CHECK(x[i].tensor.requiresGrad() == y[i].tensor.requiresGrad());
-  }
-}
-
 /// The same architecture, text, state and results, in training and in evaluation.
 void checkEqual(nn::Module& a, nn::Module& b, const Tensor& x) {
   CHECK(firstDifference(a.architecture(), b.architecture()) == "");
   CHECK(a.toString() == b.toString());
-  checkSameState(a, b);
+  CHECK(stateDifference(a, b) == "");
   for (const bool training : {true, false}) {
     a.train(training);
     b.train(training);
     CHECK(sameBits(forward(a, x), forward(b, x)));
-    checkSameState(a, b);
+    CHECK(stateDifference(a, b) == "");
   }
 }
 
@@ -177,7 +161,7 @@ TEST_CASE("a shape-only run and the summary give the shapes and counts of the re
     const auto module = make(sample), untouched = make(sample);
     const nn::Summary summary = module->summary(sample.input);
     const Tensor shape = forward(*module, Tensor::shapeOnly(sample.input));
-    checkSameState(*module, *untouched);
+    CHECK(stateDifference(*module, *untouched) == "");
     const Tensor real = forward(*module, inputOf(sample));
     CHECK(shape.isShapeOnly());
     CHECK(toString(shape.shape()) == toString(real.shape()));

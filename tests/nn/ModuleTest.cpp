@@ -7,6 +7,7 @@
 
 #include "support/Draw.h"
 #include "support/Headline.h"
+#include "support/State.h"
 #include "support/TempFolder.h"
 
 using namespace ember;
@@ -54,21 +55,6 @@ std::vector<std::string> namesOf(const nn::Parameters& parameters) {
   std::vector<std::string> names;
   for (const nn::Parameter& p : parameters) names.push_back(p.name);
   return names;
-}
-
-nn::Parameters stateOf(const nn::Module& module) {
-  nn::Parameters all = module.namedParameters();
-  for (nn::Parameter& buffer : module.namedBuffers()) all.push_back(std::move(buffer));
-  return all;
-}
-
-bool sameState(const nn::Module& a, const nn::Module& b) {
-  const nn::Parameters x = stateOf(a), y = stateOf(b);
-  if (namesOf(x) != namesOf(y)) return false;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if (!sameBits(x[i].tensor, y[i].tensor)) return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -321,7 +307,7 @@ TEST_CASE("a clone of library modules has the same values, modes, settings and s
 
   const std::unique_ptr<nn::Module> copy = net.clone();
   CHECK(dynamic_cast<nn::Sequential*>(copy.get()) != nullptr);
-  CHECK(sameState(net, *copy));
+  CHECK(stateDifference(net, *copy) == "");
   CHECK(copy->architecture() == net.architecture());
   CHECK(copy->streams() == net.streams());
   CHECK(copy->streams() == std::vector<std::pair<std::string, i64>>{{"2", 3}});
@@ -360,7 +346,7 @@ TEST_CASE("a clone keeps the type of its tensors and draws no random numbers") {
   nn::Sequential again = smallNet();
   again.to(DType::F64);
   const auto copy = again.clone();
-  CHECK(sameState(net, *copy));
+  CHECK(stateDifference(net, *copy) == "");
   CHECK(sameBits(nn::Linear(2, 2).weight, next));
 }
 

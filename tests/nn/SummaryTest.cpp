@@ -3,23 +3,13 @@
 #include <ember/ember.h>
 
 #include "support/Headline.h"
+#include "support/Residual.h"
 #include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::test;
 
 namespace {
-
-/// As DESIGN writes it.
-struct Residual : nn::Module {
-  explicit Residual(int width) : channels(width) {}
-  int channels;
-  nn::Conv2D& conv1 = add("conv1", nn::Conv2D(channels, channels, {.kernel = 3, .padding = 1, .bias = false}));
-  nn::BatchNorm2D& norm1 = add("norm1", nn::BatchNorm2D(channels, {.act = nn::Act::ReLU}));
-  nn::Conv2D& conv2 = add("conv2", nn::Conv2D(channels, channels, {.kernel = 3, .padding = 1, .bias = false}));
-  nn::BatchNorm2D& norm2 = add("norm2", nn::BatchNorm2D(channels));
-  Tensor forward(const Tensor& x) override { return relu(norm2(conv2(norm1(conv1(x)))) + x); }
-};
 
 const nn::Summary::Row& row(const nn::Summary& summary, const std::string& path) {
   for (const auto& r : summary.rows) {

@@ -1,13 +1,9 @@
 #include "support/GoldenState.h"
 
+#include "support/State.h"
+
 namespace ember::test {
 namespace {
-
-nn::Parameters stateOf(const nn::Module& module) {
-  nn::Parameters all = module.namedParameters();
-  for (nn::Parameter& buffer : module.namedBuffers()) all.push_back(std::move(buffer));
-  return all;
-}
 
 std::string namesDifference(const nn::Parameters& all, const Json& state) {
   std::string text;
