@@ -1,5 +1,6 @@
 #pragma once
 #include <ember/core/NDArray.h>
+#include <ember/core/kernels/FusedAct.h>
 
 /// Batch normalisation over all axes but 1 of x [N, C, ...]; m = elements per channel.
 ///
@@ -9,12 +10,6 @@
 /// f64; statistics and sums are f64 [C], and the mean stays f64 until it is subtracted. Every sum runs over fixed
 /// blocks of rows and adds their results in order: the same bits for any number of threads.
 namespace ember::core {
-
-/// Activation fused behind a normalisation. LeakyRelu takes `slope`.
-struct FusedAct {
-  enum class Kind : u8 { None, Relu, LeakyRelu } kind = Kind::None;
-  double slope = 0;
-};
 
 /// Mean and (biased) variance of each channel, f64 [C].
 struct BatchStatistics {
