@@ -84,6 +84,20 @@ void checkData(const Tensor& x, const BatchNormOptions& o) {
     throw DtypeError(op, "backend OneDNN has no f64", {{"input", shown}}, "use backend = Auto, or f32 data");
 }
 
+void checkResidual(const Tensor& x, const Tensor& residual) {
+  if (!residual.defined()) return;
+  const Error::Details details{{"input", "x " + toString(x.shape()) + " " + std::string(name(x.dtype()))},
+                               {"residual", toString(residual.shape()) + " " + std::string(name(residual.dtype()))}};
+  if (!(residual.shape() == x.shape()))
+    throw ShapeError(op, "residual is " + toString(residual.shape()) + ", the input " + toString(x.shape()), details,
+                     "bring the shortcut to the shape of the input, by a convolution of size 1 for instance");
+  if (residual.dtype() != x.dtype()) {
+    throw DtypeError(
+        op, "residual is " + std::string(name(residual.dtype())) + ", the input " + std::string(name(x.dtype())),
+        details, "convert one of them with to()");
+  }
+}
+
 /// Before anything is written, for what anomaly mode would find behind it.
 void checkFinite(const Tensor& t, const char* what) {
   if (!t.defined() || t.isShapeOnly() || core::allFinite(t.array())) return;
@@ -120,18 +134,23 @@ void setToOne(Tensor gamma) {
 
 /// y of the fused kernels, in `out` if that is defined.
 NDArray normalized(const NDArray& x, const Statistics& s, const NDArray& invstd, const NDArray& gamma,
-                   const NDArray& beta, const BatchNormOptions& o, const NDArray& out) {
+                   const NDArray& beta, const NDArray& residual, const BatchNormOptions& o, const NDArray& out) {
   if (o.backend == BatchNormBackend::Reference)
-    return core::reference::normalize(x, s.mean, invstd, gamma, beta, fusedAct(o), out);
-  return core::normalize(x, s.mean, invstd, gamma, beta, fusedAct(o), out);
+    return core::reference::normalize(x, s.mean, invstd, gamma, beta, fusedAct(o), out, residual);
+  return core::normalize(x, s.mean, invstd, gamma, beta, fusedAct(o), out, residual);
 }
 
 /// y of oneDNN's primitive; takes the statistics of the batch itself and leaves them in `s`.
 NDArray byOneDnn(const NDArray& x, Statistics& s, bool batch, const NDArray& gamma, const NDArray& beta,
-                 const BatchNormOptions& o) {
+                 const NDArray& residual, const BatchNormOptions& o) {
   core::onednn::BatchNormForward result =
       core::onednn::batchNormForward(x, gamma, beta, o.epsilon, batch ? NDArray() : s.mean, batch ? NDArray() : s.var);
   if (batch) s = {result.mean.to(DType::F64), result.var.to(DType::F64), x.numel() / x.size(1)};
+  if (residual.defined()) {
+    // Additions take no bf16.
+    const NDArray sum = core::binary(core::Binary::Add, result.y.to(DType::F32), residual.to(DType::F32), op);
+    result.y = sum.to(x.dtype());
+  }
   if (o.act == Act::ReLU) return core::unary(core::Unary::Relu, result.y, op);
   return o.act == Act::LeakyReLU ? core::leakyRelu(result.y, o.slope) : result.y;
 }
@@ -141,14 +160,17 @@ NDArray byOneDnn(const NDArray& x, Statistics& s, bool batch, const NDArray& gam
 BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& runningMean,
                           const Tensor& runningVar, const BatchNormOptions& options) {
   const auto present = [](const Tensor& t) { return t.defined() ? &t : nullptr; };
-  const Tensor* all[] = {&x, present(gamma), present(beta), present(runningMean), present(runningVar)};
+  const Tensor* all[] = {
+      &x, present(gamma), present(beta), present(runningMean), present(runningVar), present(options.residual)};
   checkOperands(op, all);
   checkBatchNormOptions(op, options);
   checkData(x, options);
+  checkResidual(x, options.residual);
   if (AnomalyMode::enabled()) {
     checkFinite(x, "the input");
     checkFinite(gamma, "gamma");
     checkFinite(beta, "beta");
+    checkFinite(options.residual, "the residual");
   }
   const Channels channels(x.shape(), options);
   checkPerChannel(x, gamma, "gamma", channels);
@@ -171,7 +193,8 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
     const Tensor perChannel = Tensor::shapeOnly(channels.parameters, parameterType);
     return {Tensor::shapeOnly(x.shape(), x.dtype()), perChannel, perChannel, perChannel};
   }
-  const Tensor* operands[] = {&x, options.freeze ? nullptr : present(gamma), options.freeze ? nullptr : present(beta)};
+  const Tensor* operands[] = {&x, options.freeze ? nullptr : present(gamma), options.freeze ? nullptr : present(beta),
+                              present(options.residual)};
   const bool recorded = needsRecording(operands);
   if (options.inplace) {
     checkInplaceInput(x);
@@ -207,15 +230,18 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   const bool scaled = gamma.defined() && !options.fixGamma && !passThrough;
   const NDArray scale = scaled ? channels.flat(gamma.array()) : NDArray();
   const NDArray shift = beta.defined() && !passThrough ? channels.flat(beta.array()) : NDArray();
-  const bool overwrite = options.inplace && (!recorded || rebuildable(x, scaled ? gamma : Tensor(),
-                                                                      passThrough ? Tensor() : beta, options));
+  const NDArray residual = options.residual.defined() ? channels.inFront(options.residual.array()) : NDArray();
+  // Nobody knows how large the values of a residual are against gamma·xh, so x is not rebuilt from a sum with them.
+  const bool overwrite =
+      options.inplace && (!recorded || (!residual.defined() && rebuildable(x, scaled ? gamma : Tensor(),
+                                                                           passThrough ? Tensor() : beta, options)));
   NDArray y, invstd;
   if (oneDnn) {
-    y = byOneDnn(source, statistics, use.batch, scale, shift, options);
+    y = byOneDnn(source, statistics, use.batch, scale, shift, residual, options);
     invstd = invstdOf(statistics.var, options);
   } else {
     invstd = passThrough ? statistics.var : invstdOf(statistics.var, options);
-    y = normalized(source, statistics, invstd, scale, shift, options, overwrite ? source : NDArray());
+    y = normalized(source, statistics, invstd, scale, shift, residual, options, overwrite ? source : NDArray());
   }
   y = channels.back(y);
 
@@ -247,6 +273,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
            .batch = use.batch,
            .overwritten = overwrite,
            .passThrough = passThrough,
+           .residual = residual.defined(),
            .xHandle = overwrite ? x : Tensor(),
            .x = savedX,
            .gamma = Saved(frozen(gamma)),
@@ -254,7 +281,8 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
            .statistics = statistics,
            .invstd = invstd,
            .update = options.updateStatsOn == StatsUpdate::Backward ? update : nullptr};
-  const bool readsOutput = overwrite || (oneDnn && options.act != Act::None);
+  r.options.residual = {};  // the graph has it as an operand, where it is needed
+  const bool readsOutput = overwrite || ((oneDnn || residual.defined()) && options.act != Act::None);
   result.y = record(
       op, operands, {y}, [r = std::move(r)](const BackwardContext& c) { return gradientsOf(r, c); },
       readsOutput ? SaveOutputs::Yes : SaveOutputs::No)[0];

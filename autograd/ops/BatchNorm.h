@@ -22,7 +22,7 @@ struct BatchNormResult {
 
 /// Batch normalisation over all axes but the channel axis, m elements a channel.
 ///
-///   y = act(gamma·(x - mean)/sqrt(var + eps) + beta),   batch: mean = sum(x)/m, var = sum((x - mean)²)/m
+///   y = act(gamma·(x - mean)/sqrt(var + eps) + beta + residual),   batch: mean = sum(x)/m, var = sum((x - mean)²)/m
 ///   update: runningMean = (1-f)·runningMean + f·mean,   runningVar = (1-f)·runningVar + f·var·m/(m-1)
 ///
 /// x  [N, C, ...]             f32, f64 or bf16; another channel axis by option
@@ -31,12 +31,14 @@ struct BatchNormResult {
 /// passed
 /// -> y of the shape and type of x, channels last in memory. An empty batch gives an empty y and changes nothing.
 ///
-/// Differentiable: x, gamma, beta, through the statistics of the batch where they were used; twice differentiable.
-/// Backward uses what the forward recorded, whatever the options of the moment. Where var + eps is 0, invstd is 0.
+/// Differentiable: x, gamma, beta, residual (an option), through the statistics of the batch where they were used;
+/// twice differentiable. Backward uses what the forward recorded, whatever the options of the moment. Where var + eps
+/// is 0, invstd is 0.
 ///
 /// inplace: x must be the result of an op that nobody else shares. Outside recording y aliases it. When recorded, x is
 /// overwritten and backward rebuilds it from y, with act None or LeakyReLU of positive slope; a step in which a channel
-/// would lose more than 1e-5 (f32) or 1e-12 (f64), as where gamma is near 0, keeps x. Readers of the old x are told.
+/// would lose more than 1e-5 (f32) or 1e-12 (f64), as where gamma is near 0, keeps x, and so does one with a residual.
+/// Readers of the old x are told.
 ///
 /// syncGroup: count, mean and sum of squares are gathered and merged in rank order, so every rank has the same bits and
 /// any split of a batch, empty ranks included, gives what the whole batch gives. Each rank calls forward and backward

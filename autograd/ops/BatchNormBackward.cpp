@@ -105,6 +105,7 @@ core::BatchNormSaved savedFor(const Record& r, const BackwardContext& c) {
     saved.y = r.channels.inFront(c.output().array());
   } else {
     saved.x = r.channels.inFront(r.x.get(c).array());
+    if (r.residual && r.options.act != Act::None) saved.y = r.channels.inFront(c.output().array());
   }
   if (r.passThrough) return saved;
   if (r.gamma.defined() && !r.options.fixGamma) saved.gamma = r.channels.flat(r.gamma.get(c).array());
@@ -132,14 +133,22 @@ Tensor parameterGrad(const Record& r, const NDArray& sums, DType dtype) {
 }
 
 Tensors fusedGradients(const Record& r, const BackwardContext& c) {
-  const core::BatchNormSaved saved = savedFor(r, c);
-  const NDArray dy = r.channels.inFront(c.grad().array());
+  core::BatchNormSaved saved = savedFor(r, c);
+  NDArray dy = r.channels.inFront(c.grad().array());
   const bool reference = r.options.backend == BatchNormBackend::Reference;
   const auto sumsOf = reference ? core::reference::batchNormSums : core::batchNormSums;
   const auto inputGrad = reference ? core::reference::batchNormInputGrad : core::batchNormInputGrad;
-  Tensors grads(3);
+  Tensors grads(4);
   core::BatchNormSums sums;
-  if (c.needs(1) || c.needs(2) || r.batch) sums = sumsOf(dy, saved);
+  if (r.residual) {
+    NDArray g;
+    sums = sumsOf(dy, saved, &g);
+    if (c.needs(3)) grads[3] = wrap(op, r.channels.back(g));
+    dy = g;
+    saved.act = {};
+  } else if (c.needs(1) || c.needs(2) || r.batch) {
+    sums = sumsOf(dy, saved, nullptr);
+  }
   if (c.needs(0)) {
     const core::BatchNormSums through = r.batch ? forInput(r, sums) : core::BatchNormSums{};
     grads[0] = wrap(op, r.channels.back(inputGrad(dy, saved, through, r.statistics.count)));
@@ -160,7 +169,8 @@ Tensors oneDnnGradients(const Record& r, const BackwardContext& c) {
   }
   const core::onednn::BatchNormBackward result = core::onednn::batchNormBackward(
       saved.x, g, saved.gamma, r.statistics.mean, r.statistics.var, r.options.epsilon, !r.batch);
-  Tensors grads(3);
+  Tensors grads(4);
+  if (c.needs(3)) grads[3] = wrap(op, r.channels.back(g));
   if (c.needs(0)) grads[0] = wrap(op, r.channels.back(result.dx));
   if (c.needs(1)) grads[1] = parameterGrad(r, result.dgamma, r.gamma.get(c).dtype());
   if (c.needs(2)) grads[2] = parameterGrad(r, result.dbeta, r.beta.get(c).dtype());
@@ -194,9 +204,9 @@ Tensor centredInput(const Record& r, const core::BatchNormSaved& saved, const Te
 
 /// act' as a constant, 1 or slope, by the sign of what the activation saw, in the forward's own arithmetic.
 Tensor activationSlopes(const Record& r, const core::BatchNormSaved& saved) {
-  const NDArray before = saved.x.defined()
+  const NDArray before = !saved.y.defined()
                              ? core::normalize(saved.x, saved.mean, saved.invstd, saved.gamma, saved.beta, {})
-                             : saved.y;  // overwritten: the slope is positive, y has the sign
+                             : saved.y;  // the slope is not negative, y has the sign
   const NDArray positive = core::compare(core::Compare::Greater, before, NDArray::scalar(0, before.dtype()), op);
   const DType dtype = before.dtype() == DType::F64 ? DType::F64 : DType::F32;
   return Tensor(
@@ -230,7 +240,8 @@ Tensors composedGradients(const Record& r, const BackwardContext& c) {
   if (r.options.act != Act::None) g = g * activationSlopes(r, saved);
 
   const Tensor sumG = sum(g, axes, true), sumGXh = sum(g * xh, axes, true);
-  Tensors grads(3);
+  Tensors grads(4);
+  if (c.needs(3)) grads[3] = cast(g, c.grad().dtype());
   if (c.needs(0)) {
     Tensor dx = g;
     if (r.batch) {

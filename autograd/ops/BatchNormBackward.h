@@ -44,6 +44,7 @@ struct Record {
   BatchNormOptions options;
   bool batch = false, overwritten = false;
   bool passThrough = false;  ///< one value a channel went through unchanged: gamma and beta had no part in it
+  bool residual = false;     ///< one joined before the activation, whose branch the backward reads off y
   Tensor xHandle;
   Saved x, gamma, beta;
   Statistics statistics;
@@ -51,7 +52,8 @@ struct Record {
   std::shared_ptr<RunningUpdate> update;  ///< to be made in backward, or null
 };
 
-/// Gradients of x, gamma and beta: by the fused kernel, or in differentiable ops while the backward itself is recorded.
+/// Gradients of x, gamma, beta and residual: by the fused kernel, or in differentiable ops while the backward itself is
+/// recorded.
 Tensors gradientsOf(const Record& record, const BackwardContext& context);
 
 }  // namespace ember::autograd::batchnorm

@@ -98,6 +98,10 @@ void checkBatchNormOptions(const char* caller, const BatchNormOptions& o) {
   if (!(o.epsilon >= 0) || std::isinf(o.epsilon))
     refuse(caller, "epsilon is " + std::to_string(o.epsilon), "use a finite number of 0 or more");
   if (!std::isfinite(o.slope)) refuse(caller, "slope is " + std::to_string(o.slope), "use a finite number");
+  if (o.residual.defined() && o.act == Act::LeakyReLU && o.slope < 0) {
+    refuse(caller, "a residual takes LeakyReLU with a slope of 0 or more: backward reads the branch off the sign of y",
+           "use a slope of 0 or more, or add and activate behind the layer");
+  }
   checkFactors(caller, o);
   checkStatistics(caller, o);
   if (o.inplace && o.paramDim == ParamDim::PerActivation)

@@ -65,7 +65,8 @@ struct BatchNormOptions {
   SingleValue singleValuePolicy = SingleValue::Error;
   bool inplace = false;  ///< y takes the memory of x; see batchNorm()
   Act act = Act::None;
-  double slope = 0.01;                           ///< of LeakyReLU
+  double slope = 0.01;   ///< of LeakyReLU
+  Tensor residual = {};  ///< joins before act: y = act(gamma·xh + beta + residual); shape and type of x; differentiable
   std::shared_ptr<Communicator> syncGroup = {};  ///< statistics of the batch over all its ranks
   BatchNormBackend backend = BatchNormBackend::Auto;
 };

@@ -4,8 +4,9 @@
 
 /// Batch normalisation over all axes but 1 of x [N, C, ...]; m = elements per channel.
 ///
-///   mu = sum(x)/m,  var = sum((x-mu)^2)/m,  is = 1/sqrt(var+eps),  xh = (x-mu)·is,  y = act(gamma·xh + beta)
+///   mu = sum(x)/m,  var = sum((x-mu)^2)/m,  is = 1/sqrt(var+eps),  xh = (x-mu)·is,  y = act(gamma·xh + beta + r)
 ///
+/// r, of the shape and type of x, is a residual that joins before the activation; most nets have none.
 /// x is f32, f64 or bf16, read channels last (another order is converted first). gamma and beta are f32, for f64 data
 /// f64; statistics and sums are f64 [C], and the mean stays f64 until it is subtracted. Every sum runs over fixed
 /// blocks of rows and adds their results in order: the same bits for any number of threads.
@@ -19,13 +20,15 @@ struct BatchStatistics {
 /// never E[x^2]-E[x]^2. Throws ValueError if x has no elements.
 BatchStatistics batchStatistics(const NDArray& x);
 
-/// y = act(gamma·(x-mean)·invstd + beta). mean, invstd f64 [C]; gamma, beta may be undefined (1, 0).
-/// `out` defined: written there (it may be x itself; the caller reports the write), else a new array, channels last.
+/// y = act(gamma·(x-mean)·invstd + beta + residual). mean, invstd f64 [C]; gamma, beta, residual may be undefined
+/// (1, 0, 0); with a residual the slope of act must be 0 or more. `out` defined: written there (it may be x itself; the
+/// caller reports the write), else a new array, channels last.
 NDArray normalize(const NDArray& x, const NDArray& mean, const NDArray& invstd, const NDArray& gamma,
-                  const NDArray& beta, const FusedAct& act, NDArray out = {});
+                  const NDArray& beta, const FusedAct& act, NDArray out = {}, const NDArray& residual = {});
 
 /// What the forward leaves for the backward. `x` undefined: the forward overwrote it, and xh is rebuilt from `y`
-/// as (act^-1(y)-beta)/gamma; gamma must have no zero then, and act be None or LeakyRelu with slope > 0.
+/// as (act^-1(y)-beta)/gamma; gamma must have no zero then, and act be None or LeakyRelu with slope > 0. Both defined:
+/// a residual joined before act, whose branch is then read off y.
 struct BatchNormSaved {
   NDArray x, y;
   NDArray mean, invstd;  ///< f64 [C], as normalize used them
@@ -37,7 +40,8 @@ struct BatchNormSaved {
 struct BatchNormSums {
   NDArray g, gxh;
 };
-BatchNormSums batchNormSums(const NDArray& dy, const BatchNormSaved& saved);
+/// `gradient` not null: receives g itself, which is the gradient of the residual.
+BatchNormSums batchNormSums(const NDArray& dy, const BatchNormSaved& saved, NDArray* gradient = nullptr);
 
 /// Gradient of x through the batch statistics, whose `count` elements per channel gave `sums`:
 ///   dx = gamma·is·(g - sums.g/count - xh·sums.gxh/count)

@@ -11,6 +11,8 @@
 ///   from x:  v = x, h = hi of the mean (see the forward), xh = (u-lo)·is, and act's branch is the sign of
 ///            scale·u + shift, the very expression of the forward: y need not be kept nor read
 ///   from y:  v = act^-1(y), h = beta, xh = u/gamma, branch by the sign of y
+///   both:    (the first pass behind a residual) v = x, branch by the sign of y; g is kept, and the second pass takes
+///            it as a dy without activation
 ///
 /// With p, q such that xh = p·u + q:  sum(g·xh) = p·sum(g·u) + q·sum(g)  and
 /// dx = a·g + b·u + c  with  a = gamma·is,  b = -a·p·sum(g·xh)/m,  c = -a·(sum(g) + q·sum(g·xh))/m.
@@ -104,6 +106,22 @@ struct Strip {
     }
   }
 };
+
+/// u and g of pair p behind a residual: x at `from`, y at `y`.
+template <class Isa, int pairs, class S>
+EMBER_INLINE void unfoldByOutput2(const Strip<Isa, pairs, S>& strip, int p, const S* from, const S* y, const S* dy,
+                                  bool cuts, VectorOf<Isa, Arithmetic<S>> (&u)[2],
+                                  VectorOf<Isa, Arithmetic<S>> (&g)[2]) {
+  VectorOf<Isa, Arithmetic<S>> values[2], outputs[2], gradients[2];
+  load2<Isa>(from, values);
+  load2<Isa>(y, outputs);
+  load2<Isa>(dy, gradients);
+  for (int half = 0; half < 2; ++half) {
+    u[half] = values[half] - strip.h[2 * p + half];
+    const auto below = cuts ? strip.zero : gradients[half] * strip.slope;  // infinity times 0 is not 0
+    g[half] = outputs[half] > strip.zero ? gradients[half] : below;
+  }
+}
 
 /// Calls f(fromY, act) with constants. Relu cannot be undone, so it never comes from y; without an activation the
 /// source makes no difference.

@@ -6,12 +6,39 @@ namespace ember::core {
 namespace batchnorm {
 namespace {
 
+/// What one strip reads: x (or y if it was overwritten) and dy; behind a residual y too, and g is written.
+template <class S>
+struct Streams {
+  const S *v, *dy, *y = nullptr;
+  S* g = nullptr;
+  Streams at(i64 offset) const { return {v + offset, dy + offset, y ? y + offset : nullptr, g ? g + offset : nullptr}; }
+};
+
+/// How g comes from dy: by the activation, from x or from y; or by the sign of y, kept.
+template <bool fromYValue, Act actValue>
+struct ByAct {
+  template <class Isa, int pairs, class S, class V>
+  static EMBER_INLINE void unfold(const Strip<Isa, pairs, S>& strip, int p, const Streams<S>& from, i64 at, bool,
+                                  V (&u)[2], V (&g)[2]) {
+    strip.template unfold2<fromYValue, actValue>(p, from.v + at, from.dy + at, u, g);
+  }
+};
+struct ByOutput {
+  template <class Isa, int pairs, class S, class V>
+  static EMBER_INLINE void unfold(const Strip<Isa, pairs, S>& strip, int p, const Streams<S>& from, i64 at, bool cuts,
+                                  V (&u)[2], V (&g)[2]) {
+    unfoldByOutput2(strip, p, from.v + at, from.y + at, from.dy + at, cuts, u, g);
+    store2<Isa>(from.g + at, g, false);
+  }
+};
+
 /// sum(g) and sum(g·u) of the lanes of a strip over `rows` rows of `width`.
-template <class Isa, int pairs, bool fromY, Act act, class S, class T>
-EMBER_INLINE void sumStrip(const S* v, const S* dy, i64 rows, i64 width, const Lanes<T>& l, i64 j, T* sumG, T* sumGU) {
+template <class Isa, int pairs, class How, class S, class T>
+EMBER_INLINE void sumStrip(const Streams<S>& from, i64 rows, i64 width, const Lanes<T>& l, i64 j, T* sumG, T* sumGU) {
   using V = VectorOf<Isa, T>;
   constexpr i64 pair = 2 * lanes<Isa, T>;
   const Strip<Isa, pairs, S> strip(l, j);
+  const bool cuts = l.slope == 0;
   V totalG[pairs][2] = {}, totalGU[pairs][2] = {};
   i64 r = 0;
   for (; r + 4 <= rows; r += 4) {
@@ -19,7 +46,7 @@ EMBER_INLINE void sumStrip(const S* v, const S* dy, i64 rows, i64 width, const L
       V u[4][2], g[4][2];
       for (int k = 0; k < 4; ++k) {
         const i64 at = (r + k) * width + j + p * pair;
-        strip.template unfold2<fromY, act>(p, v + at, dy + at, u[k], g[k]);
+        How::unfold(strip, p, from, at, cuts, u[k], g[k]);
       }
       for (int h = 0; h < 2; ++h) {
         totalG[p][h] += (g[0][h] + g[1][h]) + (g[2][h] + g[3][h]);
@@ -31,7 +58,7 @@ EMBER_INLINE void sumStrip(const S* v, const S* dy, i64 rows, i64 width, const L
     for (int p = 0; p < pairs; ++p) {
       const i64 at = r * width + j + p * pair;
       V u[2], g[2];
-      strip.template unfold2<fromY, act>(p, v + at, dy + at, u, g);
+      How::unfold(strip, p, from, at, cuts, u, g);
       for (int h = 0; h < 2; ++h) {
         totalG[p][h] += g[h];
         totalGU[p][h] += g[h] * u[h];
@@ -53,35 +80,47 @@ EMBER_INLINE void addLanesOf(double* lane, const T* block, i64 count) {
 EMBER_SIMD void addLanes(double* lane, const float* block, i64 count) { addLanesOf(lane, block, count); }
 EMBER_SIMD void addLanes(double* lane, const double* block, i64 count) { addLanesOf(lane, block, count); }
 
+/// Sums of each block, [blocks + 1, 2, width] in `out`; the rest is a block of one row.
+template <class How, class S, class T>
+void sumBlocks(const Streams<S>& from, const Rows& rows, const Lanes<T>& l, T* out) {
+  const i64 width = rows.width;
+  const auto blocks = [&](const Streams<S>& streams, T* to, const Rows& part, i64 begin, i64 end) {
+    simd([&](auto isa) EMBER_SIMD_BODY {
+      using Isa = decltype(isa);
+      for (i64 i = begin; i < end; ++i) {
+        const Streams<S> block = streams.at(part.offsetOf(i));
+        const i64 count = part.rowsOf(i);
+        T* sumsOfBlock = to + 2 * i * width;
+        forStrips<Isa, T>(width, [&](i64 j, auto pairs) EMBER_SIMD_BODY {
+          sumStrip<Isa, decltype(pairs)::value, How>(block, count, width, l, j, sumsOfBlock, sumsOfBlock + width);
+        });
+      }
+    });
+  };
+  parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) { blocks(from, out, rows, begin, end); });
+  if (rows.restWidth == 0) return;
+  const PaddedRest<S> v(from.v, rows), dy(from.dy, rows), y(from.y ? from.y : from.v, rows);
+  PaddedRest<S> g(from.dy, rows);
+  blocks({v.row.data(), dy.row.data(), y.row.data(), g.row.data()}, out + 2 * rows.blocks * width, rows.oneRow(), 0, 1);
+  if (from.g) g.copyTo(from.g, rows);
+}
+
 template <class S>
-void sums(const S* v, const S* dy, const Rows& rows, const BatchNormSaved& saved, double* sumG, double* sumGXh) {
+void sums(const Streams<S>& from, const Rows& rows, const BatchNormSaved& saved, double* sumG, double* sumGXh) {
   using T = Arithmetic<S>;
   const Constants k = constantsOf<T>(saved, rows.channels);
   const std::vector<T> h = spread<T>(k.h, rows), scale = spread<T>(k.scale, rows), shift = spread<T>(k.shift, rows);
   const Lanes<T> l{h.data(), scale.data(), shift.data(), nullptr, nullptr, slopeOf<T>(saved.act)};
   const i64 width = rows.width;
-  // The sums of each block, [blocks + 1, 2, width]; the rest is a block of one row.
   NDArray results = NDArray::empty({rows.blocks + 1, 2, width}, DTypeOf<T>::value);
   T* out = results.data<T>();
-  forVariant(saved, [&](auto fromY, auto act) {
-    const auto blocks = [&](const S* from, const S* gradient, T* to, const Rows& part, i64 begin, i64 end) {
-      simd([&](auto isa) EMBER_SIMD_BODY {
-        using Isa = decltype(isa);
-        for (i64 i = begin; i < end; ++i) {
-          const i64 at = part.offsetOf(i), count = part.rowsOf(i);
-          T* sumsOfBlock = to + 2 * i * width;
-          forStrips<Isa, T>(width, [&](i64 j, auto pairs) EMBER_SIMD_BODY {
-            sumStrip<Isa, decltype(pairs)::value, decltype(fromY)::value, decltype(act)::value>(
-                from + at, gradient + at, count, width, l, j, sumsOfBlock, sumsOfBlock + width);
-          });
-        }
-      });
-    };
-    parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) { blocks(v, dy, out, rows, begin, end); });
-    if (rows.restWidth == 0) return;
-    const PaddedRest<S> restV(v, rows), restDy(dy, rows);
-    blocks(restV.row.data(), restDy.row.data(), out + 2 * rows.blocks * width, rows.oneRow(), 0, 1);
-  });
+  if (from.g) {
+    sumBlocks<ByOutput>(from, rows, l, out);
+  } else {
+    forVariant(saved, [&](auto fromY, auto act) {
+      sumBlocks<ByAct<decltype(fromY)::value, decltype(act)::value>>(from, rows, l, out);
+    });
+  }
   std::vector<double> lane(static_cast<std::size_t>(2 * width), 0.0), g(k.h.size(), 0.0), gu = g;
   for (i64 i = 0; i < rows.blocks; ++i, out += 2 * width) addLanes(lane.data(), out, 2 * width);
   if (rows.restWidth > 0) {
@@ -99,15 +138,24 @@ void sums(const S* v, const S* dy, const Rows& rows, const BatchNormSaved& saved
 }  // namespace
 }  // namespace batchnorm
 
-BatchNormSums batchNormSums(const NDArray& dy, const BatchNormSaved& saved) {
+BatchNormSums batchNormSums(const NDArray& dy, const BatchNormSaved& saved, NDArray* gradient) {
   ComputeScope scope;
   const NDArray v = batchnorm::source(saved), d = dy.contiguous(MemoryOrder::ChannelsLast);
   const batchnorm::Rows rows(v);
   BatchNormSums result{NDArray::zeros({rows.channels}, DType::F64), NDArray::zeros({rows.channels}, DType::F64)};
+  // Without an activation dy is g already.
+  const bool kept = gradient && saved.act.kind != FusedAct::Kind::None;
+  if (gradient) *gradient = kept ? NDArray::empty(v.shape(), v.dtype(), MemoryOrder::ChannelsLast) : dy;
   if (v.numel() == 0) return result;
+  const NDArray y = kept ? saved.y.contiguous(MemoryOrder::ChannelsLast) : NDArray();
   batchnorm::forFloating(v, [&](auto zero) {
     using S = decltype(zero);
-    batchnorm::sums(v.data<S>(), d.data<S>(), rows, saved, result.g.data<double>(), result.gxh.data<double>());
+    batchnorm::Streams<S> from{v.data<S>(), d.data<S>()};
+    if (kept) {
+      from.y = y.data<S>();
+      from.g = gradient->data<S>();
+    }
+    batchnorm::sums(from, rows, saved, result.g.data<double>(), result.gxh.data<double>());
   });
   return result;
 }

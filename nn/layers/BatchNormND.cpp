@@ -232,7 +232,12 @@ void BatchNormND::checkInput(const Tensor& x) const {
       "build the layer with " + std::to_string(channels) + " channels, or name the channel axis by channelAxis");
 }
 
-BatchNormResult BatchNormND::run(const Tensor& x) {
+BatchNormResult BatchNormND::run(const Tensor& x, const Tensor& residual) {
+  const auto normalised = [&] {
+    ember::BatchNormOptions o = functional(channelAxis(x.rank()), numBatchesTracked);
+    o.residual = residual;
+    return batchNorm(x, weight, bias, runningMean, runningVar, o);
+  };
   checkInput(x);
   if (!materialised_) {
     if (options_.empty) {
@@ -249,20 +254,24 @@ BatchNormResult BatchNormND::run(const Tensor& x) {
     materialise(parameters);
     // An input that is refused decides nothing.
     try {
-      return batchNorm(x, weight, bias, runningMean, runningVar, functional(channelAxis(x.rank()), numBatchesTracked));
+      return normalised();
     } catch (...) {
       dematerialise();
       throw;
     }
   }
-  return batchNorm(x, weight, bias, runningMean, runningVar, functional(channelAxis(x.rank()), numBatchesTracked));
+  return normalised();
 }
 
 Tensor BatchNormND::forward(const Tensor& x) { return run(x).y; }
 
 Tensors BatchNormND::forward(const Tensors& inputs) {
-  if (!options_.outputMeanVar || inputs.size() != 1) return Module::forward(inputs);
-  const BatchNormResult result = run(inputs[0]);
+  if (inputs.size() == 1 && !options_.outputMeanVar) return Module::forward(inputs);
+  if (inputs.empty() || inputs.size() > 2) {
+    throw StateError(type_, "forward takes x, or x and a residual, got " + std::to_string(inputs.size()) + " tensors");
+  }
+  const BatchNormResult result = run(inputs[0], inputs.size() == 2 ? inputs[1] : Tensor());
+  if (!options_.outputMeanVar) return {result.y};
   return {result.y, result.mean, result.invstd};
 }
 

@@ -32,10 +32,15 @@ class Linear;
 class BatchNormND : public Module {
  public:
   using Module::forward;
+  using Module::operator();
   explicit BatchNormND(i64 maps, const BatchNormNDOptions& options = {})
       : BatchNormND("BatchNormND", 2, Shape::maxRank, maps, options) {}
   Tensor forward(const Tensor& x) override;
+  /// {x}, or {x, residual}.
   Tensors forward(const Tensors& inputs) override;
+  /// y = act(gamma·xh + beta + residual): what ends a residual block, in one pass over memory. Like x in shape and
+  /// type.
+  Tensor operator()(const Tensor& x, const Tensor& residual) { return Module::operator()(Tensors{x, residual})[0]; }
   Args args() const override;
   static BatchNormND fromArgs(const Args& a) { return make<BatchNormND>(a); }
   std::string details() const override;
@@ -114,7 +119,7 @@ class BatchNormND : public Module {
   void checkInput(const Tensor& x) const;
   /// Throws StateError unless eval uses the running statistics.
   void checkInference() const;
-  BatchNormResult run(const Tensor& x);
+  BatchNormResult run(const Tensor& x, const Tensor& residual = {});
 };
 
 /// x [N, C] or [N, C, L].

@@ -55,19 +55,22 @@ OpSample average(const char* name, const Shape& x, const PoolOptions& options = 
 
 /// Running statistics are made anew for every call: a training forward writes them.
 OpSample norm(const char* name, const Shape& x, const BatchNormOptions& options, bool affine = true,
-              bool running = true) {
+              bool running = true, bool residual = false) {
   const Shape c{x.at(options.channelAxis)};
   const Tensor mean = running ? draw("mean", c) : Tensor(), var = running ? draw("var", c, 0.5, 2) : Tensor();
   return {name,
-          {distinct(name, x), affine ? draw("gamma", c, 0.5, 1.5) : Tensor(), affine ? draw("beta", c) : Tensor()},
+          {distinct(name, x), affine ? draw("gamma", c, 0.5, 1.5) : Tensor(), affine ? draw("beta", c) : Tensor(),
+           residual ? distinct("residual", x) : Tensor()},
           [=](const Tensors& in) {
+            BatchNormOptions own = options;
+            own.residual = in[3];
             const DType dtype = in[0].defined() ? in[0].dtype() : DType::F64;
             const auto fresh = [&](const Tensor& t) { return t.defined() ? t.clone().to(dtype) : t; };
-            return Tensor(batchNorm(in[0], in[1], in[2], fresh(mean), fresh(var), options));
+            return Tensor(batchNorm(in[0], in[1], in[2], fresh(mean), fresh(var), own));
           },
-          {0},
+          residual ? std::vector<int>{0, 3} : std::vector<int>{0},
           {},
-          {1, 2}};
+          {1, 2, 3}};
 }
 
 /// The data lie in [-3, 3], as u8 in [0, 3]; so does the result.
@@ -158,6 +161,7 @@ void addSpatialSamples(OpRows& rows) {
        norm("LeakyReLU behind", {2, 3, 2, 2}, {.act = Act::LeakyReLU, .slope = 0.2}),
        norm("ReLU behind", {2, 3, 2, 2}, {.act = Act::ReLU}),
        norm("evaluation, ReLU behind", {2, 3, 2}, {.training = false, .act = Act::ReLU}),
+       norm("a residual, ReLU behind", {2, 3, 2, 2}, {.act = Act::ReLU}, true, true, true),
        norm("a large epsilon", {4, 2, 2}, {.epsilon = 0.5}),
        norm("biased running variance, batch statistics in evaluation", {3, 2, 2},
             {.training = false, .varEstimator = VarEstimator::Biased, .trainableStatistics = true})}};

@@ -18,6 +18,7 @@
 
 #include <ember/core/NDArray.h>
 #include <ember/core/Random.h>
+#include <ember/core/Simd.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/BatchNorm.h>
 
@@ -28,7 +29,7 @@ using namespace ember::core;
 
 namespace {
 
-constexpr const char* help = R"(usage: BatchNorm [--rounds N] [--burst N] [--quantile Q] [--only TEXT]
+constexpr const char* help = R"(usage: BatchNorm [--rounds N] [--burst N] [--quantile Q] [--only TEXT] [--residual yes]
 
 Milliseconds of training batch norm with ReLU, forward + backward = both, for six shapes in f32 and bf16:
   ember            channels last, the kernels as the op calls them, y and dx from ember's allocator
@@ -42,17 +43,21 @@ then a burst of measured ones (row-major one); the median of all is printed. Run
   --burst N        measured passes of each in a round (5)
   --quantile Q     which quantile to print (0.5); a low one sees past other processes
   --only TEXT      only lines that contain it: 64x28, bf16
+  --residual yes   relu(batchNorm(x) + residual), f32: oneDNN has no such primitive, so behind its batch norm a loop adds
+                   and cuts in place, and one before its backward writes the gradient of both branches
 )";
 
 struct Options {
   int rounds = 20, burst = 5;
   double quantile = 0.5;
   std::string only;
+  bool residual = false;
 };
 
 struct Problem {
   i64 n, c, h, w;
   DType dtype;
+  bool residual = false;
   std::string name() const {
     char text[64];
     std::snprintf(text, sizeof text, "%lldx%lldx%lldx%lld %s", static_cast<long long>(n), static_cast<long long>(c),
@@ -75,11 +80,12 @@ NDArray normals(const Problem& p, u64 stream) {
 
 Subject emberSubject(const Problem& p, const NDArray& x, const NDArray& dy) {
   struct State {
-    NDArray x, dy, gamma, beta, y;
+    NDArray x, dy, gamma, beta, y, residual;
     BatchNormSaved saved;
   };
   auto s = std::make_shared<State>();
   s->x = x, s->dy = dy;
+  if (p.residual) s->residual = normals(p, 3);
   s->gamma = NDArray::full({p.c}, 1), s->beta = NDArray::full({p.c}, 0);
   const auto forward = [s] {
     const BatchStatistics statistics = batchStatistics(s->x);
@@ -88,14 +94,25 @@ Subject emberSubject(const Problem& p, const NDArray& x, const NDArray& dy) {
     const FusedAct act{FusedAct::Kind::Relu, 0};
     s->saved = {s->x,    {}, statistics.mean, NDArray::from<double>(invstd, statistics.mean.shape()), s->gamma,
                 s->beta, act};
-    s->y = normalize(s->x, s->saved.mean, s->saved.invstd, s->gamma, s->beta, act);
+    s->y = normalize(s->x, s->saved.mean, s->saved.invstd, s->gamma, s->beta, act, {}, s->residual);
+    if (s->residual.defined()) s->saved.y = s->y;
   };
   const auto backward = [s, p] {
-    const BatchNormSums sums = batchNormSums(s->dy, s->saved);
-    const NDArray dx = batchNormInputGrad(s->dy, s->saved, sums, p.n * p.h * p.w);
-    s->y = {};
+    NDArray g = s->dy;
+    const BatchNormSums sums = batchNormSums(s->dy, s->saved, p.residual ? &g : nullptr);
+    if (p.residual) s->saved.act = {};
+    const NDArray dx = batchNormInputGrad(g, s->saved, sums, p.n * p.h * p.w);
+    s->y = s->saved.y = {};
   };
   return {forward, backward};
+}
+
+/// y = relu(y + r) and g = y > 0 ? dy : 0, as plain loops.
+EMBER_SIMD void addAndCut(float* y, const float* r, i64 begin, i64 end) {
+  for (i64 i = begin; i < end; ++i) y[i] = y[i] + r[i] > 0 ? y[i] + r[i] : 0;
+}
+EMBER_SIMD void cutGradient(float* g, const float* y, const float* dy, i64 begin, i64 end) {
+  for (i64 i = begin; i < end; ++i) g[i] = y[i] > 0 ? dy[i] : 0;
 }
 
 Subject onednnSubject(const Problem& p, dnnl::memory::format_tag tag, const NDArray& x, const NDArray& dy) {
@@ -120,7 +137,8 @@ Subject onednnSubject(const Problem& p, dnnl::memory::format_tag tag, const NDAr
   const Type type = p.dtype == DType::BF16 ? Type::bf16 : Type::f32;
   const dnnl::memory::desc data(dims, type, tag), plain(dims, type, dnnl::memory::format_tag::nhwc);
   const dnnl::memory::desc perChannel({p.c}, Type::f32, dnnl::memory::format_tag::x);
-  const Flags flags = Flags::use_scale | Flags::use_shift | Flags::fuse_norm_relu;
+  const Flags scaled = Flags::use_scale | Flags::use_shift;
+  const Flags flags = p.residual ? scaled : scaled | Flags::fuse_norm_relu;
   const Forward::primitive_desc forward(Forward::desc(dnnl::prop_kind::forward_training, data, 1e-5F, flags),
                                         s->engine);
   const Backward::primitive_desc backward(Backward::desc(dnnl::prop_kind::backward, data, data, 1e-5F, flags),
@@ -136,13 +154,13 @@ Subject onednnSubject(const Problem& p, dnnl::memory::format_tag tag, const NDAr
   };
   const dnnl::memory source = filled(x), gradient = filled(dy), mean = s->make(perChannel), var = s->make(perChannel),
                      scale = s->make(perChannel), shift = s->make(perChannel),
-                     workspace = s->make(forward.workspace_desc());
+                     workspace = s->make(forward.workspace_desc()), result = s->make(data), cut = s->make(data);
   std::fill_n(static_cast<float*>(scale.get_data_handle()), p.c, 1.0F);
-  s->forwardArguments = {{DNNL_ARG_SRC, source},         {DNNL_ARG_DST, s->make(data)}, {DNNL_ARG_MEAN, mean},
-                         {DNNL_ARG_VARIANCE, var},       {DNNL_ARG_SCALE, scale},       {DNNL_ARG_SHIFT, shift},
+  s->forwardArguments = {{DNNL_ARG_SRC, source},         {DNNL_ARG_DST, result},  {DNNL_ARG_MEAN, mean},
+                         {DNNL_ARG_VARIANCE, var},       {DNNL_ARG_SCALE, scale}, {DNNL_ARG_SHIFT, shift},
                          {DNNL_ARG_WORKSPACE, workspace}};
   s->backwardArguments = {{DNNL_ARG_SRC, source},
-                          {DNNL_ARG_DIFF_DST, gradient},
+                          {DNNL_ARG_DIFF_DST, p.residual ? cut : gradient},
                           {DNNL_ARG_DIFF_SRC, s->make(data)},
                           {DNNL_ARG_MEAN, mean},
                           {DNNL_ARG_VARIANCE, var},
@@ -151,6 +169,22 @@ Subject onednnSubject(const Problem& p, dnnl::memory::format_tag tag, const NDAr
                           {DNNL_ARG_DIFF_SCALE, s->make(perChannel)},
                           {DNNL_ARG_DIFF_SHIFT, s->make(perChannel)},
                           {DNNL_ARG_WORKSPACE, workspace}};
+  if (p.residual) {
+    const dnnl::memory residual = filled(normals(p, 3));
+    const auto floats = [](const dnnl::memory& m) { return static_cast<float*>(m.get_data_handle()); };
+    const i64 count = p.n * p.c * p.h * p.w;
+    return {[=] {
+              s->forward.execute(s->stream, s->forwardArguments), s->stream.wait();
+              parallelFor(count, 16384,
+                          [&](i64 begin, i64 end) { addAndCut(floats(result), floats(residual), begin, end); });
+            },
+            [=] {
+              parallelFor(count, 16384, [&](i64 begin, i64 end) {
+                cutGradient(floats(cut), floats(result), floats(gradient), begin, end);
+              });
+              s->backward.execute(s->stream, s->backwardArguments), s->stream.wait();
+            }};
+  }
   return {[s] { s->forward.execute(s->stream, s->forwardArguments), s->stream.wait(); },
           [s] { s->backward.execute(s->stream, s->backwardArguments), s->stream.wait(); }};
 }
@@ -166,7 +200,7 @@ const BatchNormPeer* loadPeer(const char* program) {
 }
 
 std::optional<Subject> peerSubject(const BatchNormPeer* peer, const Problem& p) {
-  if (!peer) return {};
+  if (!peer || p.residual) return {};
   void* made = peer->make(p.n, p.c, p.h, p.w, p.dtype == DType::BF16, 1, threads());
   if (!made) return {};
   const std::shared_ptr<void> net(made, peer->drop);
@@ -239,6 +273,8 @@ Options parse(int count, char** words) {
       options.quantile = std::clamp(std::atof(value), 0.0, 1.0);
     else if (word == "--only")
       options.only = value;
+    else if (word == "--residual")
+      options.residual = std::string(value) == "yes";
     else {
       std::fprintf(stderr, "BatchNorm: unknown option %s\n%s", word.c_str(), help);
       std::exit(2);
@@ -264,7 +300,8 @@ int main(int count, char** words) {
                            {128, 128, 7, 7},  {128, 32, 16, 16}, {128, 64, 8, 8}};
   for (const DType dtype : {DType::F32, DType::BF16}) {
     for (const auto& s : shapes) {
-      const Problem p{s[0], s[1], s[2], s[3], dtype};
+      if (options.residual && dtype != DType::F32) continue;
+      const Problem p{s[0], s[1], s[2], s[3], dtype, options.residual};
       if (p.name().find(options.only) != std::string::npos) measure(p, options, peer);
     }
   }

@@ -119,6 +119,23 @@ std::vector<Channel> channelsOf(const BatchNormSaved& saved) {
   return channelsOf(source(saved).size(1), saved.mean, saved.invstd, saved.gamma, saved.beta);
 }
 
+/// g = dy·act'(..) by the sign of y.
+NDArray timesSlope(const NDArray& dy, const BatchNormSaved& saved) {
+  if (saved.act.kind == Kind::None) return dy;
+  const NDArray g = NDArray::empty(dy.shape(), dy.dtype(), MemoryOrder::ChannelsLast);
+  if (dy.numel() == 0) return g;
+  batchnorm::forFloating(dy, [&](auto zero) {
+    using S = decltype(zero);
+    const S *gradients = dy.data<S>(), *outputs = saved.y.data<S>();
+    S* to = g.data<S>();
+    forChannels(dy, [&](i64 index) {
+      forElements<3>({dy, saved.y, g}, index,
+                     [&](const auto& at) { to[at[2]] = slopeTimes(gradients[at[0]], outputs[at[1]], saved.act); });
+    });
+  });
+  return g;
+}
+
 }  // namespace
 
 BatchStatistics batchStatistics(const NDArray& x) {
@@ -145,26 +162,35 @@ BatchStatistics batchStatistics(const NDArray& x) {
 }
 
 NDArray normalize(const NDArray& x, const NDArray& mean, const NDArray& invstd, const NDArray& gamma,
-                  const NDArray& beta, const FusedAct& act, NDArray out) {
+                  const NDArray& beta, const FusedAct& act, NDArray out, const NDArray& residual) {
   batchnorm::checkInput(x, "batchNorm");
   const NDArray y = out.defined() ? out : NDArray::empty(x.shape(), x.dtype(), MemoryOrder::ChannelsLast);
   if (x.numel() == 0) return y;
+  const NDArray& r = residual.defined() ? residual : x;
   const std::vector<Channel> channels = channelsOf(x.size(1), mean, invstd, gamma, beta);
   batchnorm::forFloating(x, [&](auto zero) {
     using S = decltype(zero);
-    const S* from = x.data<S>();
+    const S *from = x.data<S>(), *added = r.data<S>();
     S* to = y.data<S>();
     forChannels(x, [&](i64 index) {
       const Channel& c = channels[static_cast<std::size_t>(index)];
-      forElements<2>({x, y}, index, [&](const auto& at) {
-        to[at[1]] = activate(c.affine<S>(c.normalized(convert<double>(from[at[0]]))), act);
+      forElements<3>({x, y, r}, index, [&](const auto& at) {
+        S v = c.affine<S>(c.normalized(convert<double>(from[at[0]])));
+        if (residual.defined()) v = convert<S>(convert<double>(v) + convert<double>(added[at[2]]));
+        to[at[1]] = activate(v, act);
       });
     });
   });
   return y;
 }
 
-BatchNormSums batchNormSums(const NDArray& dy, const BatchNormSaved& saved) {
+BatchNormSums batchNormSums(const NDArray& dy, const BatchNormSaved& saved, NDArray* gradient) {
+  if (gradient) {
+    *gradient = timesSlope(dy, saved);
+    BatchNormSaved linear = saved;
+    linear.act = {};
+    return reference::batchNormSums(*gradient, linear);
+  }
   const NDArray& v = source(saved);
   BatchNormSums result{NDArray::zeros({v.size(1)}, DType::F64), NDArray::zeros({v.size(1)}, DType::F64)};
   if (v.numel() == 0) return result;

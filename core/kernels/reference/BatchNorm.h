@@ -9,8 +9,8 @@ namespace ember::core::reference {
 
 BatchStatistics batchStatistics(const NDArray& x);
 NDArray normalize(const NDArray& x, const NDArray& mean, const NDArray& invstd, const NDArray& gamma,
-                  const NDArray& beta, const FusedAct& act, NDArray out = {});
-BatchNormSums batchNormSums(const NDArray& dy, const BatchNormSaved& saved);
+                  const NDArray& beta, const FusedAct& act, NDArray out = {}, const NDArray& residual = {});
+BatchNormSums batchNormSums(const NDArray& dy, const BatchNormSaved& saved, NDArray* gradient = nullptr);
 NDArray batchNormInputGrad(const NDArray& dy, const BatchNormSaved& saved, const BatchNormSums& sums, i64 count);
 
 }  // namespace ember::core::reference
