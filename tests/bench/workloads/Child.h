@@ -44,7 +44,7 @@
 /// The same for all: the batch lies in one dense row-major array as inputValues() gives it (labels as i64) and is read
 /// from there in every step; what the program does to it is part of the step. A call of step() returns when its result
 /// is computed. Weights, velocities and running statistics are really updated. The floor (floor/*.cpp, one program, the
-/// target bench_floor, raw oneDNN) does f32 training and inference, the latter with the norms folded before the first
+/// target bench_workloads_floor, raw oneDNN) does f32 training and inference, the latter with the norms folded before the first
 /// call, at any --batch and --threads; it throws on --f64. It chooses its own layouts and algorithms, all before the
 /// first step; `first` then includes that choice.
 namespace bench {
@@ -56,6 +56,8 @@ struct Options {
   int threads = 2;     ///< that the program uses
   double lr = 1e-4;    ///< small, so that a long run stays where it began; 0.01 for the losses
   bool f64 = false;    ///< in f64; a program without it throws
+  long depth = 4;      ///< of the workload "curve", which is ember's alone
+  long width = 32;     ///< its channels
   std::string layout;  ///< memory format, where the program has several ("contiguous", "channels_last")
 };
 
@@ -145,9 +147,11 @@ inline Options parse(int argc, char** argv) {
     else
       fail("unknown argument " + word);
   }
+  if (o.workload.name == "curve") o.workload = curve(o.depth, o.width);
   if (o.workload.layers.empty()) fail("the first argument is a workload, W1 to W6");
   if (o.batch == 0) o.batch = o.workload.batch;
-  if (o.batch < 1 || o.threads < 1) fail("--batch and --threads are 1 or more");
+  if (o.batch < 1 || o.threads < 1 || o.depth < 1 || o.width < 1)
+    fail("--batch, --threads, --depth and --width are 1 or more");
   return o;
 }
 

@@ -136,6 +136,17 @@ inline Workload workload(std::string_view name) {
   return w;
 }
 
+/// For curves of the time against depth and width: `depth` times [convolution 3x3, norm, ReLU] of `width` channels on
+/// 28x28. Only ember runs it.
+inline Workload curve(long depth, long width) {
+  using K = Layer::Kind;
+  Workload w{"curve", "convolutions 3x3, norm, ReLU", {width, 28, 28}, 32, {}};
+  for (long i = 0; i < depth; ++i)
+    w.layers.insert(w.layers.end(), {{K::Conv, width, width, 3}, {K::Norm, width, width}, {K::ReLU}});
+  w.layers.insert(w.layers.end(), {{K::GlobalAvgPool}, {K::Linear, width, classes, 1, 1, true}});
+  return w;
+}
+
 inline const std::vector<std::string>& workloadNames() {
   static const std::vector<std::string> names{"W1", "W2", "W3", "W4", "W5", "W6"};
   return names;
