@@ -86,6 +86,28 @@ bool onOneDnn(DType dtype, i64 elements) {
   return dtype == DType::F32 && elements > 0 && convAlgorithm() != ConvAlgorithm::Reference;
 }
 
+void checkResidual(const char* op, const NDArray& residual, const Shape& y, const NDArray& x) {
+  checkProductTypes(op, x, "x", residual, "residual");
+  if (residual.shape() == y) return;
+  throw ShapeError(op, "residual is " + toString(residual.shape()) + ", the output " + toString(y),
+                   {{"input", "x " + toString(x.shape())}}, "project the residual to the shape of the output first");
+}
+
+/// Whether oneDNN's kernel gives what conv and the separate pass give: its relu makes 0 of NaN.
+bool mayFuse(const NDArray& x, const NDArray& w, const NDArray& bias, const Epilogue& e) {
+  if (e.act.none() && !e.residual.defined()) return false;
+  if (e.act.kind != FusedAct::Kind::Relu) return true;
+  return knownFinite(w) && (!bias.defined() || knownFinite(bias)) && knownFinite(x) &&
+         (!e.residual.defined() || knownFinite(e.residual));
+}
+
+/// Memory for y that holds the residual.
+NDArray holding(const Epilogue& e) {
+  const NDArray& residual = e.residual;
+  if (!residual.isDense(MemoryOrder::ChannelsLast)) return residual.contiguous(MemoryOrder::ChannelsLast);
+  return e.overwriteResidual ? residual : residual.copy();
+}
+
 /// total[j] += sum of the rows' element j: short f32 sums, added up in f64.
 EMBER_SIMD void addRows(double* total, float* partial, const float* rows, i64 count, i64 width) {
   constexpr i64 block = 32;
@@ -163,19 +185,40 @@ Shape convShape(const Shape& x, const Shape& w, const ConvGeometry& g, const cha
 }
 
 NDArray conv(const NDArray& x, const NDArray& w, const NDArray& bias, const ConvGeometry& g) {
+  return conv(x, w, Epilogue{.bias = bias}, g);
+}
+
+NDArray conv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, const ConvGeometry& g) {
   const char* op = opName(g);
   const Shape yShape = convShape(x.shape(), w.shape(), g, op);
   checkProductTypes(op, x, "x", w, "w");
-  checkBias(op, bias, x, w.size(0));
+  checkBias(op, epilogue.bias, x, w.size(0));
+  if (epilogue.residual.defined()) checkResidual(op, epilogue.residual, yShape, x);
   const ComputeScope scope;
   const NDArray input = x.contiguous(MemoryOrder::ChannelsLast), filters = w.contiguous();
-  const NDArray offsets = bias.defined() ? bias.contiguous() : bias;
+  const NDArray offsets = epilogue.bias.defined() ? epilogue.bias.contiguous() : epilogue.bias;
   if (onOneDnn(x.dtype(), std::min(x.numel(), numel(yShape)))) {
+    onednn::ConvProblem problem{x.shape(), w.shape(), yShape, g, offsets.defined()};
+    if (mayFuse(input, filters, offsets, epilogue)) {
+      problem.addsToY = epilogue.residual.defined();
+      problem.act = epilogue.act;
+      const NDArray y = problem.addsToY ? holding(epilogue) : NDArray::empty(yShape, x.dtype(), MemoryOrder::ChannelsLast);
+      if (onednn::convForward(problem, input, filters, offsets, y, convAlgorithm())) {
+        if (epilogue.act.kind == FusedAct::Kind::Relu) markFinite(y);
+        return y;
+      }
+      problem.addsToY = false;
+      problem.act = {};
+    }
     const NDArray y = NDArray::empty(yShape, x.dtype(), MemoryOrder::ChannelsLast);
-    const onednn::ConvProblem problem{x.shape(), w.shape(), yShape, g, bias.defined()};
-    if (onednn::convForward(problem, input, filters, offsets, y, convAlgorithm())) return y;
+    if (onednn::convForward(problem, input, filters, offsets, y, convAlgorithm())) {
+      finish(y, epilogue.residual, epilogue.act);
+      return y;
+    }
   }
-  return reference::conv(input, filters, offsets, yShape, g);
+  const NDArray y = reference::conv(input, filters, offsets, yShape, g);
+  finish(y, epilogue.residual, epilogue.act);
+  return y;
 }
 
 NDArray convBackwardData(const NDArray& dy, const NDArray& w, const Shape& xShape, const ConvGeometry& g) {

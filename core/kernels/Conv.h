@@ -2,6 +2,7 @@
 #include <array>
 
 #include <ember/core/NDArray.h>
+#include <ember/core/kernels/Epilogue.h>
 
 namespace ember {
 
@@ -31,6 +32,9 @@ Shape convShape(const Shape& x, const Shape& w, const ConvGeometry&, const char*
 /// y[n,k,p..] = b[k] + sum_{c,r..} w[k,c,r..] · x[n,c, p·stride + r·dilation - pad, ..]; result channels last.
 /// x and w of one dtype, f32 (oneDNN) or f64 (reference); bias may be undefined.
 NDArray conv(const NDArray& x, const NDArray& w, const NDArray& bias, const ConvGeometry&);
+/// y = act(conv(x, w) + bias + residual), in the kernel that writes y where it can do so. Throws ShapeError or
+/// DtypeError unless the residual is as y.
+NDArray conv(const NDArray& x, const NDArray& w, const Epilogue&, const ConvGeometry&);
 /// Gradient with respect to x, of shape `xShape`: also the transposed convolution.
 NDArray convBackwardData(const NDArray& dy, const NDArray& w, const Shape& xShape, const ConvGeometry&);
 /// Gradient with respect to w, of shape `wShape`.

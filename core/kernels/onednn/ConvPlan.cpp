@@ -1,5 +1,6 @@
 #include <ember/core/kernels/onednn/ConvPlan.h>
 
+#include <bit>
 #include <utility>
 
 #include <ember/core/Error.h>
@@ -62,6 +63,20 @@ u64 formOf(const Desc& packed, const Key& key) {
   return form.hash();
 }
 
+dnnl::primitive_attr withEpilogue(const FusedAct& act, bool sum) {
+  dnnl::primitive_attr attributes = userScratchpad();
+  dnnl::post_ops steps;
+  if (sum) steps.append_sum(1.0f);
+  if (!act.none()) steps.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, static_cast<float>(act.slope), 0.0f);
+  attributes.set_post_ops(steps);
+  return attributes;
+}
+
+Primitive addingReorder(const Desc& from, const Desc& to) {
+  const dnnl::reorder::primitive_desc description(engine(), from, engine(), to, withEpilogue({}, true));
+  return {"reorder", dnnl::reorder(description), description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}};
+}
+
 void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, bool winograd, const Key& key) {
   const Terms t(p);
   const Tag free = Tag::any;
@@ -70,7 +85,11 @@ void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, bool w
              wantW = f32(t.w, free);
   const Desc bias = f32({p.y[1]}, Tag::x);
   const auto algorithm = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
-  const auto attributes = userScratchpad();
+  // Winograd knows no leaky relu. Its y is blocked and new: what is to be added stands in the user's y, so the reorder
+  // back adds.
+  const bool fused = direction == ConvDirection::Forward &&
+                     !(winograd && (p.addsToY || p.act.kind == FusedAct::Kind::LeakyRelu));
+  const auto attributes = fused ? withEpilogue(p.act, p.addsToY) : userScratchpad();
 
   using Forward = dnnl::convolution_forward;
   const auto training = dnnl::prop_kind::forward_training;
@@ -112,7 +131,9 @@ void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, bool w
     plan.xBytes = x.get_size();
   }
   if (y != userY) {
-    plan.moveY = toY ? Primitive::reorder(y, userY) : Primitive::reorder(userY, y);
+    const bool adds = toY && p.addsToY;
+    plan.moveY = adds ? addingReorder(y, userY) : toY ? Primitive::reorder(y, userY) : Primitive::reorder(userY, y);
+    if (toY && !fused) plan.actLeft = p.act;
     plan.yBytes = y.get_size();
   }
   if (w != userW) {
@@ -121,7 +142,7 @@ void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, bool w
     plan.packedBytes = w.get_size();
     plan.packedForm = formOf(w, key);
   }
-  plan.usable = true;
+  plan.usable = fused || direction != ConvDirection::Forward || plan.moveY;
 }
 
 }  // namespace
@@ -136,7 +157,8 @@ void ConvPlan::describe(std::vector<std::string>& names) const {
 std::shared_ptr<const ConvPlan> convPlan(const ConvProblem& p, ConvDirection direction, bool winograd) {
   const ConvGeometry& g = p.geometry;
   Key key("conv");
-  key.add(static_cast<i64>(direction)).add(winograd).add(p.bias).add(g.spatial).add(g.groups).add(p.x).add(p.w);
+  key.add(static_cast<i64>(direction)).add(winograd).add(p.bias).add(p.addsToY);
+  key.add(static_cast<i64>(p.act.kind)).add(std::bit_cast<i64>(p.act.slope)).add(g.spatial).add(g.groups).add(p.x).add(p.w);
   for (int i = 0; i < g.spatial; ++i) {
     const auto axis = static_cast<std::size_t>(i);
     key.add(g.stride[axis]).add(g.padBefore[axis]).add(g.padAfter[axis]).add(g.dilation[axis]);

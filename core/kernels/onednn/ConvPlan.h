@@ -12,6 +12,7 @@ struct ConvPlan : Plan {
   Primitive packWeights;   ///< row-major to packed, backward weights: back; empty if the kernel takes row-major
   Primitive moveX, moveY;  ///< between channels last and the kernel's blocked layout; empty if it takes channels last
   std::size_t packedBytes = 0, xBytes = 0, yBytes = 0;  ///< of what the moves make, 0 without a move
+  FusedAct actLeft = {};  ///< still to be applied to y
   u64 packedForm = 0;  ///< names the packed layout: plans that pack alike share packed weights
 
   void describe(std::vector<std::string>& names) const override;

@@ -10,6 +10,8 @@ struct ConvProblem {
   Shape x, w, y;
   ConvGeometry geometry;
   bool bias = false;
+  bool addsToY = false;  ///< forward: y = act(conv + bias + y)
+  FusedAct act = {};     ///< forward; Relu makes 0 of NaN, so operands with NaN must not come here
 };
 
 /// True if oneDNN's Winograd kernel F(4x4, 3x3) can compute this at all: 2-D, 3x3, stride 1, dilation 1, one group,

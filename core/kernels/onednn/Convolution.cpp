@@ -73,6 +73,7 @@ bool convForward(const ConvProblem& p, const NDArray& x, const NDArray& w, const
       plan.kernel.run({kernelX, kernelW, kernelY});
     }
     if (plan.moveY) plan.moveY.run({blockedY.data(), target});
+    if (!plan.actLeft.none()) finish(y.slice(0, first, std::min(first + winogradChunk(p), p.y[0])), {}, plan.actLeft);
   });
 }
 

@@ -5,7 +5,7 @@
 /// weights are kept with the weights' storage until it is written. 1-D data run as 2-D with height 1.
 ///
 /// Each returns false, having written nothing, if oneDNN has nothing better than its reference loops for the shape.
-/// `algorithm` is not Reference.
+/// `algorithm` is not Reference. Forward computes y = act(conv + bias [+ y]) as the problem says.
 namespace ember::core::onednn {
 
 bool convForward(const ConvProblem&, const NDArray& x, const NDArray& w, const NDArray& bias, const NDArray& y,
