@@ -14,3 +14,15 @@
 #else
 #define EMBER_SIMD __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #endif
+
+namespace ember::core::simd {
+
+/// The instruction sets that loops are compiled for. Avx512 is F, BW, DQ and VL; Avx2 has FMA.
+enum class Level : unsigned char { Baseline, Avx2, Avx512 };
+
+/// The best of this CPU, but none above EMBER_MAX_CPU_ISA or ONEDNN_MAX_CPU_ISA (oneDNN's names: SSE41, AVX, AVX2,
+/// AVX512_CORE, ...; read once), for comparisons and to look for errors. oneDNN itself heeds its own variable alone;
+/// loops under EMBER_SIMD are chosen by the dynamic loader, which knows neither.
+Level level();
+
+}  // namespace ember::core::simd

@@ -25,19 +25,6 @@ namespace {
 
 #if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
 
-enum class Level : unsigned char { Baseline, Avx2, Avx512 };
-
-inline Level level() {
-  static const Level best = [] {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl")) {
-      return Level::Avx512;
-    }
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? Level::Avx2 : Level::Baseline;
-  }();
-  return best;
-}
-
 template <class Body> __attribute__((noinline, target("avx2,fma"))) void runAvx2(const Body& body) { body(); }
 template <class Body>
 __attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void runAvx512(const Body& body) {
