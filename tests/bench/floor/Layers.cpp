@@ -73,8 +73,8 @@ ValuePtr Net::convolution(const ValuePtr& x, const Filters& f, const ValuePtr& a
   if (sum) std::erase_if(ways, [&](const Way& w) { return w.desc(DNNL_ARG_DST) != wantY; });
   const Way way = fastest(std::move(ways), given);
 
-  const auto [weights, bias] = training ? std::pair{initial(f.place), c.bias ? initial(f.place + 1) : std::vector<float>()}
-                                        : folded(f);
+  const auto [weights, bias] =
+      training ? std::pair{initial(f.place), c.bias ? initial(f.place + 1) : std::vector<float>()} : folded(f);
   const StoredPtr w = parameter(way.desc(DNNL_ARG_WEIGHTS), weights);
   const StoredPtr b = c.bias ? parameter(f32({f.layer.out}, Tag::a), bias) : nullptr;
   const View result = sum                      ? addend->view
@@ -88,14 +88,16 @@ ValuePtr Net::convolution(const ValuePtr& x, const Filters& f, const ValuePtr& a
   backward([this, c, x, y, w, b, relu] {
     const View dy = gradientOf(y, relu);
     const Desc& layoutX = x->view.desc;
-    const Way toWeights = fastest(backwardWeightsWays(c, layoutX, w->view.desc, dy.desc),
-                                  {{DNNL_ARG_SRC, layoutX}, {DNNL_ARG_DIFF_WEIGHTS, w->view.desc}, {DNNL_ARG_DIFF_DST, dy.desc}});
+    const Way toWeights =
+        fastest(backwardWeightsWays(c, layoutX, w->view.desc, dy.desc),
+                {{DNNL_ARG_SRC, layoutX}, {DNNL_ARG_DIFF_WEIGHTS, w->view.desc}, {DNNL_ARG_DIFF_DST, dy.desc}});
     Program::Arguments outputs{{DNNL_ARG_DIFF_WEIGHTS, w->gradient}};
     if (c.bias) outputs.emplace_back(DNNL_ARG_DIFF_BIAS, b->gradient);
     program_.add(toWeights, {{DNNL_ARG_SRC, x->view}, {DNNL_ARG_DIFF_DST, dy}}, outputs);
     if (!x->wantsGradient) return;
-    const Way toData = fastest(backwardDataWays(c, layoutX, w->view.desc, dy.desc),
-                               {{DNNL_ARG_DIFF_SRC, layoutX}, {DNNL_ARG_WEIGHTS, w->view.desc}, {DNNL_ARG_DIFF_DST, dy.desc}});
+    const Way toData =
+        fastest(backwardDataWays(c, layoutX, w->view.desc, dy.desc),
+                {{DNNL_ARG_DIFF_SRC, layoutX}, {DNNL_ARG_WEIGHTS, w->view.desc}, {DNNL_ARG_DIFF_DST, dy.desc}});
     x->gradients.push_back(program_.make(layoutX));
     program_.add(toData, {{DNNL_ARG_WEIGHTS, w->view}, {DNNL_ARG_DIFF_DST, dy}},
                  {{DNNL_ARG_DIFF_SRC, x->gradients.back()}});
@@ -114,7 +116,8 @@ ValuePtr Net::batchNorm(const ValuePtr& x, long place, bool relu) {
   const Forward::primitive_desc forward(Forward::desc(prop_kind::forward_training, data, 1e-5F, flags),
                                         userScratchpad(), engine());
   const StoredPtr gamma = parameter(place, channel), beta = parameter(place + 1, channel);
-  const View mean = program_.make(channel), var = program_.make(channel), workspace = program_.make(forward.workspace_desc());
+  const View mean = program_.make(channel), var = program_.make(channel),
+             workspace = program_.make(forward.workspace_desc());
   auto y = std::make_shared<Value>(Value{program_.make(data)});
   Way way = raw::way(Forward(forward), forward,
                      {{DNNL_ARG_SRC, data},
@@ -145,23 +148,24 @@ ValuePtr Net::batchNorm(const ValuePtr& x, long place, bool relu) {
     const View d = gradientOf(y);  // dx takes its place
     const Backward::primitive_desc made(Backward::desc(prop_kind::backward, data, data, 1e-5F, flags), userScratchpad(),
                                         engine(), forward);
-    Program::Arguments inputs{{DNNL_ARG_SRC, x->view},      {DNNL_ARG_DIFF_DST, d}, {DNNL_ARG_SCALE, gamma->view},
+    Program::Arguments inputs{{DNNL_ARG_SRC, x->view},      {DNNL_ARG_DIFF_DST, d},  {DNNL_ARG_SCALE, gamma->view},
                               {DNNL_ARG_SHIFT, beta->view},  // unused, but oneDNN counts it
                               {DNNL_ARG_MEAN, mean},        {DNNL_ARG_VARIANCE, var}};
     if (relu) inputs.emplace_back(DNNL_ARG_WORKSPACE, workspace);
-    program_.add(raw::way(Backward(made), made,
-                          {{DNNL_ARG_SRC, data},
-                           {DNNL_ARG_DIFF_DST, data},
-                           {DNNL_ARG_SCALE, channel},
-                           {DNNL_ARG_SHIFT, channel},
-                           {DNNL_ARG_MEAN, channel},
-                           {DNNL_ARG_VARIANCE, channel},
-                           {DNNL_ARG_WORKSPACE, workspace.desc},
-                           {DNNL_ARG_DIFF_SRC, data},
-                           {DNNL_ARG_DIFF_SCALE, channel},
-                           {DNNL_ARG_DIFF_SHIFT, channel}}),
-                 inputs,
-                 {{DNNL_ARG_DIFF_SRC, d}, {DNNL_ARG_DIFF_SCALE, gamma->gradient}, {DNNL_ARG_DIFF_SHIFT, beta->gradient}});
+    program_.add(
+        raw::way(Backward(made), made,
+                 {{DNNL_ARG_SRC, data},
+                  {DNNL_ARG_DIFF_DST, data},
+                  {DNNL_ARG_SCALE, channel},
+                  {DNNL_ARG_SHIFT, channel},
+                  {DNNL_ARG_MEAN, channel},
+                  {DNNL_ARG_VARIANCE, channel},
+                  {DNNL_ARG_WORKSPACE, workspace.desc},
+                  {DNNL_ARG_DIFF_SRC, data},
+                  {DNNL_ARG_DIFF_SCALE, channel},
+                  {DNNL_ARG_DIFF_SHIFT, channel}}),
+        inputs,
+        {{DNNL_ARG_DIFF_SRC, d}, {DNNL_ARG_DIFF_SCALE, gamma->gradient}, {DNNL_ARG_DIFF_SHIFT, beta->gradient}});
     x->gradients.push_back(d);
   });
   return y;
@@ -229,8 +233,8 @@ ValuePtr Net::pool(const ValuePtr& x, bool max) {
   backward([=, this] {
     View d = gradientOf(y);
     d.desc = result;
-    const Backward::primitive_desc made(Backward::desc(kind, data, result, stride, kernel, none, none), userScratchpad(),
-                                        engine(), forward);
+    const Backward::primitive_desc made(Backward::desc(kind, data, result, stride, kernel, none, none),
+                                        userScratchpad(), engine(), forward);
     x->gradients.push_back(program_.make(data));
     std::vector<std::pair<int, Desc>> wanted{{DNNL_ARG_DIFF_DST, result}, {DNNL_ARG_DIFF_SRC, data}};
     Program::Arguments inputs{{DNNL_ARG_DIFF_DST, d}};
@@ -248,8 +252,8 @@ ValuePtr Net::linear(const ValuePtr& x, const Layer& layer, bool relu) {
   Dims weights = data.dims();
   weights[0] = layer.out;
   const Dims dims{data.dims()[0], layer.out};
-  const Way way = fastest(linearForwardWays(data, weights, dims, settings_.training, postOps(false, relu)),
-                          {{DNNL_ARG_SRC, data}});
+  const Way way =
+      fastest(linearForwardWays(data, weights, dims, settings_.training, postOps(false, relu)), {{DNNL_ARG_SRC, data}});
   const StoredPtr w = parameter(place_, way.desc(DNNL_ARG_WEIGHTS)), b = parameter(place_ + 1, way.desc(DNNL_ARG_BIAS));
   auto y = std::make_shared<Value>(Value{program_.make(way.desc(DNNL_ARG_DST))});
   program_.add(way, {{DNNL_ARG_SRC, x->view}, {DNNL_ARG_WEIGHTS, w->view}, {DNNL_ARG_BIAS, b->view}},

@@ -40,7 +40,7 @@ class Net {
     long place;      ///< in parameters(): weight, then bias or the norm's gamma and beta
     long normPlace;  ///< in norms(), of the norm that follows; or -1
     Layer layer;
-    bool relu;       ///< whether one follows
+    bool relu;  ///< whether one follows
   };
   struct Stored {
     View view, gradient;

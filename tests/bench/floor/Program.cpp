@@ -146,9 +146,9 @@ void Program::place() {
     buffer->offset = offset;
     auto& size = arenaBytes_[static_cast<int>(Kind::Work)];
     size = std::max(size, offset + buffer->bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), buffer,
-                                   [](auto* a, auto* b) { return a->offset < b->offset; }),
-                  buffer);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), buffer, [](auto* a, auto* b) { return a->offset < b->offset; }),
+        buffer);
   }
 }
 
