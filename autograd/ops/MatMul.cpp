@@ -35,13 +35,15 @@ void checkLinear(const Tensor& x, const Tensor& w, const Tensor& b) {
   checkFloating(op, x);
   checkSameDtype(op, x, w, "x", "w");
   if (b.defined()) checkSameDtype(op, x, b, "x", "b");
-  const Error::Details details{{"input", "x " + toString(x.shape())}, {"weights", "w " + toString(w.shape())}};
+  const auto details = [&] {
+    return Error::Details{{"input", "x " + toString(x.shape())}, {"weights", "w " + toString(w.shape())}};
+  };
   if (w.rank() != 2)
-    throw ShapeError(op, "weights have rank " + std::to_string(w.rank()) + ", expected [out, in]", details);
-  if (x.rank() < 1) throw ShapeError(op, "input is a scalar, expected [..., in]", details);
+    throw ShapeError(op, "weights have rank " + std::to_string(w.rank()) + ", expected [out, in]", details());
+  if (x.rank() < 1) throw ShapeError(op, "input is a scalar, expected [..., in]", details());
   if (x.shape().back() != w.size(1)) {
     const std::string features = std::to_string(x.shape().back());
-    throw ShapeError(op, "input has " + features + " features, weights expect " + std::to_string(w.size(1)), details,
+    throw ShapeError(op, "input has " + features + " features, weights expect " + std::to_string(w.size(1)), details(),
                      x.rank() > 2 ? "flatten the input to [N, features] first, or build the layer with " + features +
                                         " input features"
                                   : "build the layer with " + features + " input features");
@@ -50,7 +52,7 @@ void checkLinear(const Tensor& x, const Tensor& w, const Tensor& b) {
     throw ShapeError(op,
                      "bias is " + toString(b.shape()) + ", " + std::to_string(w.size(0)) + " outputs need [" +
                          std::to_string(w.size(0)) + "]",
-                     details);
+                     details());
   }
 }
 

@@ -55,20 +55,20 @@ void checkOptions(const ConvGeometry& g, const char* op) {
   if (g.groups < 1) throw ValueError(op, "groups is " + std::to_string(g.groups) + ", must be at least 1");
 }
 
-void checkChannels(const Shape& x, const Shape& w, const ConvGeometry& g, const char* op,
-                   const Error::Details& details) {
+template <class Details>
+void checkChannels(const Shape& x, const Shape& w, const ConvGeometry& g, const char* op, const Details& details) {
   const auto divides = [&](const char* what, i64 count) {
     if (count % g.groups == 0) return;
     throw ValueError(
         op, "groups = " + std::to_string(g.groups) + " does not divide the " + std::to_string(count) + " " + what,
-        details, "choose a number of groups that divides input channels and filters alike");
+        details(), "choose a number of groups that divides input channels and filters alike");
   };
   divides("input channels", x[1]);
   divides("filters", w[0]);
   const i64 expected = checkedMul(w[1], g.groups);
   if (x[1] != expected) {
     throw ShapeError(
-        op, "input has " + std::to_string(x[1]) + " channels, filters expect " + std::to_string(expected), details,
+        op, "input has " + std::to_string(x[1]) + " channels, filters expect " + std::to_string(expected), details(),
         "build the layer with " + std::to_string(x[1]) + " input channels, or " +
             (expected == 1 ? "convert the images to grey" : "give it " + std::to_string(expected)));
   }
@@ -148,17 +148,18 @@ void columnSums(const T* data, i64 rows, i64 width, T* sums) {
 }  // namespace
 
 Shape convShape(const Shape& x, const Shape& w, const ConvGeometry& g, const char* op) {
-  const Error::Details details{
-      {"input", "x " + toString(x)},
-      {"filters", "w " + toString(w) + "      groups = " + std::to_string(g.groups)}};
+  const auto details = [&] {
+    return Error::Details{{"input", "x " + toString(x)},
+                          {"filters", "w " + toString(w) + "      groups = " + std::to_string(g.groups)}};
+  };
   const int rank = g.spatial + 2;
   if (x.rank() != rank) {
-    throw ShapeError(op, "input has rank " + std::to_string(x.rank()) + ", expected " + layout(g.spatial), details,
+    throw ShapeError(op, "input has rank " + std::to_string(x.rank()) + ", expected " + layout(g.spatial), details(),
                      x.rank() == rank - 1 ? "add a batch axis of size 1 with unsqueeze(0)" : "");
   }
   if (w.rank() != rank) {
     throw ShapeError(op, "filters have rank " + std::to_string(w.rank()) + ", expected " + std::to_string(rank),
-                     details, "filters are [filters, input channels / groups, kernel sizes]");
+                     details(), "filters are [filters, input channels / groups, kernel sizes]");
   }
   checkOptions(g, op);
   checkChannels(x, w, g, op, details);
@@ -169,7 +170,7 @@ Shape convShape(const Shape& x, const Shape& w, const ConvGeometry& g, const cha
   for (int i = 0; i < g.spatial; ++i) {
     const auto axis = static_cast<std::size_t>(i);
     if (w[2 + i] < 1)
-      throw ShapeError(op, "kernel size is " + std::to_string(w[2 + i]) + ", must be at least 1", details);
+      throw ShapeError(op, "kernel size is " + std::to_string(w[2 + i]) + ", must be at least 1", details());
     kernel[axis] = checkedAdd(checkedMul(w[2 + i] - 1, g.dilation[axis]), 1);
     padded[axis] = checkedAdd(x[2 + i], checkedAdd(g.padBefore[axis], g.padAfter[axis]));
     fits = fits && kernel[axis] <= padded[axis];
@@ -178,7 +179,7 @@ Shape convShape(const Shape& x, const Shape& w, const ConvGeometry& g, const cha
   if (!fits) {
     throw ShapeError(
         op, "kernel " + joined(kernel, g.spatial) + " is larger than the padded input " + joined(padded, g.spatial),
-        details, "pad more, use a smaller kernel or dilation, or pool less before this layer");
+        details(), "pad more, use a smaller kernel or dilation, or pool less before this layer");
   }
   numel(y);  // throws if it overflows
   return y;
@@ -192,7 +193,7 @@ NDArray conv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, const
   const char* op = opName(g);
   const Shape yShape = convShape(x.shape(), w.shape(), g, op);
   checkProductTypes(op, x, "x", w, "w");
-  checkBias(op, epilogue.bias, x, w.size(0));
+  checkBias(op, epilogue.bias, x, w);
   if (epilogue.residual.defined()) checkResidual(op, epilogue.residual, yShape, x);
   const ComputeScope scope;
   const NDArray input = x.contiguous(MemoryOrder::ChannelsLast), filters = w.contiguous();

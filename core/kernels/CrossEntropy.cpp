@@ -95,20 +95,22 @@ void forFloating(const NDArray& x, F&& f) {
 }  // namespace
 
 void checkCrossEntropy(const Shape& x, const ClassTargets& targets, const char* op) {
-  const Error::Details details{{"logits", toString(x)}, {"labels", describe("", targets.labels)}};
+  const auto details = [&] {
+    return Error::Details{{"logits", toString(x)}, {"labels", describe("", targets.labels)}};
+  };
   if (targets.labels.dtype() != DType::I64) {
-    throw DtypeError(op, "labels are " + std::string(name(targets.labels.dtype())) + ", expected i64", details,
+    throw DtypeError(op, "labels are " + std::string(name(targets.labels.dtype())) + ", expected i64", details(),
                      "give class indices, as i64");
   }
   if (x.rank() < 2)
-    throw ShapeError(op, "logits have rank " + std::to_string(x.rank()) + ", expected [N, C] or [N, C, ...]", details);
-  if (x[1] < 1) throw ShapeError(op, "logits have 0 classes", details);
+    throw ShapeError(op, "logits have rank " + std::to_string(x.rank()) + ", expected [N, C] or [N, C, ...]", details());
+  if (x[1] < 1) throw ShapeError(op, "logits have 0 classes", details());
   const Shape expected = withoutClasses(x);
   if (targets.labels.shape() != expected) {
     throw ShapeError(op,
                      "labels are " + toString(targets.labels.shape()) + ", logits " + toString(x) + " need labels " +
                          toString(expected),
-                     details, "give one label a sample");
+                     details(), "give one label a sample");
   }
   if (!(targets.smoothing >= 0 && targets.smoothing <= 1)) {
     throw ValueError(op, "labelSmoothing is " + std::to_string(targets.smoothing) + ", must be in [0, 1]");
@@ -117,7 +119,7 @@ void checkCrossEntropy(const Shape& x, const ClassTargets& targets, const char* 
     throw ShapeError(op,
                      "class weights are " + toString(targets.weights.shape()) + ", " + std::to_string(x[1]) +
                          " classes need [" + std::to_string(x[1]) + "]",
-                     details);
+                     details());
   }
 }
 

@@ -151,20 +151,20 @@ NDArray matmul(const NDArray& a, const NDArray& b) {
 }
 
 NDArray linear(const NDArray& x, const NDArray& w, const NDArray& bias) {
-  const Error::Details details{{"input", describe("x", x)}, {"weights", describe("w", w)}};
+  const auto details = [&] { return Error::Details{{"input", describe("x", x)}, {"weights", describe("w", w)}}; };
   if (x.rank() != 2 || w.rank() != 2) {
     throw ShapeError("linear",
                      "input has rank " + std::to_string(x.rank()) + " and weights rank " + std::to_string(w.rank()) +
                          ", expected 2 and 2",
-                     details, "flatten the input to [N, features]");
+                     details(), "flatten the input to [N, features]");
   }
   if (x.size(1) != w.size(1)) {
     throw ShapeError(
         "linear", "input has " + std::to_string(x.size(1)) + " features, weights expect " + std::to_string(w.size(1)),
-        details, "build the layer with " + std::to_string(x.size(1)) + " input features");
+        details(), "build the layer with " + std::to_string(x.size(1)) + " input features");
   }
   checkProductTypes("linear", x, "x", w, "w");
-  checkBias("linear", bias, x, w.size(0), details);
+  checkBias("linear", bias, x, w);
   const Shape yShape{x.size(0), w.size(0)};
   const ComputeScope scope;
   const NDArray offsets = bias.defined() ? bias.contiguous() : bias;

@@ -22,10 +22,10 @@ void checkAtLeast(const char* op, const char* what, i64 value, i64 least) {
 }  // namespace
 
 Shape poolShape(const Shape& x, const PoolGeometry& g, const char* op) {
-  const Error::Details details{{"input", "x " + toString(x)}};
+  const auto details = [&] { return Error::Details{{"input", "x " + toString(x)}}; };
   if (x.rank() != g.spatial + 2) {
     throw ShapeError(op, "input has rank " + std::to_string(x.rank()) + ", expected " + std::to_string(g.spatial + 2),
-                     details, "the input is [N, C] and " + std::to_string(g.spatial) + " spatial axes");
+                     details(), "the input is [N, C] and " + std::to_string(g.spatial) + " spatial axes");
   }
   Shape y{x[0], x[1]};
   std::array<i64, 3> padded{};
@@ -39,7 +39,7 @@ Shape poolShape(const Shape& x, const PoolGeometry& g, const char* op) {
       throw ValueError(op,
                        "padding " + std::to_string(g.pad[axis]) + " is more than half of kernel size " +
                            std::to_string(g.kernel[axis]),
-                       details,
+                       details(),
                        "a window would lie in the padding alone; use at most " + std::to_string(g.kernel[axis] / 2));
     }
     padded[axis] = checkedAdd(x[2 + i], checkedMul(2, g.pad[axis]));
@@ -49,7 +49,7 @@ Shape poolShape(const Shape& x, const PoolGeometry& g, const char* op) {
   if (!fits) {
     throw ShapeError(
         op, "kernel " + joined(g.kernel, g.spatial) + " is larger than the padded input " + joined(padded, g.spatial),
-        details, "use a smaller kernel, or pool less before this layer");
+        details(), "use a smaller kernel, or pool less before this layer");
   }
   numel(y);  // throws if it overflows
   return y;

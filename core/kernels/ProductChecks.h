@@ -7,7 +7,7 @@ namespace ember::core {
 
 /// Throws DtypeError unless a and b are both f32 or both f64.
 void checkProductTypes(const char* op, const NDArray& a, const char* nameA, const NDArray& b, const char* nameB);
-/// Throws unless the bias is undefined, or one number for each of `outputs` in the type of x.
-void checkBias(const char* op, const NDArray& bias, const NDArray& x, i64 outputs, const Error::Details& details = {});
+/// Throws unless the bias is undefined, or one number for each row (filter) of w in the type of x.
+void checkBias(const char* op, const NDArray& bias, const NDArray& x, const NDArray& w);
 
 }  // namespace ember::core
