@@ -1,0 +1,144 @@
+// A run knows its data by a check sum, and what an older file or another machine leaves to a warning.
+#include <atomic>
+
+#include <doctest/doctest.h>
+#include <ember/core/io/Checkpoint.h>
+#include <ember/ember.h>
+
+#include "support/Headline.h"
+#include "support/TempFolder.h"
+#include "train/RichRun.h"
+
+using namespace ember;
+using namespace ember::test;
+
+namespace {
+
+/// The data of SmallRun, with one label or one pixel changed.
+struct Changed : data::Dataset {
+  explicit Changed(data::TensorDataset all) : whole(std::move(all)) {}
+  i64 size() const override { return whole.size(); }
+  data::Sample get(i64 i) const override {
+    data::Sample sample = whole.get(i);
+    if (i == sampleIndex && label) sample.label = sample.label + 1;
+    if (i == sampleIndex && !label) sample.image = sample.image + 1e-3;
+    if (draws) sample.image = sample.image + random::uniform({.seed = 1}, static_cast<u64>(++calls));
+    return sample;
+  }
+  data::TensorDataset whole;
+  i64 sampleIndex = -1;
+  bool label = false, draws = false;
+  mutable std::atomic<i64> calls{0};
+};
+
+}  // namespace
+
+TEST_CASE("other data of the same size are refused by their check sum") {
+  const TempFolder folder;
+  SmallRun saved(rich());
+  saved.steps(3);
+  saved.trainer->save(folder / "run.json");
+  CHECK(io::readCheckpoint(folder / "run.json").train.get<std::string>({"data", "crc32"}).size() == 8);
+
+  const auto resumed = [&](i64 sample, bool label) {
+    SmallRun run(elsewhere(rich()));
+    Changed data(run.data);
+    data.sampleIndex = sample;
+    data.label = label;
+    optim::Trainer trainer(run.net, *run.optimizer, data, elsewhere(rich()).trainer);
+    const std::string before = run.state();
+    const std::string message = messageOf([&] { trainer.resume(folder / "run.json"); });
+    if (!message.empty()) CHECK(run.state() == before);
+    return message;
+  };
+  CHECK(resumed(-1, false).empty());  // the same values from another class
+  for (const i64 sample : {0, 7, 21}) {
+    for (const bool label : {true, false}) {
+      const std::string message = resumed(sample, label);
+      CHECK_MESSAGE(contains(message, "[resume] StateError: the training data are not those of the saved run"),
+                    message);
+    }
+  }
+}
+
+TEST_CASE("data that are drawn at random have no sum, and save and resume") {
+  const TempFolder folder;
+  SmallRun run(rich());
+  Changed data(run.data);
+  data.draws = true;
+  optim::Trainer trainer(run.net, *run.optimizer, data, rich().trainer);
+  trainer.step();
+  trainer.save(folder / "run.json");
+  CHECK(!io::readCheckpoint(folder / "run.json").train.at("data").has("crc32"));
+  trainer.resume(folder / "run.json");
+  CHECK(trainer.run());
+}
+
+TEST_CASE("a sample that cannot be read does not prevent a save") {
+  struct Broken : data::Dataset {
+    i64 size() const override { return 12; }
+    data::Sample get(i64 i) const override {
+      if (broken) throw IoError("Broken", "the disk is gone");
+      return {Tensor::full({1, 4, 4}, 0.1 * static_cast<double>(i)), i % 3};
+    }
+    bool broken = true;
+  } data;
+  const TempFolder folder;
+  SmallRun run({});
+  optim::Trainer trainer(run.net, *run.optimizer, data, {.batchSize = 4, .seed = 1});
+  const Warnings warnings;
+  trainer.save(folder / "run.json");
+  CHECK(contains(warnings.said, "is saved without a check sum of its data"));
+  data.broken = false;
+  trainer.save(folder / "run.json");
+  CHECK(io::readCheckpoint(folder / "run.json").train.at("data").has("crc32"));
+}
+
+TEST_CASE("a run of an older file, which does not tell its transforms, goes on") {
+  const TempFolder folder;
+  const Course expected = straight(rich());
+  SmallRun saved(rich());
+  saved.steps(3);
+  saved.trainer->save(folder / "run.json");
+  io::Checkpoint file = io::readCheckpoint(folder / "run.json");
+  file.train = without(file.train, "transforms");
+  io::writeCheckpoint(folder / "old.json", file);
+  SmallRun run(elsewhere(rich()));
+  run.trainer->resume(folder / "old.json");
+  CHECK(run.trainer->run());
+  CHECK(run.state() == expected.state);
+}
+
+TEST_CASE("a file without a sum of its data goes on with a warning") {
+  const TempFolder folder;
+  const Course expected = straight(rich());
+  SmallRun saved(rich());
+  saved.steps(3);
+  saved.trainer->save(folder / "run.json");
+  io::Checkpoint file = io::readCheckpoint(folder / "run.json");
+  file.train.set("data", without(file.train.at("data"), "crc32"));
+  io::writeCheckpoint(folder / "old.json", file);
+  SmallRun run(elsewhere(rich()));
+  const Warnings warnings;
+  run.trainer->resume(folder / "old.json");
+  CHECK(contains(warnings.said, "old.json has no check sum of its data"));
+  CHECK(run.trainer->run());
+  CHECK(run.state() == expected.state);
+}
+
+TEST_CASE("another number of threads is warned of") {
+  const TempFolder folder;
+  SmallRun saved(rich());
+  saved.steps(3);
+  saved.trainer->save(folder / "run.json");
+  io::Checkpoint file = io::readCheckpoint(folder / "run.json");
+  const Warnings warnings;
+  SmallRun run(elsewhere(rich()));
+  run.trainer->resume(folder / "run.json");
+  CHECK(warnings.said.empty());
+  file.writer.set("threads", threads() + 3);
+  io::writeCheckpoint(folder / "other.json", file);
+  run.trainer->resume(folder / "other.json");
+  CHECK(contains(warnings.said, "other.json was saved with " + std::to_string(threads() + 3) + " threads, here are " +
+                                    std::to_string(threads()) + ": the run continues, but not bit for bit"));
+}
