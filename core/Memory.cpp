@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t alignment = 64;
 constexpr std::size_t hugePage = std::size_t{2} << 20;
 
+thread_local i64 taken = 0;
+
 struct SizeClass {
   std::size_t index, bytes;
 };
@@ -81,6 +83,8 @@ void releaseCached() {
   releaseCachedLocked(p);
 }
 
+i64 takenByThread() noexcept { return taken; }
+
 void* allocate(std::size_t bytes) {
   if (bytes > (std::size_t{1} << 62))
     throw OutOfMemory("allocate", std::to_string(bytes) + " bytes is more than any machine has");
@@ -106,6 +110,7 @@ void* allocate(std::size_t bytes) {
     }
     ++p.stats.systemCalls;
   }
+  taken += static_cast<i64>(size);
   p.stats.nowBytes += static_cast<i64>(size);
   p.stats.peakBytes = std::max(p.stats.peakBytes, p.stats.nowBytes);
   return pointer;

@@ -17,6 +17,9 @@ void resetPeak();
 /// Gives every cached buffer back to the system.
 void releaseCached();
 
+/// Bytes that the calling thread has taken so far, recycled ones too, whatever was given back since.
+i64 takenByThread() noexcept;
+
 /// 64-byte aligned memory from the cache or the system; `bytes` may be 0. Throws OutOfMemory. Thread-safe.
 void* allocate(std::size_t bytes);
 /// Returns a buffer of allocate(bytes) to the cache. Thread-safe, never throws.
