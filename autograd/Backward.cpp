@@ -9,6 +9,7 @@
 #include <ember/autograd/Paths.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/core/Error.h>
+#include <ember/core/TraceSpan.h>
 #include <ember/core/kernels/Elementwise.h>
 
 // The engine: nodes wait in a heap by creation number. A consumer is always made after its producers, so the node with
@@ -99,6 +100,7 @@ class Engine {
   }
 
   void run() {
+    const core::TraceSpan span(core::TraceSpan::Kind::Around, "backward");
     while (!ready_.empty()) {
       const std::shared_ptr<Node> node = ready_.top();
       ready_.pop();
@@ -151,7 +153,11 @@ class Engine {
     Tensors results;
     {
       const ResultsUnchecked unchecked;  // anomaly mode names this op, not those that its backward is written in
+      core::TraceSpan span(core::TraceSpan::Kind::Backward, node.op, node.module);
       results = node.backward(BackwardContext(node, gradients, capturing_ ? &useful : nullptr));
+      if (span.open()) {
+        for (const Tensor& result : results) span.output(result.defined() ? result.array().bytes() : 0);
+      }
     }
     gradients.clear();
     if (!retain_) {

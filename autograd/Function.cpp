@@ -7,6 +7,7 @@
 
 #include <ember/autograd/Op.h>
 #include <ember/core/Error.h>
+#include <ember/core/TraceSpan.h>
 
 namespace ember {
 namespace {
@@ -111,7 +112,11 @@ Tensors customMany(std::string_view name, const Tensors& inputs, CustomForward f
   Tensors outputs;
   {
     const NoGrad off;
+    core::TraceSpan span(core::TraceSpan::Kind::Op, op);
     outputs = forward(function.context, inputs);
+    if (span.open()) {
+      for (const Tensor& output : outputs) span.output(output.defined() ? output.array().bytes() : 0);
+    }
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].defined()) throw StateError(op, "its forward gave an undefined output " + std::to_string(i));

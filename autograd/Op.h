@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include <ember/autograd/Graph.h>
+#include <ember/core/TraceSpan.h>
 
 /// How an op is written. Forward and backward stand beside each other in autograd/ops/<Family>.cpp:
 ///
@@ -53,6 +54,15 @@ class ResultsUnchecked {
   bool before_;
 };
 
+/// kernel(), under a trace.
+template <class Kernel>
+core::NDArray traced(const char* op, Kernel&& kernel) {
+  core::TraceSpan span(core::TraceSpan::Kind::Op, op);
+  core::NDArray result = kernel();
+  span.output(result.bytes());
+  return result;
+}
+
 /// Runs an op of one output: checks operands, handles shape-only tensors, calls kernel() -> NDArray, records backward.
 /// Pass an empty lambda-less `nullptr` as backward for ops without gradient.
 template <class Kernel, class Backward>
@@ -63,11 +73,11 @@ Tensor apply(const char* op, Operands operands, const Shape& shape, DType dtype,
   if constexpr (!std::is_same_v<std::decay_t<Backward>, std::nullptr_t>) {
     if (needsRecording(operands)) {
       std::vector<core::NDArray> results;
-      results.push_back(kernel());
+      results.push_back(traced(op, kernel));
       return record(op, operands, std::move(results), BackwardFn(std::forward<Backward>(backward)), save)[0];
     }
   }
-  return wrap(op, kernel(), operands);
+  return wrap(op, traced(op, kernel), operands);
 }
 template <class Kernel, class Backward>
 Tensor apply(const char* op, std::initializer_list<const Tensor*> operands, const Shape& shape, DType dtype,

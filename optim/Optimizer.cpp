@@ -6,6 +6,7 @@
 
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
+#include <ember/core/TraceSpan.h>
 #include <ember/core/Warn.h>
 #include <ember/nn/Pattern.h>
 
@@ -79,6 +80,7 @@ Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, s
 
 void Optimizer::step() {
   const NoGrad guard;
+  const core::TraceSpan span(core::TraceSpan::Kind::Other, "optimiser step");
   struct Due {
     std::size_t index;
     core::NDArray value, gradient;  // row-major; copies where the parameter's own are not

@@ -11,6 +11,7 @@
 #include <ember/core/Memory.h>
 #include <ember/core/Random.h>
 #include <ember/core/Threads.h>
+#include <ember/core/Trace.h>
 #include <ember/core/Warn.h>
 #include <ember/core/comm/InProcess.h>
 #include <ember/nn/Checkpoint.h>

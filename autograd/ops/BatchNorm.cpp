@@ -193,6 +193,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
     const Tensor perChannel = Tensor::shapeOnly(channels.parameters, parameterType);
     return {Tensor::shapeOnly(x.shape(), x.dtype()), perChannel, perChannel, perChannel};
   }
+  core::TraceSpan span(core::TraceSpan::Kind::Op, op);
   const Tensor* operands[] = {&x, options.freeze ? nullptr : present(gamma), options.freeze ? nullptr : present(beta),
                               present(options.residual)};
   const bool recorded = needsRecording(operands);
@@ -244,6 +245,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
     y = normalized(source, statistics, invstd, scale, shift, residual, options, overwrite ? source : NDArray());
   }
   y = channels.back(y);
+  span.output(y.bytes());
 
   const Saved savedX = overwrite ? Saved() : Saved(x);
   if (overwrite) y.storage()->written(op);
