@@ -1,0 +1,118 @@
+#pragma once
+#include <utility>
+
+#include <ember/core/DType.h>
+#include <ember/core/kernels/SimdRun.h>
+
+/// Vectors for the Winograd kernels. A kernel is a lambda that takes an instruction set and is compiled once for each:
+///
+///   withIsa(level, [&](auto isa) EMBER_SIMD_BODY { using V = Vec<decltype(isa)::lanes>; ... });
+///
+/// Everything that it calls is EMBER_INLINE.
+namespace ember::core::winograd {
+
+// Wide vectors are passed only to functions that are inlined; g++ warns nevertheless, where they are expanded.
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+/// Instruction sets: floats of a vector, and the rows of the product kernel: rows x 2 sums, 2 vectors of the right
+/// operand and one of the left fit the registers.
+struct Baseline {
+  static constexpr int lanes = 4, rows = 4;
+};
+struct Avx2 {
+  static constexpr int lanes = 8, rows = 6;
+};
+struct Avx512 {
+  static constexpr int lanes = 16, rows = 12;
+};
+
+template <int lanes>
+struct Vectors;
+template <>
+struct Vectors<1> {
+  typedef float Aligned;
+  typedef float Any;
+};
+#define EMBER_VECTORS(lanes)                                                            \
+  template <>                                                                           \
+  struct Vectors<lanes> {                                                               \
+    typedef float Aligned __attribute__((vector_size(4 * lanes)));                      \
+    typedef float Any __attribute__((vector_size(4 * lanes), aligned(4), may_alias));   \
+  };
+EMBER_VECTORS(4)
+EMBER_VECTORS(8)
+EMBER_VECTORS(16)
+#undef EMBER_VECTORS
+
+template <int lanes>
+using Vec = typename Vectors<lanes>::Aligned;
+
+template <int lanes>
+EMBER_INLINE Vec<lanes> load(const float* from) {
+  return *reinterpret_cast<const typename Vectors<lanes>::Any*>(from);
+}
+template <int lanes>
+EMBER_INLINE void store(float* to, const Vec<lanes>& v) {
+  *reinterpret_cast<typename Vectors<lanes>::Any*>(to) = v;
+}
+template <int lanes>
+EMBER_INLINE Vec<lanes> broadcast(float value) {
+  return Vec<lanes>{} + value;
+}
+
+template <class F, int... i>
+EMBER_INLINE void unrolledOver(const F& f, std::integer_sequence<int, i...>) {
+  (f(std::integral_constant<int, i>{}), ...);
+}
+/// f(0) ... f(n - 1) with constants: arrays of vectors indexed by them stay in registers.
+template <int n, class F>
+EMBER_INLINE void unrolled(const F& f) {
+  unrolledOver(f, std::make_integer_sequence<int, n>{});
+}
+
+/// Calls f(first channel, lanes) for the vectors that cover `channels`: whole ones, then narrower ones for the rest.
+template <class Isa, class F>
+EMBER_INLINE void forChannels(i64 channels, const F& f) {
+  i64 c = 0;
+  for (; c + Isa::lanes <= channels; c += Isa::lanes) f(c, std::integral_constant<int, Isa::lanes>{});
+  if constexpr (Isa::lanes > 4) {
+    for (; c + 4 <= channels; c += 4) f(c, std::integral_constant<int, 4>{});
+  }
+  for (; c < channels; ++c) f(c, std::integral_constant<int, 1>{});
+}
+
+namespace {
+
+#if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
+
+template <class Body>
+__attribute__((noinline, target("avx2,fma"))) void runAvx2(const Body& body) {
+  body(Avx2{});
+}
+template <class Body>
+__attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void runAvx512(const Body& body) {
+  body(Avx512{});
+}
+template <class Body>
+void withIsa(simd::Level level, const Body& body) {
+  switch (level) {
+    case simd::Level::Avx512:
+      return runAvx512(body);
+    case simd::Level::Avx2:
+      return runAvx2(body);
+    case simd::Level::Baseline:
+      return body(Baseline{});
+  }
+}
+
+#else
+
+template <class Body>
+void withIsa(simd::Level, const Body& body) {
+  body(Baseline{});
+}
+
+#endif
+
+}  // namespace
+}  // namespace ember::core::winograd
