@@ -186,10 +186,10 @@ Shape convShape(const Shape& x, const Shape& w, const ConvGeometry& g, const cha
 }
 
 NDArray conv(const NDArray& x, const NDArray& w, const NDArray& bias, const ConvGeometry& g) {
-  return conv(x, w, Epilogue{.bias = bias}, g);
+  return fusedConv(x, w, {.bias = bias}, g);
 }
 
-NDArray conv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, const ConvGeometry& g) {
+NDArray fusedConv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, const ConvGeometry& g) {
   const char* op = opName(g);
   const Shape yShape = convShape(x.shape(), w.shape(), g, op);
   checkProductTypes(op, x, "x", w, "w");

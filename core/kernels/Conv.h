@@ -34,7 +34,7 @@ Shape convShape(const Shape& x, const Shape& w, const ConvGeometry&, const char*
 NDArray conv(const NDArray& x, const NDArray& w, const NDArray& bias, const ConvGeometry&);
 /// y = act(conv(x, w) + bias + residual), in the kernel that writes y where it can do so. Throws ShapeError or
 /// DtypeError unless the residual is as y.
-NDArray conv(const NDArray& x, const NDArray& w, const Epilogue&, const ConvGeometry&);
+NDArray fusedConv(const NDArray& x, const NDArray& w, const Epilogue&, const ConvGeometry&);
 /// Gradient with respect to x, of shape `xShape`: also the transposed convolution.
 NDArray convBackwardData(const NDArray& dy, const NDArray& w, const Shape& xShape, const ConvGeometry&);
 /// Gradient with respect to w, of shape `wShape`.

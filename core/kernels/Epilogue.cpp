@@ -68,6 +68,36 @@ void finish(const NDArray& y, const NDArray& residual, const FusedAct& act) {
   }
 }
 
+NDArray actBackward(const NDArray& dy, const NDArray& y, const FusedAct& act, bool overwrite) {
+  if (act.none()) return dy;
+  const MemoryOrder order = y.order();
+  if (!overwrite || !dy.isDense(order) || !y.isDense(order)) {
+    return act.kind == FusedAct::Kind::Relu ? reluBackward(dy, y) : leakyReluBackward(dy, y, act.slope);
+  }
+  const auto inPlace = [&](auto zero) {
+    using T = decltype(zero);
+    T* gradient = dy.data<T>();
+    const T* value = y.data<T>();
+    const T slope = static_cast<T>(act.slope);
+    const bool cuts = act.kind == FusedAct::Kind::Relu;
+    parallelFor(dy.numel(), elementwiseGrain, [&](i64 begin, i64 end) {
+      simd::run([=]() EMBER_SIMD_BODY {
+        if (cuts) {
+          EMBER_NO_ALIAS for (i64 i = begin; i < end; ++i) gradient[i] = value[i] > T(0) ? gradient[i] : T(0);
+        } else {
+          EMBER_NO_ALIAS for (i64 i = begin; i < end; ++i) gradient[i] *= value[i] > T(0) ? T(1) : slope;
+        }
+      });
+    });
+  };
+  if (dy.dtype() == DType::F64) {
+    inPlace(double{});
+  } else {
+    inPlace(float{});
+  }
+  return dy;
+}
+
 bool knownFinite(const NDArray& x) {
   // The program may write into memory of its own at any time.
   const bool keeps = !x.storage()->external() && (x.isDense(MemoryOrder::RowMajor) || x.isDense(MemoryOrder::ChannelsLast));

@@ -17,6 +17,10 @@ struct Epilogue {
 /// stays NaN.
 void finish(const NDArray& y, const NDArray& residual, const FusedAct& act);
 
+/// dy·act'(v), the gradient of v, by the sign of y = act(v); a leaky slope must be 0 or more. `overwrite`: dy, of which
+/// the caller knows that nobody else reads it, may give its memory.
+NDArray actBackward(const NDArray& dy, const NDArray& y, const FusedAct& act, bool overwrite);
+
 /// Whether no element of an f32 or f64 array is NaN or infinite; looked at once a version, and kept with the storage.
 bool knownFinite(const NDArray& x);
 /// Keeps for knownFinite() that the values are finite where the operands that made them were. A sum beyond 3e38 is

@@ -71,7 +71,7 @@ TEST_CASE("a convolution with an epilogue gives what convolution, addition and a
             CAPTURE(toString(c.x));
             CAPTURE(static_cast<int>(algorithm));
             CAPTURE(static_cast<int>(act.kind));
-            const NDArray alone = conv(x, w, Epilogue{.bias = bias, .act = act}, c.geometry());
+            const NDArray alone = fusedConv(x, w, {.bias = bias, .act = act}, c.geometry());
             CAPTURE(largestDifference(alone, activated(plain, act)));
             CHECK(alone.toVector<double>() == activated(plain, act).toVector<double>());
             const NDArray expected = activated(binary(Binary::Add, plain, r, "add"), act);
@@ -79,7 +79,7 @@ TEST_CASE("a convolution with an epilogue gives what convolution, addition and a
             const double tolerance = dtype == DType::F32 ? 2e-5 : 0;
             for (const NDArray& residual : layouts(r)) {
               const NDArray y =
-                  conv(x, w, Epilogue{.bias = bias, .act = act, .residual = residual}, c.geometry());
+                  fusedConv(x, w, {.bias = bias, .act = act, .residual = residual}, c.geometry());
               CHECK(largestDifference(y, expected) <= tolerance);
               CHECK(residual.toVector<double>() == r.toVector<double>());
             }
@@ -95,10 +95,10 @@ TEST_CASE("a residual that may be overwritten gives its memory to the result") {
   const NDArray x = numbers(c.x, 1), w = numbers(c.w, 2);
   const NDArray r = numbers({4, 16, 12, 12}, 3).contiguous(MemoryOrder::ChannelsLast);
   const Epilogue kept{.act = {Kind::Relu, 0}, .residual = r};
-  const NDArray expected = conv(x, w, kept, c.geometry());
+  const NDArray expected = fusedConv(x, w, kept, c.geometry());
   Epilogue given = kept;
   given.overwriteResidual = true;
-  const NDArray y = conv(x, w, given, c.geometry());
+  const NDArray y = fusedConv(x, w, given, c.geometry());
   CHECK(y.storage() == r.storage());
   CHECK(y.toVector<float>() == expected.toVector<float>());
 }
@@ -127,7 +127,7 @@ TEST_CASE("NaN and infinity pass a fused relu as they pass relu") {
           const NDArray plain = conv(x, filters, e.bias, c.geometry());
           const NDArray expected = unary(Unary::Relu, binary(Binary::Add, plain, e.residual, "add"), "relu");
           e.act = {Kind::Relu, 0};
-          const auto values = bits(conv(x, filters, e, c.geometry())), truth = bits(expected);
+          const auto values = bits(fusedConv(x, filters, e, c.geometry())), truth = bits(expected);
           std::size_t different = 0;
           for (std::size_t i = 0; i < values.size(); ++i) {
             // As above: sums that began elsewhere.
@@ -160,7 +160,7 @@ TEST_CASE("a residual of another shape or type is refused") {
   const NDArray x = numbers(c.x, 1), w = numbers(c.w, 2);
   const auto headline = [&](const NDArray& residual) -> std::string {
     try {
-      (void)conv(x, w, Epilogue{.residual = residual}, c.geometry());
+      (void)fusedConv(x, w, {.residual = residual}, c.geometry());
     } catch (const Error& error) {
       return error.headline();
     }
