@@ -11,6 +11,7 @@
 #include <ember/core/kernels/ProductChecks.h>
 #include <ember/core/kernels/onednn/Convolution.h>
 #include <ember/core/kernels/reference/Conv.h>
+#include <ember/core/kernels/winograd/Convolution.h>
 
 namespace ember {
 namespace {
@@ -82,7 +83,8 @@ Shape checkGradient(const NDArray& dy, const Shape& x, const Shape& w, const Con
                    {{"input", toString(x)}, {"filters", toString(w)}});
 }
 
-bool onOneDnn(DType dtype, i64 elements) {
+/// Whether a fast kernel may run.
+bool onKernels(DType dtype, i64 elements) {
   return dtype == DType::F32 && elements > 0 && convAlgorithm() != ConvAlgorithm::Reference;
 }
 
@@ -106,6 +108,18 @@ NDArray holding(const Epilogue& e) {
   const NDArray& residual = e.residual;
   if (!residual.isDense(MemoryOrder::ChannelsLast)) return residual.contiguous(MemoryOrder::ChannelsLast);
   return e.overwriteResidual ? residual : residual.copy();
+}
+
+NDArray byWinograd(const ConvProblem& p, const NDArray& x, const NDArray& w, const NDArray& bias, const Epilogue& e) {
+  const NDArray residual = e.residual.defined() ? e.residual.contiguous(MemoryOrder::ChannelsLast) : e.residual;
+  const bool inPlace = residual.defined() && (e.overwriteResidual || residual.storage() != e.residual.storage());
+  const NDArray y = inPlace ? residual : NDArray::empty(p.y, x.dtype(), MemoryOrder::ChannelsLast);
+  const bool relu = e.act.kind == FusedAct::Kind::Relu;
+  const bool finite = relu && mayFuse(x, w, bias, e);
+  winograd::convForward(p, x, w, bias, residual, relu, y);
+  if (!relu) finish(y, {}, e.act);
+  if (finite) markFinite(y);
+  return y;
 }
 
 /// total[j] += sum of the rows' element j: short f32 sums, added up in f64.
@@ -198,13 +212,16 @@ NDArray fusedConv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, 
   const ComputeScope scope;
   const NDArray input = x.contiguous(MemoryOrder::ChannelsLast), filters = w.contiguous();
   const NDArray offsets = epilogue.bias.defined() ? epilogue.bias.contiguous() : epilogue.bias;
-  if (onOneDnn(x.dtype(), std::min(x.numel(), numel(yShape)))) {
-    onednn::ConvProblem problem{x.shape(), w.shape(), yShape, g, offsets.defined()};
+  if (onKernels(x.dtype(), std::min(x.numel(), numel(yShape)))) {
+    ConvProblem problem{x.shape(), w.shape(), yShape, g, offsets.defined()};
+    if (usesWinograd(problem, ConvDirection::Forward, convAlgorithm())) {
+      return byWinograd(problem, input, filters, offsets, epilogue);
+    }
     if (mayFuse(input, filters, offsets, epilogue)) {
       problem.addsToY = epilogue.residual.defined();
       problem.act = epilogue.act;
       const NDArray y = problem.addsToY ? holding(epilogue) : NDArray::empty(yShape, x.dtype(), MemoryOrder::ChannelsLast);
-      if (onednn::convForward(problem, input, filters, offsets, y, convAlgorithm())) {
+      if (onednn::convForward(problem, input, filters, offsets, y)) {
         if (epilogue.act.kind == FusedAct::Kind::Relu) markFinite(y);
         return y;
       }
@@ -212,7 +229,7 @@ NDArray fusedConv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, 
       problem.act = {};
     }
     const NDArray y = NDArray::empty(yShape, x.dtype(), MemoryOrder::ChannelsLast);
-    if (onednn::convForward(problem, input, filters, offsets, y, convAlgorithm())) {
+    if (onednn::convForward(problem, input, filters, offsets, y)) {
       finish(y, epilogue.residual, epilogue.act);
       return y;
     }
@@ -227,10 +244,14 @@ NDArray convBackwardData(const NDArray& dy, const NDArray& w, const Shape& xShap
   checkProductTypes(opName(g), dy, "dy", w, "w");
   const ComputeScope scope;
   const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast), filters = w.contiguous();
-  if (onOneDnn(dy.dtype(), std::min(dy.numel(), numel(xShape)))) {
+  if (onKernels(dy.dtype(), std::min(dy.numel(), numel(xShape)))) {
     const NDArray dx = NDArray::empty(xShape, dy.dtype(), MemoryOrder::ChannelsLast);
-    const onednn::ConvProblem problem{xShape, w.shape(), yShape, g, false};
-    if (onednn::convBackwardData(problem, gradient, filters, dx, convAlgorithm())) return dx;
+    const ConvProblem problem{xShape, w.shape(), yShape, g, false};
+    if (usesWinograd(problem, ConvDirection::BackwardData, convAlgorithm())) {
+      winograd::convBackwardData(problem, gradient, filters, dx);
+      return dx;
+    }
+    if (onednn::convBackwardData(problem, gradient, filters, dx)) return dx;
   }
   return reference::convBackwardData(gradient, filters, xShape, g);
 }
@@ -240,10 +261,14 @@ NDArray convBackwardWeights(const NDArray& dy, const NDArray& x, const Shape& wS
   checkProductTypes(opName(g), dy, "dy", x, "x");
   const ComputeScope scope;
   const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast), input = x.contiguous(MemoryOrder::ChannelsLast);
-  if (onOneDnn(dy.dtype(), std::min(dy.numel(), x.numel()))) {
+  if (onKernels(dy.dtype(), std::min(dy.numel(), x.numel()))) {
     const NDArray dw = NDArray::empty(wShape, dy.dtype());
-    const onednn::ConvProblem problem{x.shape(), wShape, yShape, g, false};
-    if (onednn::convBackwardWeights(problem, gradient, input, dw, convAlgorithm())) return dw;
+    const ConvProblem problem{x.shape(), wShape, yShape, g, false};
+    if (usesWinograd(problem, ConvDirection::BackwardWeights, convAlgorithm())) {
+      winograd::convBackwardWeights(problem, gradient, input, dw);
+      return dw;
+    }
+    if (onednn::convBackwardWeights(problem, gradient, input, dw)) return dw;
   }
   return reference::convBackwardWeights(gradient, input, wShape, g);
 }

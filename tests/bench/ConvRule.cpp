@@ -1,5 +1,5 @@
 // Prints the table behind the rule that chooses between direct and Winograd convolutions
-// (core/kernels/onednn/ConvRule): milliseconds of each direction, direct -> Winograd with all its reorders, and what
+// (core/kernels/ConvRule): milliseconds of each direction, direct -> Winograd with all its reorders, and what
 // the rule picks. Run it alone.
 #include <algorithm>
 #include <chrono>
@@ -9,7 +9,7 @@
 #include <ember/core/Random.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/Conv.h>
-#include <ember/core/kernels/onednn/ConvRule.h>
+#include <ember/core/kernels/ConvRule.h>
 
 using namespace ember;
 using namespace ember::core;
@@ -48,21 +48,21 @@ void measure(const Size& s) {
   const NDArray dy = normals({s.batch, s.filters, s.side, s.side}, 3).contiguous(MemoryOrder::ChannelsLast);
   ConvGeometry g;
   g.padBefore = g.padAfter = {1, 1, 1};
-  const onednn::ConvProblem problem{x.shape(), w.shape(), dy.shape(), g, false};
+  const ConvProblem problem{x.shape(), w.shape(), dy.shape(), g, false};
   std::printf("%4lldx%-3lldx%2lldx%-2lld %4lld out ", static_cast<long long>(s.batch),
               static_cast<long long>(s.channels), static_cast<long long>(s.side), static_cast<long long>(s.side),
               static_cast<long long>(s.filters));
-  const auto compare = [&](const char* name, onednn::ConvDirection direction, auto&& run) {
+  const auto compare = [&](const char* name, ConvDirection direction, auto&& run) {
     setConvAlgorithm(ConvAlgorithm::Direct);
     const double direct = milliseconds(run);
     setConvAlgorithm(ConvAlgorithm::Winograd);
     const double winograd = milliseconds(run);
     std::printf("  %s %6.2f -> %6.2f %s", name, direct, winograd,
-                onednn::winogradPays(problem, direction) ? "Winograd" : "direct  ");
+                winogradPays(problem, direction) ? "Winograd" : "direct  ");
   };
-  compare("forward", onednn::ConvDirection::Forward, [&] { conv(x, w, {}, g); });
-  compare("data", onednn::ConvDirection::BackwardData, [&] { convBackwardData(dy, w, x.shape(), g); });
-  compare("weights", onednn::ConvDirection::BackwardWeights, [&] { convBackwardWeights(dy, x, w.shape(), g); });
+  compare("forward", ConvDirection::Forward, [&] { conv(x, w, NDArray(), g); });
+  compare("data", ConvDirection::BackwardData, [&] { convBackwardData(dy, w, x.shape(), g); });
+  compare("weights", ConvDirection::BackwardWeights, [&] { convBackwardWeights(dy, x, w.shape(), g); });
   std::printf("\n");
 }
 

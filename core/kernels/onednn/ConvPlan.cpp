@@ -72,36 +72,24 @@ dnnl::primitive_attr withEpilogue(const FusedAct& act, bool sum) {
   return attributes;
 }
 
-Primitive addingReorder(const Desc& from, const Desc& to) {
-  const dnnl::reorder::primitive_desc description(engine(), from, engine(), to, withEpilogue({}, true));
-  return {"reorder", dnnl::reorder(description), description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}};
-}
-
-void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, bool winograd, const Key& key) {
+void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, const Key& key) {
   const Terms t(p);
-  const Tag free = Tag::any;
-  const Desc userX = f32(t.x, t.channelsLast), userY = f32(t.y, t.channelsLast), userW = f32(t.w, t.rowMajor);
-  const Desc wantX = winograd ? f32(t.x, free) : userX, wantY = winograd ? f32(t.y, free) : userY,
-             wantW = f32(t.w, free);
-  const Desc bias = f32({p.y[1]}, Tag::x);
-  const auto algorithm = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
-  // Winograd knows no leaky relu. Its y is blocked and new: what is to be added stands in the user's y, so the reorder
-  // back adds.
-  const bool fused = direction == ConvDirection::Forward &&
-                     !(winograd && (p.addsToY || p.act.kind == FusedAct::Kind::LeakyRelu));
-  const auto attributes = fused ? withEpilogue(p.act, p.addsToY) : userScratchpad();
+  const Desc x = f32(t.x, t.channelsLast), y = f32(t.y, t.channelsLast), userW = f32(t.w, t.rowMajor),
+             anyW = f32(t.w, Tag::any), bias = f32({p.y[1]}, Tag::x);
+  const auto algorithm = dnnl::algorithm::convolution_direct;
+  const auto attributes = direction == ConvDirection::Forward ? withEpilogue(p.act, p.addsToY) : userScratchpad();
 
   using Forward = dnnl::convolution_forward;
   const auto training = dnnl::prop_kind::forward_training;
   const auto forwardDesc =
       p.bias && direction == ConvDirection::Forward
-          ? Forward::desc(training, algorithm, wantX, wantW, bias, wantY, t.stride, t.dilation, t.padBefore, t.padAfter)
-          : Forward::desc(training, algorithm, wantX, wantW, wantY, t.stride, t.dilation, t.padBefore, t.padAfter);
+          ? Forward::desc(training, algorithm, x, anyW, bias, y, t.stride, t.dilation, t.padBefore, t.padAfter)
+          : Forward::desc(training, algorithm, x, anyW, y, t.stride, t.dilation, t.padBefore, t.padAfter);
   const Forward::primitive_desc forward(forwardDesc, attributes, engine());
 
-  Desc x, w, y;
+  Desc w;
   if (direction == ConvDirection::Forward) {
-    x = forward.src_desc(), w = forward.weights_desc(), y = forward.dst_desc();
+    w = forward.weights_desc();
     std::vector<Primitive::Argument> arguments{{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}};
     if (p.bias) arguments.push_back({DNNL_ARG_BIAS, bias});
     arguments.push_back({DNNL_ARG_DST, y});
@@ -109,56 +97,50 @@ void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, bool w
   } else if (direction == ConvDirection::BackwardData) {
     using Backward = dnnl::convolution_backward_data;
     const Backward::primitive_desc backward(
-        Backward::desc(algorithm, wantX, wantW, wantY, t.stride, t.dilation, t.padBefore, t.padAfter), attributes,
-        engine(), forward);
-    x = backward.diff_src_desc(), w = backward.weights_desc(), y = backward.diff_dst_desc();
+        Backward::desc(algorithm, x, anyW, y, t.stride, t.dilation, t.padBefore, t.padAfter), attributes, engine(),
+        forward);
+    w = backward.weights_desc();
     plan.kernel = Primitive("convolution backward data", Backward(backward), backward,
                             {{DNNL_ARG_DIFF_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_DST, y}});
   } else {
     using Backward = dnnl::convolution_backward_weights;
     const Backward::primitive_desc backward(
-        Backward::desc(algorithm, wantX, wantW, wantY, t.stride, t.dilation, t.padBefore, t.padAfter), attributes,
-        engine(), forward);
-    x = backward.src_desc(), w = backward.diff_weights_desc(), y = backward.diff_dst_desc();
+        Backward::desc(algorithm, x, anyW, y, t.stride, t.dilation, t.padBefore, t.padAfter), attributes, engine(),
+        forward);
+    w = backward.diff_weights_desc();
     plan.kernel = Primitive("convolution backward weights", Backward(backward), backward,
                             {{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_WEIGHTS, w}, {DNNL_ARG_DIFF_DST, y}});
   }
   if (plan.kernel.isReference()) return;
 
-  const bool toX = direction == ConvDirection::BackwardData, toY = direction == ConvDirection::Forward;
-  if (x != userX) {
-    plan.moveX = toX ? Primitive::reorder(x, userX) : Primitive::reorder(userX, x);
-    plan.xBytes = x.get_size();
-  }
-  if (y != userY) {
-    const bool adds = toY && p.addsToY;
-    plan.moveY = adds ? addingReorder(y, userY) : toY ? Primitive::reorder(y, userY) : Primitive::reorder(userY, y);
-    if (toY && !fused) plan.actLeft = p.act;
-    plan.yBytes = y.get_size();
-  }
   if (w != userW) {
     plan.packWeights =
         direction == ConvDirection::BackwardWeights ? Primitive::reorder(w, userW) : Primitive::reorder(userW, w);
     plan.packedBytes = w.get_size();
     plan.packedForm = formOf(w, key);
   }
-  plan.usable = fused || direction != ConvDirection::Forward || plan.moveY;
+  plan.usable = true;
 }
 
 }  // namespace
 
 void ConvPlan::describe(std::vector<std::string>& names) const {
   if (!usable) return;
-  for (const Primitive* primitive : {&kernel, &packWeights, &moveX, &moveY}) {
+  for (const Primitive* primitive : {&kernel, &packWeights}) {
     if (*primitive) names.push_back(primitive->name());
   }
 }
 
-std::shared_ptr<const ConvPlan> convPlan(const ConvProblem& p, ConvDirection direction, bool winograd) {
+std::shared_ptr<const ConvPlan> convPlan(const ConvProblem& p, ConvDirection direction) {
   const ConvGeometry& g = p.geometry;
   Key key("conv");
-  key.add(static_cast<i64>(direction)).add(winograd).add(p.bias).add(p.addsToY);
-  key.add(static_cast<i64>(p.act.kind)).add(std::bit_cast<i64>(p.act.slope)).add(g.spatial).add(g.groups).add(p.x).add(p.w);
+  key.add(static_cast<i64>(direction)).add(p.bias).add(p.addsToY);
+  key.add(static_cast<i64>(p.act.kind))
+      .add(std::bit_cast<i64>(p.act.slope))
+      .add(g.spatial)
+      .add(g.groups)
+      .add(p.x)
+      .add(p.w);
   for (int i = 0; i < g.spatial; ++i) {
     const auto axis = static_cast<std::size_t>(i);
     key.add(g.stride[axis]).add(g.padBefore[axis]).add(g.padAfter[axis]).add(g.dilation[axis]);
@@ -166,7 +148,7 @@ std::shared_ptr<const ConvPlan> convPlan(const ConvProblem& p, ConvDirection dir
   return cached<ConvPlan>(key, [&] {
     auto plan = std::make_shared<ConvPlan>();
     try {
-      setUp(*plan, p, direction, winograd, key);
+      setUp(*plan, p, direction, key);
     } catch (const dnnl::error& error) {
       if (error.status == dnnl_out_of_memory) throw OutOfMemory("conv", "oneDNN could not get memory for its kernel");
       // No such kernel: an unusable plan sends the caller elsewhere.

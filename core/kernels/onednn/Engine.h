@@ -1,10 +1,8 @@
 #pragma once
-#include <cstddef>
-
 #include <dnnl.hpp>
 
-#include <ember/core/Memory.h>
 #include <ember/core/NDArray.h>
+#include <ember/core/Scratch.h>
 
 /// What every oneDNN kernel shares. This header and its neighbours are included by .cpp files of core/kernels only: no
 /// oneDNN type reaches a user.
@@ -20,22 +18,6 @@ dnnl::memory::data_type dataType(DType);
 dnnl::memory::dims dims(const Dims&);
 /// Description of a plain strided array; strides in elements.
 dnnl::memory::desc stridedDesc(const Dims& shape, const Strides&, DType);
-
-/// Memory of one call from ember's allocator: counted, reused, aligned to 64 bytes.
-class Scratch {
- public:
-  explicit Scratch(std::size_t bytes) : data_(bytes > 0 ? memory::allocate(bytes) : nullptr), bytes_(bytes) {}
-  ~Scratch() {
-    if (data_) memory::release(data_, bytes_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  void* data() const noexcept { return data_; }
-
- private:
-  void* data_;
-  std::size_t bytes_;
-};
 
 /// Primitives take their scratchpad from the caller: oneDNN's own belongs to the thread that made the primitive, and a
 /// Winograd primitive run by another thread then crashes.

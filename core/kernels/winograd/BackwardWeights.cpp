@@ -84,7 +84,8 @@ void backwardWeights(const Geometry& g, const float* in, const float* gradient, 
     const i64 stop = first + count, units = frequencies * panels;
     // A thread fetches what it will transform.
     const auto next = [&](i64 begin, i64 end) {
-      const i64 more = std::min(block, tiles - stop), from = stop + more * begin / units, to = stop + more * end / units;
+      const i64 more = std::min(block, tiles - stop), from = stop + more * begin / units,
+                to = stop + more * end / units;
       const auto input = [&](i64 tile) { return nearTile(g, in, g.inHeight, g.inWidth, g.inChannels, tile); };
       const auto output = [&](i64 tile) { return nearTile(g, gradient, g.outHeight, g.outWidth, g.outChannels, tile); };
       Ahead ahead{input(from), input(to), output(from), output(to), false, 0};
@@ -97,7 +98,7 @@ void backwardWeights(const Geometry& g, const float* in, const float* gradient, 
         Ahead ahead = next(begin, end);
         for (i64 unit = begin; unit < end; ++unit) {
           const i64 f = unit / panels, column = unit % panels * width;
-          const Product p{v.data + f * v.apart, 1, v.stride, n.data + f * n.apart + column, n.stride, count,
+          const Product p{v.data + f * v.apart,      1,      v.stride, n.data + f * n.apart + column, n.stride, count,
                           sums + f * apart + column, columns};
           if (column + width <= columns) {
             accumulate<Isa, 2>(p, g.inChannels, first > 0, ahead);

@@ -9,18 +9,6 @@
 namespace ember::core::winograd {
 namespace {
 
-/// The result as it is.
-struct Plain {
-  template <int lanes>
-  struct Finish {
-    EMBER_INLINE void operator()(Vec<lanes>&, const float*) const {}
-  };
-  template <int lanes>
-  EMBER_INLINE Finish<lanes> at(i64) const {
-    return {};
-  }
-};
-
 struct WithAfter {
   After after;
   const float* out;
@@ -73,7 +61,8 @@ void multiply(const Geometry& g, const Block& b, const float* filters, i64 first
     using Isa = decltype(isa);
     const i64 apart = filtersApart<Isa>(g.inChannels, g.outChannels), stop = paddedColumns<Isa>(last);
     for (i64 f = 0; f < frequencies; ++f) {
-      const Product product{b.in.data + f * b.in.apart, b.in.stride, 1, nullptr, 0, g.inChannels, nullptr, b.out.stride};
+      const Product product{
+          b.in.data + f * b.in.apart, b.in.stride, 1, nullptr, 0, g.inChannels, nullptr, b.out.stride};
       float* result = b.out.data + f * b.out.apart;
       const float* right = filters + f * apart;
       i64 column = first;
@@ -108,9 +97,9 @@ void convolve(const Geometry& g, const float* in, const Storage& packed, const A
   const i64 chunk = std::min<i64>(cut.part, 128);
   const Planes planes{in, g.inHeight, g.inWidth, g.inChannels, g.padTop, g.padLeft};
   const auto filters = static_cast<const float*>(packed.data());
-  const bool plain = !after.bias && !after.sum && !after.relu;
   parallelFor(cut.blocks * cut.parts, 1, [&](i64 begin, i64 end) {
-    const i64 inFloats = Matrices::floatsFor(cut.block, g.inChannels), outFloats = Matrices::floatsFor(cut.block, chunk);
+    const i64 inFloats = Matrices::floatsFor(cut.block, g.inChannels),
+              outFloats = Matrices::floatsFor(cut.block, chunk);
     const Scratch scratch(static_cast<std::size_t>(inFloats + outFloats + lineFloats) * sizeof(float));
     float* lines = static_cast<float*>(scratch.data());
     const Matrices v(lines + lineFloats, cut.block, g.inChannels), m(lines + lineFloats + inFloats, cut.block, chunk);
@@ -128,11 +117,7 @@ void convolve(const Geometry& g, const float* in, const Storage& packed, const A
         multiply(g, b, filters, channel, stop, aheadOf(g, cut, b, in, out, stop == last), level);
         withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
           using Isa = decltype(isa);
-          if (plain) {
-            transformOut<Isa>(g, b.out, b.begin, b.end, channel, stop - channel, out, Plain{});
-          } else {
-            transformOut<Isa>(g, b.out, b.begin, b.end, channel, stop - channel, out, WithAfter{after, out});
-          }
+          transformOut<Isa>(g, b.out, b.begin, b.end, channel, stop - channel, out, WithAfter{after, out});
         });
       }
     }

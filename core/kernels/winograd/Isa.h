@@ -33,11 +33,11 @@ struct Vectors<1> {
   typedef float Aligned;
   typedef float Any;
 };
-#define EMBER_VECTORS(lanes)                                                            \
-  template <>                                                                           \
-  struct Vectors<lanes> {                                                               \
-    typedef float Aligned __attribute__((vector_size(4 * lanes)));                      \
-    typedef float Any __attribute__((vector_size(4 * lanes), aligned(4), may_alias));   \
+#define EMBER_VECTORS(lanes)                                                          \
+  template <>                                                                         \
+  struct Vectors<lanes> {                                                             \
+    typedef float Aligned __attribute__((vector_size(4 * lanes)));                    \
+    typedef float Any __attribute__((vector_size(4 * lanes), aligned(4), may_alias)); \
   };
 EMBER_VECTORS(4)
 EMBER_VECTORS(8)

@@ -34,8 +34,10 @@ struct Ahead {
   EMBER_INLINE void fetch() {
     for (i64 i = 0; i < atATime && first < firstEnd; ++i, first += 64) __builtin_prefetch(first, 0, 3);
     for (i64 i = 0; i < atATime && second < secondEnd; ++i, second += 64) {
-      if (writes) __builtin_prefetch(second, 1, 3);
-      else __builtin_prefetch(second, 0, 3);
+      if (writes)
+        __builtin_prefetch(second, 1, 3);
+      else
+        __builtin_prefetch(second, 0, 3);
     }
   }
   /// Spreads the fetching over that many products.
@@ -50,9 +52,7 @@ EMBER_INLINE void multiplyBlock(const Product& p, const float* left, const float
   using V = Vec<lanes>;
   constexpr int bases = (rows + 2) / 3;  // addresses are base, base + leftRow and base + 2 leftRow
   V sum[rows][vectors];
-  unrolled<rows>([&](auto i) EMBER_SIMD_BODY {
-    unrolled<vectors>([&](auto j) EMBER_SIMD_BODY { sum[i][j] = V{}; });
-  });
+  unrolled<rows>([&](auto i) EMBER_SIMD_BODY { unrolled<vectors>([&](auto j) EMBER_SIMD_BODY { sum[i][j] = V{}; }); });
   const float* base[bases];
   const i64 leftRow = p.leftRow, leftStep = p.leftStep;
   unrolled<bases>([&](auto i) EMBER_SIMD_BODY { base[i] = left + 3 * i * leftRow; });

@@ -33,8 +33,8 @@ EMBER_INLINE void forStrips(const Geometry& g, i64 begin, i64 end, i64 longest, 
   }
 }
 
-/// Where tile `tile` of planes [batch, height, width, channels] begins, to a row of tiles: neighbouring tiles take about
-/// one contiguous piece of memory.
+/// Where tile `tile` of planes [batch, height, width, channels] begins, to a row of tiles: neighbouring tiles take
+/// about one contiguous piece of memory.
 inline const char* nearTile(const Geometry& g, const float* planes, i64 height, i64 width, i64 channels, i64 tile) {
   const i64 row = tile / g.tilesAcross();
   const i64 y = row / g.tilesDown() * height + std::min(height, row % g.tilesDown() * tileSide);

@@ -57,9 +57,8 @@ EMBER_INLINE void transformStrip(const Planes& from, const Strip& strip, i64 cha
     float* frequency = to;
     for (int i = 0; i < 6; ++i) {
       V d[taps], v[6];
-      unrolled<taps>([&](auto j) EMBER_SIMD_BODY {
-        d[j] = load<lanes>(lines + ((tile * tileSide + j) * 6 + i) * lanes);
-      });
+      unrolled<taps>([&](auto j)
+                         EMBER_SIMD_BODY { d[j] = load<lanes>(lines + ((tile * tileSide + j) * 6 + i) * lanes); });
       Line::apply(d, v);
       unrolled<6>([&](auto j) EMBER_SIMD_BODY { store<lanes>(frequency + j * apart, v[j]); });
       frequency += 6 * apart;
