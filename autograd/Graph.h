@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 namespace ember::autograd {
 
 class BackwardContext;
+struct Deferred;
 
 /// Computes the gradients of a node's inputs (one Tensor each, undefined where none is needed) from those of its
 /// outputs.
@@ -32,6 +34,16 @@ struct TensorImpl {
   std::shared_ptr<Node> node; ///< the operation that made it; null for a leaf
   u32 output = 0;             ///< which output of the node
   std::weak_ptr<TensorImpl> origin; ///< the tensor outside the graph that this is a view or a detach() of
+  std::atomic<bool> waiting{false};   ///< the array has a shape only: the values are computed when someone asks
+  std::shared_ptr<Deferred> deferred; ///< how (Deferred.h)
+
+  /// Makes the values be there. Everyone calls it who looks at more than shape and type.
+  void settle() {
+    if (waiting.load(std::memory_order_acquire)) run();
+  }
+
+ private:
+  void run();
 };
 
 /// One recorded operation. Nodes own what backward needs and the nodes of their inputs, never their outputs, so there
@@ -96,6 +108,7 @@ class Saved {
   Saved() = default;
   explicit Saved(const Tensor& t) : tensor_(t) {
     if (!t.defined()) return;
+    t.impl()->settle();
     storage_ = t.impl()->array.storage();
     version_ = t.impl()->array.version();
   }

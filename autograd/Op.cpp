@@ -67,7 +67,8 @@ void checkOperands(const char* op, Operands operands) {
     if (!operands[i]->defined()) {
       throw StateError(op, "operand " + std::to_string(i) + " is an undefined tensor", {}, "give it a value first");
     }
-    const TensorImpl& impl = *operands[i]->impl();
+    TensorImpl& impl = *operands[i]->impl();
+    impl.settle();
     if (impl.array.version() != impl.version) {
       throw StateError(
           op, "operand " + std::to_string(i) + " was overwritten in place by " + impl.array.storage()->lastWriter(),
@@ -128,8 +129,8 @@ Tensors record(const char* op, Operands operands, std::vector<core::NDArray> res
     }
     node->inputs.push_back(std::move(edge));
   }
+  if (AnomalyMode::enabled() || core::tracing()) node->module = core::currentModule();
   if (AnomalyMode::enabled()) {
-    node->module = core::currentModule();
     for (const auto& result : results) checkFinite(op, result, operands);
   }
   node->backward = std::move(backward);

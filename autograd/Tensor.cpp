@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <ember/autograd/Deferred.h>
 #include <ember/autograd/Graph.h>
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Reduction.h>
@@ -20,7 +21,8 @@ autograd::TensorImpl& checked(const std::shared_ptr<autograd::TensorImpl>& impl,
 
 // The array behind a handle whose value someone other than an op wants.
 const core::NDArray& present(const std::shared_ptr<autograd::TensorImpl>& impl, const char* reader) {
-  const core::NDArray& array = checked(impl, reader).array;
+  checked(impl, reader).settle();
+  const core::NDArray& array = impl->array;
   if (array.version() != impl->version) {
     const std::string writer = array.storage()->lastWriter();
     throw StateError(reader, "the tensor was overwritten in place by " + writer,
@@ -110,7 +112,9 @@ Tensor Tensor::normal(const Shape& shape, double mean, double std, DType dtype) 
 
 // ---- asking ----
 
-bool Tensor::isShapeOnly() const { return !checked(impl_, "isShapeOnly").array.hasStorage(); }
+bool Tensor::isShapeOnly() const {
+  return !checked(impl_, "isShapeOnly").waiting.load(std::memory_order_acquire) && !impl_->array.hasStorage();
+}
 const Shape& Tensor::shape() const { return checked(impl_, "shape").array.shape(); }
 i64 Tensor::size(int axis) const { return checked(impl_, "size").array.size(axis); }
 int Tensor::rank() const { return checked(impl_, "rank").array.rank(); }
@@ -172,8 +176,9 @@ void Tensor::registerHook(GradientHook hook) const {
 }
 
 Tensor Tensor::detach() const {
+  checked(impl_, "detach").settle();
   auto impl = std::make_shared<autograd::TensorImpl>();
-  impl->array = checked(impl_, "detach").array;
+  impl->array = impl_->array;
   impl->version = impl_->version;
   autograd::markView(*impl, impl_);
   return Tensor(std::move(impl));
@@ -185,6 +190,8 @@ Tensor Tensor::clone() const { return Tensor(isShapeOnly() ? impl_->array : arra
 
 core::NDArray& Tensor::writable(const char* writer) {
   autograd::TensorImpl& impl = checked(impl_, writer);
+  autograd::settleWaiting();
+  impl.settle();
   if (impl.node) {
     throw StateError(
         writer,
@@ -249,6 +256,7 @@ void Tensor::mul_(double factor) {
 
 void Tensor::setArray(core::NDArray array) {
   autograd::TensorImpl& impl = checked(impl_, "setArray");
+  impl.settle();
   if (impl.node) throw StateError("setArray", "the tensor is the result of an operation, not a leaf");
   impl.version = array.version();
   impl.array = std::move(array);

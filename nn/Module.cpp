@@ -1,10 +1,13 @@
 #include <ember/nn/Module.h>
 
 #include <algorithm>
+#include <optional>
 #include <typeinfo>
 
+#include <ember/autograd/Deferred.h>
 #include <ember/core/Error.h>
 #include <ember/core/Scope.h>
+#include <ember/core/TraceSpan.h>
 #include <ember/core/TypeName.h>
 #include <ember/core/io/Text.h>
 #include <ember/nn/Init.h>
@@ -37,6 +40,10 @@ Tensor Module::forward(const Tensor&) {
 }
 
 Tensors Module::operator()(const Tensors& inputs) {
+  return callAs(inputs, [&] { return forward(inputs); });
+}
+
+Tensors Module::callAs(const Tensors& inputs, const std::function<Tensors()>& body) {
   const std::string type = typeName();
   if (moved_.away) {
     throw StateError(type, "the module was moved from: its parameters and children are elsewhere", {},
@@ -46,8 +53,12 @@ Tensors Module::operator()(const Tensors& inputs) {
   const auto isShape = [](const Tensor& t) { return t.defined() && t.isShapeOnly(); };
   const bool trains = training_ && !SummaryRecorder::recording() && std::none_of(inputs.begin(), inputs.end(), isShape);
   const core::ModuleScope scope(name_, type, &randomCalls_, describe, this, trains);
+  core::TraceSpan span(core::TraceSpan::Kind::Layer);
   SummaryRecorder::Entry entry(*this);
-  Tensors outputs = forward(inputs);
+  // Containers alone: what a lone layer computes has no consumer to join.
+  std::optional<autograd::DeferScope> defer;
+  if (!children_.empty()) defer.emplace();
+  Tensors outputs = body();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].defined()) continue;
     throw StateError(type, "forward returned an undefined tensor",
@@ -55,12 +66,23 @@ Tensors Module::operator()(const Tensors& inputs) {
                      "return a tensor on every path through forward");
   }
   entry.finish(outputs);
+  if (span.open()) {
+    for (const Tensor& output : outputs) span.output(output.numel() * static_cast<i64>(itemSize(output.dtype())));
+  }
   for (const ForwardHook& hook : hooks_) hook(*this, inputs, outputs);
+  if (defer) defer->finish();
   return outputs;
 }
 
-Tensor Module::operator()(const Tensor& input) {
-  Tensors outputs = (*this)(Tensors{input});
+Tensor Module::operator()(const Tensor& input) { return (*this)(Tensor(input)); }
+
+Tensor Module::operator()(Tensor&& input) {
+  Tensors outputs;
+  {
+    Tensors inputs;
+    inputs.push_back(std::move(input));
+    outputs = (*this)(inputs);
+  }
   if (outputs.size() != 1)
     throw StateError(typeName(), "forward gave " + std::to_string(outputs.size()) + " tensors where one was expected",
                      {}, "call it with Tensors{...}");

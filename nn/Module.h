@@ -62,9 +62,13 @@ class Module {
   /// module was moved from, or if forward returns an undefined tensor.
   Tensors operator()(const Tensors& inputs);
   Tensor operator()(const Tensor& input);
+  Tensor operator()(Tensor&& input);
+  /// The same with `body` in place of forward: for containers that run several layers as one.
+  Tensors callAs(const Tensors& inputs, const std::function<Tensors()>& body);
   /// Called after every forward of this module with its inputs and outputs.
   using ForwardHook = std::function<void(Module& module, const Tensors& inputs, const Tensors& outputs)>;
   void registerForwardHook(ForwardHook hook) { hooks_.push_back(std::move(hook)); }
+  bool hasForwardHooks() const noexcept { return !hooks_.empty(); }
 
   // ---- parts ----
   /// Takes over a child and returns it. ValueError on a name that is empty, taken, longer than 1024 bytes or has a dot

@@ -2,12 +2,16 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
 
+#include <ember/autograd/Deferred.h>
+#include <ember/autograd/Fusion.h>
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/autograd/ops/Comparison.h>
 #include <ember/autograd/ops/Math.h>
 #include <ember/core/kernels/Elementwise.h>
+#include <ember/core/kernels/Epilogue.h>
 
 namespace ember {
 
@@ -44,7 +48,39 @@ Tensor geluTanh(const Tensor& x) {
   });
 }
 
+/// act(x) over the memory of x, or nothing where that must not be.
+Tensor overwriting(const char* op, Tensor& x, const core::FusedAct& act) {
+  if (joinActivation(x, act)) return std::move(x);
+  if (!mayOverwrite(x) || (x.dtype() != DType::F32 && x.dtype() != DType::F64)) return {};
+  const Tensor taken = std::move(x);
+  const auto kernel = [&] {
+    core::NDArray y = taken.array();
+    core::finish(y, {}, act);
+    y.storage()->written(op);
+    return y;
+  };
+  return apply(op, {&taken}, taken.shape(), taken.dtype(), kernel,
+               [act](const BackwardContext& c) { return Tensors{activationBackward(c, act)}; }, SaveOutputs::Yes);
+}
+
 }  // namespace
+
+namespace autograd {
+
+Tensor activationBackward(const BackwardContext& c, const core::FusedAct& act) {
+  const Tensor& dy = c.grad();
+  const Tensor y = c.output();
+  if (!gradEnabled()) return Tensor(core::actBackward(dy.array(), y.array(), act, ownsGradient(dy)));
+  const Tensor on = positive(y);
+  return act.kind == core::FusedAct::Kind::Relu ? dy * on : dy * (on + (1 - on) * act.slope);
+}
+
+}  // namespace autograd
+
+Tensor relu(Tensor&& x) {
+  Tensor y = overwriting("relu", x, {core::FusedAct::Kind::Relu, 0});
+  return y.defined() ? y : relu(std::as_const(x));
+}
 
 Tensor relu(const Tensor& x) {
   const auto backward = [](const BackwardContext& c) {
@@ -52,6 +88,11 @@ Tensor relu(const Tensor& x) {
     return Tensors{c.grad() * positive(c.output())};
   };
   return activation("relu", core::Unary::Relu, x, backward, SaveOutputs::Yes);
+}
+
+Tensor leakyRelu(Tensor&& x, double slope) {
+  Tensor y = slope >= 0 ? overwriting("leakyRelu", x, {core::FusedAct::Kind::LeakyRelu, slope}) : Tensor();
+  return y.defined() ? y : leakyRelu(std::as_const(x), slope);
 }
 
 Tensor leakyRelu(const Tensor& x, double slope) {

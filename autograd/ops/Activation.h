@@ -1,5 +1,6 @@
 #pragma once
 #include <ember/autograd/Tensor.h>
+#include <ember/core/kernels/FusedAct.h>
 
 /// Activations, elementwise on f32 and f64; the shape and memory order of x stay. Differentiable any number of times
 /// where the function is; the derivative at a kink is that of the left side (0 for relu at 0).
@@ -14,5 +15,18 @@ Tensor tanh(const Tensor& x);
 Tensor gelu(const Tensor& x, bool tanhForm = false);
 Tensor silu(const Tensor& x);                           ///< x·sigmoid(x)
 Tensor softplus(const Tensor& x);                       ///< log(1 + exp(x)), without overflow
+
+/// The same on a temporary, whose memory the result takes where nothing else reads it (autograd/Fusion.h).
+Tensor relu(Tensor&& x);
+Tensor leakyRelu(Tensor&& x, double slope = 0.01);
+
+namespace autograd {
+
+class BackwardContext;
+
+/// c.grad()·act'(v) for an op that saved its output y = act(v); differentiable. A leaky slope must be 0 or more.
+Tensor activationBackward(const BackwardContext& c, const core::FusedAct& act);
+
+}  // namespace autograd
 
 }  // namespace ember

@@ -1,5 +1,8 @@
 #include <ember/autograd/ops/Arithmetic.h>
 
+#include <ember/autograd/Deferred.h>
+#include <ember/autograd/Fusion.h>
+#include <ember/autograd/Graph.h>
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
@@ -44,6 +47,36 @@ Tensor beside(const char* op, const Tensor& x, i64 number) {
 }
 
 }  // namespace autograd
+
+namespace {
+
+/// a + b over the memory of a, or nothing where that must not be.
+Tensor addedInto(Tensor& a, const Tensor& b) {
+  if (!a.defined() || !b.defined() || a.impl() == b.impl()) return {};
+  if (joinResidual(a, b)) return std::move(a);
+  if (a.shape() != b.shape() || a.dtype() != b.dtype() || !isFloating(a.dtype()) || !mayOverwrite(a)) return {};
+  if (b.isShapeOnly() || !b.array().isDense(a.array().order())) return {};
+  const Tensor taken = std::move(a);
+  const auto kernel = [&] {
+    core::NDArray y = taken.array();
+    core::addInPlace(y, b.array(), "add");
+    return y;
+  };
+  return apply("add", {&taken, &b}, taken.shape(), taken.dtype(), kernel, [](const BackwardContext& c) {
+    return Tensors{c.needs(0) ? c.grad() : Tensor(), c.needs(1) ? c.grad() : Tensor()};
+  });
+}
+
+}  // namespace
+
+Tensor operator+(Tensor a, Tensor b) {
+  // The one that waits comes first, so that its kernel may add.
+  const bool second = b.defined() && b.impl()->waiting.load(std::memory_order_acquire);
+  for (const bool swapped : {second, !second}) {
+    if (Tensor y = swapped ? addedInto(b, a) : addedInto(a, b); y.defined()) return y;
+  }
+  return add(a, b);
+}
 
 Tensor add(const Tensor& a, const Tensor& b) {
   return binary(

@@ -1,5 +1,6 @@
 #pragma once
 #include <concepts>
+#include <utility>
 
 #include <ember/autograd/Tensor.h>
 
@@ -18,7 +19,8 @@ Tensor neg(const Tensor& x);                   ///< -x
 /// Sums the axes that broadcasting `shape` to x.shape() added or stretched (the adjoint of expand); x itself if equal.
 Tensor sumTo(const Tensor& x, const Shape& shape);
 
-inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+/// add(), in the memory of a temporary that nothing else reads (autograd/Fusion.h).
+Tensor operator+(Tensor a, Tensor b);
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }

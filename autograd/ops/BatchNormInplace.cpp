@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <ember/autograd/Deferred.h>
 #include <ember/autograd/Graph.h>
 #include <ember/autograd/ops/BatchNormBackward.h>
 #include <ember/core/Error.h>
@@ -13,6 +14,7 @@
 namespace ember::autograd::batchnorm {
 
 void checkInplaceInput(const Tensor& x) {
+  settleWaiting();  // a convolution that reads x may wait
   const TensorImpl& impl = *x.impl();
   const auto refuse = [&](const std::string& what, const std::string& help) {
     throw StateError(op, "inplace cannot overwrite its input: " + what, {{"input", "x " + toString(x.shape())}}, help);

@@ -3,13 +3,11 @@
 #include <optional>
 
 #include <ember/autograd/Tensor.h>
+#include <ember/autograd/ops/Act.h>
 
 namespace ember {
 
 class Communicator;
-
-/// Activation fused behind a layer. LeakyReLU takes a slope.
-enum class Act : u8 { None, ReLU, LeakyReLU };
 
 /// invstd = 1/sqrt(var + epsilon), or 1/sqrt(max(var, epsilon)), which is constant where var < epsilon.
 enum class EpsMode : u8 { Additive, Max };

@@ -2,7 +2,10 @@
 
 #include <string>
 
+#include <ember/autograd/Deferred.h>
+#include <ember/autograd/Fusion.h>
 #include <ember/autograd/Op.h>
+#include <ember/autograd/ops/Activation.h>
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
 
@@ -47,23 +50,36 @@ core::ConvGeometry convGeometry(int spatial, const ConvOptions& options, const c
   return g;
 }
 
-Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvGeometry& g) {
+Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvGeometry& g,
+            const core::FusedAct& act) {
+  using Kind = core::FusedAct::Kind;
   const char* op = convName(g.spatial);
   const Tensor* bias = b.defined() ? &b : nullptr;
-  checkOperands(op, {&x, &w, bias});
+  const Tensor* operands[] = {&x, &w, bias};
+  checkOperands(op, operands);
   checkFloating(op, x);
   checkSameDtype(op, x, w, "x", "w");
   const Shape y = core::convShape(x.shape(), w.shape(), g, op);
   checkBias(op, b, x, w);
-  if (anyShapeOnly(std::initializer_list<const Tensor*>{&x, &w, bias})) countMultiplyAdds(y, w.shape());
+  if (anyShapeOnly(operands)) countMultiplyAdds(y, w.shape());
+  if (!act.none() && (!fusionEnabled() || act.slope < 0)) {
+    // Below 0 the sign of y no longer tells that of what the activation was given.
+    const Tensor plain = conv(x, w, b, g);
+    return act.kind == Kind::Relu ? relu(plain) : leakyRelu(plain, act.slope);
+  }
+  const auto epilogue = [&] { return core::Epilogue{.bias = b.defined() ? b.array() : core::NDArray(), .act = act}; };
+  if (act.none() && mayDefer() && !needsRecording(operands) && !anyShapeOnly(operands))
+    return deferred(x.array(), w.array(), epilogue(), g, y);
   return apply(
-      op, {&x, &w, bias}, y, x.dtype(),
-      [&] { return core::conv(x.array(), w.array(), b.defined() ? b.array() : core::NDArray(), g); },
-      [sx = savedFor(w, x), sw = savedFor(x, w), xShape = x.shape(), wShape = w.shape(), g](const BackwardContext& c) {
-        return Tensors{c.needs(0) ? convBackwardData(c.grad(), sw.get(c), xShape, g) : Tensor(),
-                       c.needs(1) ? convBackwardWeights(c.grad(), sx.get(c), wShape, g) : Tensor(),
-                       c.needs(2) ? convBackwardBias(c.grad()) : Tensor()};
-      });
+      op, operands, y, x.dtype(), [&] { return core::fusedConv(x.array(), w.array(), epilogue(), g); },
+      [sx = savedFor(w, x), sw = savedFor(x, w), xShape = x.shape(), wShape = w.shape(), g,
+       act](const BackwardContext& c) {
+        const Tensor dy = act.none() ? c.grad() : activationBackward(c, act);
+        return Tensors{c.needs(0) ? convBackwardData(dy, sw.get(c), xShape, g) : Tensor(),
+                       c.needs(1) ? convBackwardWeights(dy, sx.get(c), wShape, g) : Tensor(),
+                       c.needs(2) ? convBackwardBias(dy) : Tensor()};
+      },
+      act.none() ? SaveOutputs::No : SaveOutputs::Yes);
 }
 
 Tensor convBackwardData(const Tensor& dy, const Tensor& w, const Shape& xShape, const core::ConvGeometry& g) {
@@ -105,7 +121,8 @@ Tensor convBackwardBias(const Tensor& dy) {
 Tensor convND(int spatial, const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) {
   if (spatial < 1 || spatial > 3)
     throw ValueError("convND", "spatial is " + std::to_string(spatial) + ", must be 1, 2 or 3");
-  return autograd::conv(x, w, b, autograd::convGeometry(spatial, options, autograd::convName(spatial)));
+  return autograd::conv(x, w, b, autograd::convGeometry(spatial, options, autograd::convName(spatial)),
+                        autograd::fusedAct(options.act, options.slope));
 }
 
 Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <ember/autograd/Tensor.h>
+#include <ember/autograd/ops/Act.h>
 #include <ember/core/Sizes.h>
 #include <ember/core/kernels/Conv.h>
 
@@ -11,11 +12,13 @@ struct ConvOptions {
   Sizes padding = 0;   ///< zeros before and after each axis, at least 0
   Sizes dilation = 1;  ///< distance of kernel elements, at least 1
   i64 groups = 1;      ///< channels and filters fall into that many groups which do not see each other
+  Act act = Act::None;  ///< applied behind the bias, in the kernel that writes where it can do so
+  double slope = 0.01;  ///< of LeakyReLU
 };
 
 /// 1-D convolution (cross-correlation).
 ///
-///   y[n,k,p] = b[k] + sum_{c,r} w[k,c,r] · x[n,c, p·stride + r·dilation - padding]
+///   y[n,k,p] = act(b[k] + sum_{c,r} w[k,c,r] · x[n,c, p·stride + r·dilation - padding])
 ///
 /// x  [N, C, L]           f32 or f64
 /// w  [K, C/groups, R]    filters
@@ -39,7 +42,8 @@ namespace autograd {
 /// The three maps that make up a convolution's derivatives. With y = conv(x, w) bilinear and <dy, y> a scalar, each of
 /// them is the gradient of that scalar in one argument; the gradients of each are the other two.
 core::ConvGeometry convGeometry(int spatial, const ConvOptions&, const char* op);
-Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvGeometry&);
+Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvGeometry&,
+            const core::FusedAct& act = {});
 /// dx of shape `xShape`: also the transposed convolution.
 Tensor convBackwardData(const Tensor& dy, const Tensor& w, const Shape& xShape, const core::ConvGeometry&);
 /// dw of shape `wShape`.

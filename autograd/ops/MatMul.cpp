@@ -2,11 +2,14 @@
 
 #include <string>
 
+#include <ember/autograd/Fusion.h>
 #include <ember/autograd/Op.h>
+#include <ember/autograd/ops/Activation.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/autograd/ops/Reduction.h>
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
+#include <ember/core/kernels/Epilogue.h>
 #include <ember/core/kernels/MatMul.h>
 
 namespace ember {
@@ -56,17 +59,23 @@ void checkLinear(const Tensor& x, const Tensor& w, const Tensor& b) {
   }
 }
 
-Tensor linearRows(const Tensor& x, const Tensor& w, const Tensor& b) {
+Tensor linearRows(const Tensor& x, const Tensor& w, const Tensor& b, const core::FusedAct& act) {
   const Tensor* bias = b.defined() ? &b : nullptr;
   return apply(
       "linear", {&x, &w, bias}, {x.size(0), w.size(0)}, x.dtype(),
-      [&] { return core::linear(x.array(), w.array(), b.defined() ? b.array() : core::NDArray()); },
+      [&] {
+        core::NDArray y = core::linear(x.array(), w.array(), b.defined() ? b.array() : core::NDArray());
+        core::finish(y, {}, act);
+        return y;
+      },
       [sx = Saved(w.requiresGrad() ? x : Tensor()),
-       sw = Saved(x.requiresGrad() ? w : Tensor())](const BackwardContext& c) {
-        return Tensors{c.needs(0) ? matmul(c.grad(), sw.get(c)) : Tensor(),
-                       c.needs(1) ? matmul(swapped(c.grad()), sx.get(c)) : Tensor(),
-                       c.needs(2) ? sum(c.grad(), {0}) : Tensor()};
-      });
+       sw = Saved(x.requiresGrad() ? w : Tensor()), act](const BackwardContext& c) {
+        const Tensor dy = act.none() ? c.grad() : activationBackward(c, act);
+        return Tensors{c.needs(0) ? matmul(dy, sw.get(c)) : Tensor(),
+                       c.needs(1) ? matmul(swapped(dy), sx.get(c)) : Tensor(),
+                       c.needs(2) ? sum(dy, {0}) : Tensor()};
+      },
+      act.none() ? SaveOutputs::No : SaveOutputs::Yes);
 }
 
 }  // namespace
@@ -109,15 +118,20 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
       });
 }
 
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, Act act, double slope) {
   checkLinear(x, w, b);
+  if (act != Act::None && (!fusionEnabled() || (act == Act::LeakyReLU && slope < 0))) {
+    const Tensor plain = linear(x, w, b);
+    return act == Act::ReLU ? relu(plain) : leakyRelu(plain, slope);
+  }
+  const core::FusedAct fused = fusedAct(act, slope);
   Shape shape = x.shape();
   shape[shape.rank() - 1] = w.size(0);
   if (anyShapeOnly(std::initializer_list<const Tensor*>{&x, &w})) count(shape, w.size(1));
-  if (x.rank() == 2) return linearRows(x, w, b);
+  if (x.rank() == 2) return linearRows(x, w, b, fused);
   i64 rows = 1;
   for (int i = 0; i < x.rank() - 1; ++i) rows *= x.size(i);
-  return reshape(linearRows(reshape(x, {rows, w.size(1)}), w, b), shape);
+  return reshape(linearRows(reshape(x, {rows, w.size(1)}), w, b, fused), shape);
 }
 
 }  // namespace ember

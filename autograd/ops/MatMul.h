@@ -1,5 +1,6 @@
 #pragma once
 #include <ember/autograd/Tensor.h>
+#include <ember/autograd/ops/Act.h>
 
 namespace ember {
 
@@ -14,7 +15,7 @@ namespace ember {
 /// Differentiable any number of times in a and b. Throws ShapeError where sizes do not fit, DtypeError on mixed types.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
-/// Fully connected layer: y = x · w^T + b.
+/// Fully connected layer: y = act(x · w^T + b).
 ///
 /// x  [..., in]            f32 or f64; axes before the last count as samples
 /// w  [out, in]            weights
@@ -23,6 +24,6 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 ///
 /// Differentiable any number of times in x, w and b. Throws ShapeError where sizes do not fit, DtypeError on mixed
 /// types.
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b = {});
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b = {}, Act act = Act::None, double slope = 0.01);
 
 }  // namespace ember

@@ -28,6 +28,7 @@ class LeakyReLU : public Module {
   Args args() const override { return {{"slope", slope_}}; }
   static LeakyReLU fromArgs(const Args& a) { return LeakyReLU(a.get<double>("slope")); }
   std::string details() const override { return Value(slope_).dump(); }
+  double slope() const noexcept { return slope_; }
 
  private:
   double slope_;

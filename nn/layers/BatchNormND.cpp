@@ -232,10 +232,12 @@ void BatchNormND::checkInput(const Tensor& x) const {
       "build the layer with " + std::to_string(channels) + " channels, or name the channel axis by channelAxis");
 }
 
-BatchNormResult BatchNormND::run(const Tensor& x, const Tensor& residual) {
+BatchNormResult BatchNormND::run(const Tensor& x, const Tensor& residual, Act act, double slope) {
   const auto normalised = [&] {
     ember::BatchNormOptions o = functional(channelAxis(x.rank()), numBatchesTracked);
     o.residual = residual;
+    o.act = act;
+    o.slope = slope;
     return batchNorm(x, weight, bias, runningMean, runningVar, o);
   };
   checkInput(x);
@@ -264,6 +266,7 @@ BatchNormResult BatchNormND::run(const Tensor& x, const Tensor& residual) {
 }
 
 Tensor BatchNormND::forward(const Tensor& x) { return run(x).y; }
+Tensor BatchNormND::forward(const Tensor& x, Act act, double slope) { return run(x, {}, act, slope).y; }
 
 Tensors BatchNormND::forward(const Tensors& inputs) {
   if (inputs.size() == 1 && !options_.outputMeanVar) return Module::forward(inputs);

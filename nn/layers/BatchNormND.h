@@ -38,6 +38,13 @@ class BatchNormND : public Module {
   Tensor forward(const Tensor& x) override;
   /// {x}, or {x, residual}.
   Tensors forward(const Tensors& inputs) override;
+  /// act(forward(x)) as one op, where canActivate().
+  Tensor forward(const Tensor& x, Act act, double slope);
+  /// Whether the layer has no activation of its own and may take one.
+  bool canActivate() const noexcept {
+    return options_.act == Act::None && !options_.inplace && !options_.outputMeanVar &&
+           options_.backend != BatchNormBackend::OneDNN;
+  }
   /// y = act(gamma·xh + beta + residual): what ends a residual block, in one pass over memory. Like x in shape and
   /// type.
   Tensor operator()(const Tensor& x, const Tensor& residual) { return Module::operator()(Tensors{x, residual})[0]; }
@@ -119,7 +126,10 @@ class BatchNormND : public Module {
   void checkInput(const Tensor& x) const;
   /// Throws StateError unless eval uses the running statistics.
   void checkInference() const;
-  BatchNormResult run(const Tensor& x, const Tensor& residual = {});
+  BatchNormResult run(const Tensor& x, const Tensor& residual = {}) {
+    return run(x, residual, options_.act, options_.slope);
+  }
+  BatchNormResult run(const Tensor& x, const Tensor& residual, Act act, double slope);
 };
 
 /// x [N, C] or [N, C, L].

@@ -55,12 +55,16 @@ ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options)
   }
 }
 
-Tensor ConvND::forward(const Tensor& x) {
+Tensor ConvND::forward(const Tensor& x) { return forward(x, Act::None, 0); }
+
+Tensor ConvND::forward(const Tensor& x, Act act, double slope) {
   return convND(spatial_, x, weight, bias,
                 {.stride = options_.stride,
                  .padding = options_.padding,
                  .dilation = options_.dilation,
-                 .groups = options_.groups});
+                 .groups = options_.groups,
+                 .act = act,
+                 .slope = slope});
 }
 
 Args ConvND::args() const {

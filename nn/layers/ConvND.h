@@ -1,5 +1,6 @@
 #pragma once
 #include <ember/core/Sizes.h>
+#include <ember/nn/Act.h>
 #include <ember/nn/Module.h>
 
 namespace ember::nn {
@@ -22,6 +23,8 @@ class ConvND : public Module {
  public:
   using Module::forward;
   Tensor forward(const Tensor& x) override;
+  /// act(forward(x)) as one op.
+  Tensor forward(const Tensor& x, Act act, double slope);
   Args args() const override;
   std::string details() const override;
 

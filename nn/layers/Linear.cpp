@@ -23,6 +23,7 @@ Linear::Linear(i64 in, i64 out, LinearOptions options) : in_(in), out_(out), opt
 }
 
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
+Tensor Linear::forward(const Tensor& x, Act act, double slope) { return linear(x, weight, bias, act, slope); }
 
 Args Linear::args() const { return {{"in", in_}, {"out", out_}, {"bias", options_.bias}}; }
 

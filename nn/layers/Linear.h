@@ -1,4 +1,5 @@
 #pragma once
+#include <ember/nn/Act.h>
 #include <ember/nn/Module.h>
 
 namespace ember::nn {
@@ -16,6 +17,8 @@ class Linear : public Module {
   using Module::forward;
   Linear(i64 in, i64 out, LinearOptions options = {});
   Tensor forward(const Tensor& x) override;
+  /// act(forward(x)) as one op.
+  Tensor forward(const Tensor& x, Act act, double slope);
   Args args() const override;
   static Linear fromArgs(const Args& a);
   std::string details() const override;

@@ -1,12 +1,17 @@
 #include <ember/nn/layers/Sequential.h>
 
+#include <ember/nn/Fusion.h>
 #include <ember/nn/Registry.h>
 
 namespace ember::nn {
 
 Tensors Sequential::forward(const Tensors& inputs) {
   Tensors values = inputs;
-  for (std::size_t i = 0; i < childCount(); ++i) values = child(i)(values);
+  for (std::size_t i = 0; i < childCount();) {
+    const std::size_t count = values.size() == 1 ? fusedModules(*this, i) : 1;
+    values = count == 1 ? child(i)(values) : runFused(*this, i, values);
+    i += count;
+  }
   return values;
 }
 

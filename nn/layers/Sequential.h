@@ -13,7 +13,8 @@ namespace ember::nn {
 ///
 ///   nn::Sequential net(nn::Linear(784, 64), nn::ReLU(), nn::Linear(64, 10));
 ///
-/// Every output of a module is the input of the next, so modules of several tensors chain as well.
+/// Every output of a module is the input of the next, so modules of several tensors chain as well. Convolution, linear
+/// layer or batch norm with an activation behind run as one op (nn/Fusion.h).
 class Sequential : public Module {
  public:
   using Module::forward;

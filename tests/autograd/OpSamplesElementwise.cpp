@@ -88,7 +88,7 @@ void addElementwiseSamples(OpRows& rows) {
                                    {0}});
   }
 
-  rows["relu"] = kinked(relu);
+  rows["relu"] = kinked([](const Tensor& x) { return relu(x); });
   rows["leakyRelu"] = kinked([](const Tensor& x) { return leakyRelu(x, 0.2); });
   rows["sigmoid"] = unary(sigmoid);
   rows["tanh"] = unary(tanh);

@@ -1,0 +1,66 @@
+#include <ember/nn/Fusion.h>
+
+#include <optional>
+#include <typeinfo>
+
+#include <ember/autograd/Fusion.h>
+#include <ember/nn/SummaryRecorder.h>
+#include <ember/nn/layers/Activations.h>
+#include <ember/nn/layers/BatchNormND.h>
+#include <ember/nn/layers/ConvND.h>
+#include <ember/nn/layers/Linear.h>
+
+namespace ember::nn {
+namespace {
+
+struct Activation {
+  Act act = Act::None;
+  double slope = 0;
+};
+
+Activation activationOf(const Module& module) {
+  if (typeid(module) == typeid(ReLU)) return {Act::ReLU, 0};
+  if (typeid(module) == typeid(LeakyReLU)) return {Act::LeakyReLU, static_cast<const LeakyReLU&>(module).slope()};
+  return {};
+}
+
+// A type derived from a layer may compute something else.
+bool isConv(const Module& m) {
+  return typeid(m) == typeid(Conv2D) || typeid(m) == typeid(Conv1D) || typeid(m) == typeid(Conv3D);
+}
+bool isLinear(const Module& m) { return typeid(m) == typeid(Linear); }
+bool isNorm(const Module& m) {
+  const std::type_info& type = typeid(m);
+  return type == typeid(BatchNorm2D) || type == typeid(BatchNorm1D) || type == typeid(BatchNorm3D) ||
+         type == typeid(BatchNormND);
+}
+
+bool takes(const Module& layer, const Activation& activation) {
+  if (isConv(layer) || isLinear(layer)) return activation.act == Act::ReLU || activation.slope >= 0;
+  return isNorm(layer) && static_cast<const BatchNormND&>(layer).canActivate();
+}
+
+}  // namespace
+
+std::size_t fusedModules(const Module& container, std::size_t first) {
+  if (first + 1 >= container.childCount()) return 1;
+  const Module &layer = container.child(first), &next = container.child(first + 1);
+  const Activation activation = activationOf(next);
+  if (activation.act == Act::None || !takes(layer, activation)) return 1;
+  const bool watched = layer.hasForwardHooks() || next.hasForwardHooks() || SummaryRecorder::recording();
+  return watched || !fusionEnabled() ? 1 : 2;
+}
+
+Tensors runFused(Module& container, std::size_t first, const Tensors& inputs) {
+  Module& layer = container.child(first);
+  if (inputs.size() != 1 || fusedModules(container, first) == 1) return layer(inputs);
+  const Activation a = activationOf(container.child(first + 1));
+  return layer.callAs(inputs, [&]() -> Tensors {
+    const Tensor& x = inputs[0];
+    if (isConv(layer)) return {static_cast<ConvND&>(layer).forward(x, a.act, a.slope)};
+    if (isLinear(layer)) return {static_cast<Linear&>(layer).forward(x, a.act, a.slope)};
+    return {static_cast<BatchNormND&>(layer).forward(x, a.act, a.slope)};
+  });
+}
+
+}  // namespace ember::nn

@@ -1,0 +1,16 @@
+#pragma once
+#include <cstddef>
+
+#include <ember/nn/Module.h>
+
+namespace ember::nn {
+
+/// How many of a container's modules from `first` on run as one: 2 for a convolution, linear layer or batch norm with a
+/// ReLU or LeakyReLU behind it, else 1. Only where nobody can tell: fusion is on (autograd/Fusion.h), neither module
+/// has a forward hook, no summary looks at them, and neither type is derived from ember's.
+std::size_t fusedModules(const Module& container, std::size_t first);
+
+/// Runs that many of them, under the path of the first.
+Tensors runFused(Module& container, std::size_t first, const Tensors& inputs);
+
+}  // namespace ember::nn
