@@ -67,15 +67,25 @@ std::string complaint(const Row& row) {
 
 std::string verdict(const Row& row) {
   const Result& ember = of(row, "ember");
-  if (!ember.measured()) return "ember failed";
+  if (!ember.measured()) return "no verdict: ember gave no times";
   if (const std::string text = complaint(row); !text.empty()) return "no verdict: " + text;
   const Targets* t = targets(row.mode, row.workload);
-  const auto best = ratio(of(row, "libtorch_best"), ember), floor = ratio(of(row, "floor"), ember);
+  const Result& libtorch = of(row, "libtorch_best");
+  const auto best = ratio(libtorch, ember), floor = ratio(of(row, "floor"), ember);
   if (!t || (!best && !floor)) return "no verdict: nothing to compare with";
-  std::string missed;
-  if (best && *best < t->ember) missed += fmt::format(" {:.2f}x libtorch (target {:.2f}x)", *best, t->ember);
-  if (floor && *floor < floorShare) missed += fmt::format(" {:.2f} of the floor (target {:.2f})", *floor, floorShare);
-  if (!missed.empty()) return "below:" + missed;
+  std::vector<std::string> missed;
+  const auto miss = [&](bool is, const char* text, double got, double target) {
+    if (is) missed.push_back(fmt::format("{:.2f} {} (target {:.2f})", got, text, target));
+  };
+  if (best) miss(*best < t->ember, "times libtorch", *best, t->ember);
+  if (floor) miss(*floor < floorShare, "of the floor", *floor, floorShare);
+  if (best && row.mode == "training") {
+    const double peak = static_cast<double>(ember.peak) / static_cast<double>(libtorch.peak),
+                 first = ember.first / libtorch.first;
+    miss(peak > peakShare(row.workload), "of libtorch's memory", peak, peakShare(row.workload));
+    miss(first > firstShare(row.workload), "of libtorch's time to the first step", first, firstShare(row.workload));
+  }
+  if (!missed.empty()) return fmt::format("below: {}", fmt::join(missed, ", "));
   return best && floor ? "reached" : fmt::format("reached, but without {}", best ? "the floor" : "libtorch");
 }
 
@@ -99,25 +109,31 @@ std::string cpuName() {
   return "unknown";
 }
 
-/// What else a reader must know of one row.
+/// What else a reader must know of one row, in lines.
 std::string remarks(const Row& row) {
-  std::string text;
-  const auto difference = of(row, "ember").lossDifference;
-  if (difference) text += fmt::format("    losses: ember within {:.1e}", *difference);
-  if (of(row, "floor").lossDifference)
-    text += fmt::format("{} floor within {:.1e}", difference ? "," : "    losses:", *of(row, "floor").lossDifference);
-  if (row.f64Difference) text += fmt::format(", ember in f64 within {:.1e}", *row.f64Difference);
+  std::vector<std::string> losses, builds;
+  if (const auto& d = of(row, "ember").lossDifference) losses.push_back(fmt::format("ember's within {:.1e}", *d));
+  if (const auto& d = of(row, "floor").lossDifference) losses.push_back(fmt::format("the floor's within {:.1e}", *d));
+  if (row.f64Difference) losses.push_back(fmt::format("ember's in f64 within {:.1e}", *row.f64Difference));
   for (const char* key : {"libtorch_best", "libtorch_installed"}) {
     const Result& r = of(row, key);
     if (!r.measured()) continue;
-    text += fmt::format("{}{}: {}{}", text.empty() ? "    " : "; ", key + 9, r.layout.empty() ? "" : r.layout + ", ",
-                        r.blas.find("openmp") != std::string::npos    ? "OpenMP BLAS"
-                        : r.blas.find("pthread") != std::string::npos ? "pthread BLAS"
-                                                                      : "BLAS " + r.blas);
+    const char* blas = r.blas.find("openmp") != std::string::npos    ? "OpenMP OpenBLAS"
+                       : r.blas.find("pthread") != std::string::npos ? "pthread OpenBLAS"
+                                                                     : r.blas.c_str();
+    builds.push_back(fmt::format("{}: {}{}", key, r.layout.empty() ? "" : r.layout + ", ", blas));
   }
+  std::string text;
+  if (!losses.empty()) text += fmt::format("    losses: {}\n", fmt::join(losses, ", "));
+  if (!builds.empty()) text += fmt::format("    {}\n", fmt::join(builds, "; "));
+  const Targets* t = targets(row.mode, row.workload);
+  const auto lead = ratio(of(row, "libtorch_best"), of(row, "ember"));
+  if (t && t->onnxRuntime > 0 && lead)
+    text +=
+        fmt::format("    ONNX Runtime 1.30 stood at {:.2f}x libtorch, ember is at {:.2f}x\n", t->onnxRuntime, *lead);
   for (const auto& [key, r] : row.results)
-    if (!r.problem.empty()) text += "\n    " + key + ": " + r.problem;
-  if (row.others > 0.08) text += fmt::format("\n    not alone: other processes took {:.2f} of a core", row.others);
+    if (!r.problem.empty()) text += fmt::format("    {}: {}\n", key, r.problem);
+  if (row.others > 0.08) text += fmt::format("    not alone: other processes took {:.2f} of a core\n", row.others);
   return text;
 }
 
@@ -135,23 +151,23 @@ std::string tables(const Plan& plan, const std::vector<Row>& rows) {
     text += fmt::format("\n{}, f32\n", training              ? "Training step"
                                        : mode == "inference" ? "Inference, full batch"
                                                              : "Inference, batch 1");
-    text += fmt::format("{:3} {:>5} {:>8} {:>10} | {:>15} {:>15} {:>15} | {:>15} | {:>13} | {:>13} | {}\n", "", "batch",
-                        "ember", "samples/s", "libtorch best", "as installed", "floor", "floor:libtorch",
-                        "peak MB e/lt", "first s e/lt", "verdict");
+    constexpr const char* line = "{:3} {:>5} {:>8} {:>10} | {:>14} {:>14} {:>14} | {:>12} | {:>11} | {:>11}\n";
+    text += fmt::format(line, "", "", "ember", "ember", "libtorch", "libtorch", "", "floor:", "peak, MB", "first, s");
+    text += fmt::format(line, "", "batch", "ms", "samples/s", "best", "installed", "floor", "libtorch", "ember/torch",
+                        "ember/torch");
     for (const Row& row : rows) {
       if (row.mode != mode) continue;
       const Result &ember = of(row, "ember"), &best = of(row, "libtorch_best"), &floor = of(row, "floor");
       const Targets* t = targets(mode, row.workload);
       const auto floorLead = ratio(best, floor);
       text +=
-          fmt::format("{:3} {:>5} {:>8} {:>10} | {:>15} {:>15} {:>15} | {:>15} | {:>13} | {:>13} | {}\n", row.workload,
-                      row.batch, ember.measured() ? timeText(ember.ms) : "-",
+          fmt::format(line, row.workload, row.batch, ember.measured() ? timeText(ember.ms) : "-",
                       ember.measured() ? fmt::format("{:.0f}", 1e3 * static_cast<double>(row.batch) / ember.ms) : "-",
                       baseline(row, "libtorch_best"), baseline(row, "libtorch_installed"), baseline(row, "floor"),
                       fmt::format("{} of {}", floorLead ? fmt::format("{:.2f}", *floorLead) : "-",
                                   t ? fmt::format("{:.2f}", t->floor) : "-"),
-                      megabytes(ember) + " / " + megabytes(best), seconds(ember) + " / " + seconds(best), verdict(row));
-      if (const std::string more = remarks(row); !more.empty()) text += more + "\n";
+                      megabytes(ember) + " / " + megabytes(best), seconds(ember) + " / " + seconds(best));
+      text += "    " + verdict(row) + "\n" + remarks(row);
     }
     for (const auto& [key, name] : {std::pair{"libtorch_best", "libtorch at its best"},
                                     {"libtorch_installed", "libtorch as installed"},
