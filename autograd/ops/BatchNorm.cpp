@@ -75,27 +75,25 @@ void checkOwnMemory(const Tensor& x, const Tensor& gamma, const Tensor& beta, co
 }
 
 void checkData(const Tensor& x, const BatchNormOptions& o) {
-  const std::string shown = "x " + toString(x.shape());
   if (!isFloating(x.dtype())) {
-    throw DtypeError(op, "expected f32, f64 or bf16, got " + std::string(name(x.dtype())), {{"input", shown}},
-                     "convert the input with to(DType::F32)");
+    throw DtypeError(op, "expected f32, f64 or bf16, got " + std::string(name(x.dtype())),
+                     {{"input", "x " + toString(x.shape())}}, "convert the input with to(DType::F32)");
   }
   if (o.backend == BatchNormBackend::OneDNN && x.dtype() == DType::F64)
-    throw DtypeError(op, "backend OneDNN has no f64", {{"input", shown}}, "use backend = Auto, or f32 data");
+    throw DtypeError(op, "backend OneDNN has no f64", {{"input", "x " + toString(x.shape())}},
+                     "use backend = Auto, or f32 data");
 }
 
 void checkResidual(const Tensor& x, const Tensor& residual) {
-  if (!residual.defined()) return;
+  if (!residual.defined() || (residual.shape() == x.shape() && residual.dtype() == x.dtype())) return;
   const Error::Details details{{"input", "x " + toString(x.shape()) + " " + std::string(name(x.dtype()))},
                                {"residual", toString(residual.shape()) + " " + std::string(name(residual.dtype()))}};
   if (!(residual.shape() == x.shape()))
     throw ShapeError(op, "residual is " + toString(residual.shape()) + ", the input " + toString(x.shape()), details,
                      "bring the shortcut to the shape of the input, by a convolution of size 1 for instance");
-  if (residual.dtype() != x.dtype()) {
-    throw DtypeError(
-        op, "residual is " + std::string(name(residual.dtype())) + ", the input " + std::string(name(x.dtype())),
-        details, "convert one of them with to()");
-  }
+  throw DtypeError(op,
+                   "residual is " + std::string(name(residual.dtype())) + ", the input " + std::string(name(x.dtype())),
+                   details, "convert one of them with to()");
 }
 
 /// Before anything is written, for what anomaly mode would find behind it.
@@ -208,7 +206,9 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
     checkOwnMemory(x, gamma, beta, runningMean, runningVar, options.batches);
   }
 
-  const NDArray source = channels.inFront(x.array());
+  // Statistics and normalisation both want it dense; in place it must stay where it is.
+  const NDArray source =
+      options.inplace ? channels.inFront(x.array()) : channels.inFront(x.array()).contiguous(MemoryOrder::ChannelsLast);
   Statistics statistics;
   i64 m = channels.perChannel;
   if (shared) {
@@ -258,7 +258,14 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   }
   // Copies: what the caller does to them must not reach the backward.
   const auto used = [&](const NDArray& values) {
-    return Tensor(values.to(parameterType).copy().reshape(channels.parameters));
+    NDArray copy = NDArray::empty(channels.parameters, parameterType);
+    const double* from = values.data<double>();
+    if (parameterType == DType::F64) {
+      std::copy_n(from, copy.numel(), copy.data<double>());
+    } else {
+      std::transform(from, from + copy.numel(), copy.data<float>(), [](double v) { return static_cast<float>(v); });
+    }
+    return Tensor(std::move(copy));
   };
   BatchNormResult result{{}, used(statistics.mean), used(invstd), used(statistics.var)};
   // Behind wrap() and record(), which look at y in anomaly mode.

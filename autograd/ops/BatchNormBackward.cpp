@@ -104,7 +104,7 @@ core::BatchNormSaved savedFor(const Record& r, const BackwardContext& c) {
   if (r.overwritten) {
     saved.y = r.channels.inFront(c.output().array());
   } else {
-    saved.x = r.channels.inFront(r.x.get(c).array());
+    saved.x = r.channels.inFront(r.x.get(c).array()).contiguous(MemoryOrder::ChannelsLast);  // for two passes
     if (r.residual && r.options.act != Act::None) saved.y = r.channels.inFront(c.output().array());
   }
   if (r.passThrough) return saved;
@@ -115,6 +115,8 @@ core::BatchNormSaved savedFor(const Record& r, const BackwardContext& c) {
 
 /// The sums over all ranks as the gradient of x needs them: nothing flows back through a constant invstd.
 core::BatchNormSums forInput(const Record& r, const core::BatchNormSums& own) {
+  // Usually there are none to share and every invstd bends.
+  if (!r.options.syncGroup && r.options.epsMode == EpsMode::Additive && r.options.epsilon > 0) return own;
   std::vector<double> g = own.g.toVector<double>(), gxh = own.gxh.toVector<double>();
   if (r.options.syncGroup) {
     std::vector<double> both(g);
@@ -134,7 +136,7 @@ Tensor parameterGrad(const Record& r, const NDArray& sums, DType dtype) {
 
 Tensors fusedGradients(const Record& r, const BackwardContext& c) {
   core::BatchNormSaved saved = savedFor(r, c);
-  NDArray dy = r.channels.inFront(c.grad().array());
+  NDArray dy = r.channels.inFront(c.grad().array()).contiguous(MemoryOrder::ChannelsLast);
   const bool reference = r.options.backend == BatchNormBackend::Reference;
   const auto sumsOf = reference ? core::reference::batchNormSums : core::batchNormSums;
   const auto inputGrad = reference ? core::reference::batchNormInputGrad : core::batchNormInputGrad;

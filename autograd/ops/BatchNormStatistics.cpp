@@ -62,15 +62,35 @@ Statistics merged(const NDArray& x, const BatchNormOptions& o) {
   return {NDArray::from<double>(mean, {channels}), NDArray::from<double>(squares, {channels}), static_cast<i64>(count)};
 }
 
+template <class T>
+void blendInto(T* running, const double* batch, i64 count, double factor, double scale) {
+  for (i64 c = 0; c < count; ++c) {
+    const double old = factor == 1 ? 0 : (1 - factor) * static_cast<double>(running[c]);  // 0 discards even a NaN
+    running[c] = static_cast<T>(factor == 0 ? old : old + factor * scale * batch[c]);
+  }
+}
+
 /// r = (1-f)·r + f·scale·batch, in f64.
 void blend(Tensor& running, const NDArray& batch, double factor, double scale) {
-  std::vector<double> values = running.toVector<double>();
-  const std::vector<double> fresh = batch.toVector<double>();
-  for (std::size_t c = 0; c < values.size(); ++c) {
-    const double old = factor == 1 ? 0 : (1 - factor) * values[c];  // a weight of 0 discards even a NaN
-    values[c] = factor == 0 ? old : old + factor * scale * fresh[c];
+  NDArray values = running.array().contiguous();
+  const bool apart = values.storage() != running.array().storage();
+  if (!apart) running.writable(op);
+  if (values.dtype() == DType::F64) {
+    blendInto(values.data<double>(), batch.data<double>(), values.numel(), factor, scale);
+  } else {
+    blendInto(values.data<float>(), batch.data<double>(), values.numel(), factor, scale);
   }
-  running.copy_(Tensor(NDArray::from<double>(values, running.shape())), op);
+  if (apart) running.copy_(Tensor(values), op);
+}
+
+/// f of each value, f64 [C].
+template <class F>
+NDArray mapped(const NDArray& var, F&& f) {
+  NDArray result = NDArray::empty(var.shape(), DType::F64);
+  const double* from = var.data<double>();
+  double* to = result.data<double>();
+  for (i64 c = 0; c < var.numel(); ++c) to[c] = f(from[c]);
+  return result;
 }
 
 }  // namespace
@@ -82,21 +102,19 @@ Statistics statisticsOfBatch(const NDArray& x, const BatchNormOptions& o) {
 }
 
 NDArray invstdOf(const NDArray& var, const BatchNormOptions& o) {
-  std::vector<double> values = var.toVector<double>();
-  for (double& v : values) {
-    v = o.epsMode == EpsMode::Max ? (v < o.epsilon ? o.epsilon : v) : v + o.epsilon;  // NaN stays
-    v = v == 0 ? 0 : 1 / std::sqrt(v);
-  }
-  return NDArray::from<double>(values, var.shape());
+  const bool max = o.epsMode == EpsMode::Max;
+  return mapped(var.to(DType::F64).contiguous(), [&](double v) {
+    v = max ? (v < o.epsilon ? o.epsilon : v) : v + o.epsilon;  // NaN stays
+    return v == 0 ? 0 : 1 / std::sqrt(v);
+  });
 }
 
 NDArray invstdBends(const NDArray& var, const BatchNormOptions& o) {
-  std::vector<double> values = var.toVector<double>();
-  for (double& v : values) {
-    const bool constant = o.epsMode == EpsMode::Max ? v < o.epsilon || v == 0 : v + o.epsilon == 0;
-    v = constant ? 0 : 1;
-  }
-  return NDArray::from<double>(values, var.shape());
+  const bool max = o.epsMode == EpsMode::Max;
+  return mapped(var.to(DType::F64).contiguous(), [&](double v) {
+    const bool constant = max ? v < o.epsilon || v == 0 : v + o.epsilon == 0;
+    return constant ? 0.0 : 1.0;
+  });
 }
 
 RunningUpdate::RunningUpdate(Tensor mean, Tensor var, const Statistics& statistics, i64 ownCount,

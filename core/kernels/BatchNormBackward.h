@@ -20,29 +20,36 @@ namespace ember::core::batchnorm {
 
 using Act = FusedAct::Kind;
 
-/// Per channel, as named above.
+/// Of one channel, as named above.
 struct Constants {
-  std::vector<double> h, scale, shift, p, q;
+  double h, scale, shift, p, q;
 };
 
+/// Those of each channel, and the lanes of h, scale, shift and `more` others.
 template <class T>
-Constants constantsOf(const BatchNormSaved& saved, i64 channels) {
-  const bool fromY = !saved.x.defined();
-  const std::vector<double> mean = saved.mean.toVector<double>(), invstd = saved.invstd.toVector<double>(),
-                            gamma = valuesOr(saved.gamma, 1, channels), beta = valuesOr(saved.beta, 0, channels);
-  const std::size_t n = mean.size();
-  Constants k{std::vector<double>(n), std::vector<double>(n), std::vector<double>(n), std::vector<double>(n),
-              std::vector<double>(n, 0.0)};
-  for (std::size_t i = 0; i < n; ++i) {
-    const double hi = static_cast<double>(static_cast<T>(mean[i])), lo = mean[i] - hi;
-    k.scale[i] = gamma[i] * invstd[i];
-    k.shift[i] = beta[i] - lo * k.scale[i];
-    k.h[i] = fromY ? beta[i] : hi;
-    k.p[i] = fromY ? 1 / gamma[i] : invstd[i];
-    k.q[i] = fromY ? 0 : -lo * invstd[i];
+struct ChannelConstants {
+  std::vector<Constants> channels;
+  WideConstants<T> wide;
+
+  ChannelConstants(const BatchNormSaved& saved, const Rows& rows, int more = 0)
+      : channels(static_cast<std::size_t>(rows.channels)), wide(rows, 3 + more) {
+    const bool fromY = !saved.x.defined();
+    const ChannelValues mean(saved.mean), invstd(saved.invstd), gamma(saved.gamma, 1), beta(saved.beta, 0);
+    for (i64 c = 0; c < rows.channels; ++c) {
+      const double hi = static_cast<double>(static_cast<T>(mean[c])), lo = mean[c] - hi;
+      Constants& k = (*this)[c];
+      k.scale = gamma[c] * invstd[c];
+      k.shift = beta[c] - lo * k.scale;
+      k.h = fromY ? beta[c] : hi;
+      k.p = fromY ? 1 / gamma[c] : invstd[c];
+      k.q = fromY ? 0 : -lo * invstd[c];
+      wide.set(0, c, k.h);
+      wide.set(1, c, k.scale);
+      wide.set(2, c, k.shift);
+    }
   }
-  return k;
-}
+  Constants& operator[](i64 channel) { return channels[static_cast<std::size_t>(channel)]; }
+};
 
 /// The array that the passes read, dense.
 inline NDArray source(const BatchNormSaved& saved) {

@@ -94,20 +94,17 @@ void normalizeAll(const S* x, const S* residual, S* y, const Rows& rows, const A
 double slopeBelowZero(const FusedAct& act) { return act.kind == Act::None ? 1 : act.kind == Act::Relu ? 0 : act.slope; }
 
 template <class S>
-void run(const S* x, const S* residual, S* y, const Rows& rows, std::vector<double> hi,
-         const std::vector<double>& invstd, const std::vector<double>& gamma, const std::vector<double>& beta,
-         const FusedAct& act) {
+void run(const S* x, const S* residual, S* y, const Rows& rows, const ChannelValues& means, const ChannelValues& invstd,
+         const ChannelValues& gamma, const ChannelValues& beta, const FusedAct& act) {
   using T = Arithmetic<S>;
-  std::vector<double> scale(hi.size()), shift(hi.size());
-  for (std::size_t c = 0; c < hi.size(); ++c) {
-    const double mean = hi[c];
-    hi[c] = static_cast<double>(static_cast<T>(mean));
-    scale[c] = gamma[c] * invstd[c];
-    shift[c] = beta[c] - (mean - hi[c]) * scale[c];
+  WideConstants<T> wide(rows, 3);
+  for (i64 c = 0; c < rows.channels; ++c) {
+    const double mean = means[c], hi = static_cast<double>(static_cast<T>(mean)), scale = gamma[c] * invstd[c];
+    wide.set(0, c, hi);
+    wide.set(1, c, scale);
+    wide.set(2, c, beta[c] - (mean - hi) * scale);
   }
-  const std::vector<T> wideHi = spread<T>(hi, rows), wideScale = spread<T>(scale, rows),
-                       wideShift = spread<T>(shift, rows);
-  const Affine<T> affine{wideHi.data(), wideScale.data(), wideShift.data(), static_cast<T>(slopeBelowZero(act))};
+  const Affine<T> affine{wide[0], wide[1], wide[2], static_cast<T>(slopeBelowZero(act))};
   if (residual) return normalizeAll<Form::Residual>(x, residual, y, rows, affine);
   switch (act.kind) {
     case Act::None:
@@ -135,8 +132,8 @@ NDArray normalize(const NDArray& x, const NDArray& mean, const NDArray& invstd, 
     batchnorm::forFloating(dense, [&](auto zero) {
       using S = decltype(zero);
       batchnorm::run(dense.data<S>(), added.defined() ? added.data<S>() : nullptr, y.data<S>(), rows,
-                     mean.toVector<double>(), invstd.toVector<double>(), batchnorm::valuesOr(gamma, 1, rows.channels),
-                     batchnorm::valuesOr(beta, 0, rows.channels), act);
+                     batchnorm::ChannelValues(mean), batchnorm::ChannelValues(invstd),
+                     batchnorm::ChannelValues(gamma, 1), batchnorm::ChannelValues(beta, 0), act);
     });
   }
   if (!out.defined() || direct) return y;

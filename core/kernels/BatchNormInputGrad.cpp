@@ -32,19 +32,14 @@ template <class S>
 void inputGrad(const S* v, const S* dy, S* dx, const Rows& rows, const BatchNormSaved& saved, const BatchNormSums& sums,
                i64 count) {
   using T = Arithmetic<S>;
-  const Constants k = constantsOf<T>(saved, rows.channels);
-  std::vector<double> b(k.scale.size(), 0.0), c = b;
-  if (sums.g.defined()) {
-    const std::vector<double> g = sums.g.toVector<double>(), gxh = sums.gxh.toVector<double>();
-    for (std::size_t i = 0; i < b.size(); ++i) {
-      const double share = -k.scale[i] / static_cast<double>(count);
-      b[i] = share * k.p[i] * gxh[i];
-      c[i] = share * (g[i] + k.q[i] * gxh[i]);
-    }
+  ChannelConstants<T> k(saved, rows, 2);
+  const ChannelValues g(sums.g), gxh(sums.gxh);
+  for (i64 c = 0; c < rows.channels; ++c) {
+    const double share = sums.g.defined() ? -k[c].scale / static_cast<double>(count) : 0;
+    k.wide.set(3, c, share * k[c].p * gxh[c]);
+    k.wide.set(4, c, share * (g[c] + k[c].q * gxh[c]));
   }
-  const std::vector<T> h = spread<T>(k.h, rows), scale = spread<T>(k.scale, rows), shift = spread<T>(k.shift, rows),
-                       wideB = spread<T>(b, rows), wideC = spread<T>(c, rows);
-  const Lanes<T> l{h.data(), scale.data(), shift.data(), wideB.data(), wideC.data(), slopeOf<T>(saved.act)};
+  const Lanes<T> l{k.wide[0], k.wide[1], k.wide[2], k.wide[3], k.wide[4], slopeOf<T>(saved.act)};
   const bool streaming = worthStreaming(dx, rows);
   forVariant(saved, [&](auto fromY, auto act) {
     const auto blocks = [&](const S* from, const S* gradient, S* to, const Rows& part, i64 begin, i64 end, bool past) {

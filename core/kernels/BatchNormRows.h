@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <vector>
 
@@ -43,30 +44,52 @@ struct Rows {
   i64 grain() const { return std::max<i64>(1, 16384 / std::max<i64>(1, perBlock * width)); }
 };
 
-/// Per-channel constants, rounded to T and repeated over a wide row. A NaN is the quiet one without payload.
+/// Constants of the lanes of a wide row, a few for each channel: constant k stands at [k], rounded to T.
 template <class T>
-std::vector<T> spread(const std::vector<double>& perChannel, const Rows& rows) {
-  std::vector<T> wide(static_cast<std::size_t>(rows.width));
-  for (auto lane = wide.begin(); lane != wide.end();) {
-    for (const double value : perChannel) {
-      *lane++ = value == value ? static_cast<T>(value) : std::numeric_limits<T>::quiet_NaN();
-    }
+class WideConstants {
+ public:
+  WideConstants(const Rows& rows, int constants)
+      : channels_(rows.channels),
+        width_(rows.width),
+        values_(new T[static_cast<std::size_t>(constants * rows.width)]) {}
+  const T* operator[](int k) const { return values_.get() + k * width_; }
+  /// A NaN becomes the quiet one without payload.
+  void set(int k, i64 channel, double value) {
+    T* lane = values_.get() + k * width_ + channel;
+    const T rounded = value == value ? static_cast<T>(value) : std::numeric_limits<T>::quiet_NaN();
+    for (i64 j = channel; j < width_; j += channels_, lane += channels_) *lane = rounded;
   }
-  return wide;
+
+ private:
+  i64 channels_, width_;
+  std::unique_ptr<T[]> values_;
+};
+
+/// Adds the lanes of each channel to `sums` [channels], in order.
+inline void foldLanes(const double* lanes, const Rows& rows, double* sums) {
+  for (i64 j = 0; j < rows.width; j += rows.channels) {
+    for (i64 c = 0; c < rows.channels; ++c) sums[c] += lanes[j + c];
+  }
 }
 
-/// Adds the lanes of each channel to `sums`, in order.
-inline void foldLanes(const double* lanes, i64 count, std::vector<double>& sums) {
-  for (i64 j = 0; j < count;) {
-    for (double& sum : sums) sum += lanes[j++];
+/// The values of an f32 or f64 array [C] by channel, or `absent` if it is undefined.
+class ChannelValues {
+ public:
+  explicit ChannelValues(const NDArray& values, double absent = 0) : absent_(absent) {
+    if (!values.defined()) return;
+    dense_ = values.contiguous();
+    (values.dtype() == DType::F64 ? at64_ : at32_) = dense_.raw();
   }
-}
+  double operator[](i64 channel) const {
+    if (at64_) return static_cast<const double*>(at64_)[channel];
+    return at32_ ? static_cast<double>(static_cast<const float*>(at32_)[channel]) : absent_;
+  }
 
-/// The values of an f32 or f64 parameter [C], or `absent` C times if it is undefined.
-inline std::vector<double> valuesOr(const NDArray& parameter, double absent, i64 channels) {
-  if (parameter.defined()) return parameter.toVector<double>();
-  return std::vector<double>(static_cast<std::size_t>(channels), absent);
-}
+ private:
+  NDArray dense_;
+  const void *at32_ = nullptr, *at64_ = nullptr;
+  double absent_;
+};
 
 /// Calls f with a zero of the element type of x; the three callers take floating types only.
 template <class F>

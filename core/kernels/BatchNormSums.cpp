@@ -105,12 +105,12 @@ void sumBlocks(const Streams<S>& from, const Rows& rows, const Lanes<T>& l, T* o
   if (from.g) g.copyTo(from.g, rows);
 }
 
+/// Adds to sumG and sumGXh, which are 0.
 template <class S>
 void sums(const Streams<S>& from, const Rows& rows, const BatchNormSaved& saved, double* sumG, double* sumGXh) {
   using T = Arithmetic<S>;
-  const Constants k = constantsOf<T>(saved, rows.channels);
-  const std::vector<T> h = spread<T>(k.h, rows), scale = spread<T>(k.scale, rows), shift = spread<T>(k.shift, rows);
-  const Lanes<T> l{h.data(), scale.data(), shift.data(), nullptr, nullptr, slopeOf<T>(saved.act)};
+  ChannelConstants<T> k(saved, rows);
+  const Lanes<T> l{k.wide[0], k.wide[1], k.wide[2], nullptr, nullptr, slopeOf<T>(saved.act)};
   const i64 width = rows.width;
   NDArray results = NDArray::empty({rows.blocks + 1, 2, width}, DTypeOf<T>::value);
   T* out = results.data<T>();
@@ -121,18 +121,15 @@ void sums(const Streams<S>& from, const Rows& rows, const BatchNormSaved& saved,
       sumBlocks<ByAct<decltype(fromY)::value, decltype(act)::value>>(from, rows, l, out);
     });
   }
-  std::vector<double> lane(static_cast<std::size_t>(2 * width), 0.0), g(k.h.size(), 0.0), gu = g;
+  std::vector<double> lane(static_cast<std::size_t>(2 * width), 0.0);
   for (i64 i = 0; i < rows.blocks; ++i, out += 2 * width) addLanes(lane.data(), out, 2 * width);
   if (rows.restWidth > 0) {
     addLanes(lane.data(), out, rows.restWidth);
     addLanes(lane.data() + width, out + width, rows.restWidth);
   }
-  foldLanes(lane.data(), width, g);
-  foldLanes(lane.data() + width, width, gu);
-  for (std::size_t c = 0; c < g.size(); ++c) {
-    sumG[c] = g[c];
-    sumGXh[c] = k.p[c] * gu[c] + k.q[c] * g[c];
-  }
+  foldLanes(lane.data(), rows, sumG);
+  foldLanes(lane.data() + width, rows, sumGXh);
+  for (i64 c = 0; c < rows.channels; ++c) sumGXh[c] = k[c].p * sumGXh[c] + k[c].q * sumG[c];
 }
 
 }  // namespace

@@ -84,10 +84,9 @@ struct Channel {
 
 std::vector<Channel> channelsOf(i64 count, const NDArray& mean, const NDArray& invstd, const NDArray& gamma,
                                 const NDArray& beta) {
-  const std::vector<double> m = mean.toVector<double>(), s = invstd.toVector<double>(),
-                            w = batchnorm::valuesOr(gamma, 1, count), b = batchnorm::valuesOr(beta, 0, count);
+  const batchnorm::ChannelValues m(mean), s(invstd), w(gamma, 1), b(beta, 0);
   std::vector<Channel> channels;
-  for (std::size_t c = 0; c < m.size(); ++c) channels.push_back({m[c], s[c], w[c], b[c]});
+  for (i64 c = 0; c < count; ++c) channels.push_back({m[c], s[c], w[c], b[c]});
   return channels;
 }
 
