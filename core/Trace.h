@@ -18,11 +18,13 @@ struct TraceRecord;
 ///   fmt::print("{}", trace.table());
 ///   trace.save("trace.json");       // for chrome://tracing or ui.perfetto.dev
 ///
-/// One at a time. Without one, an op pays a relaxed load; with one, some 0.3 µs. Results are the same.
+/// One at a time. Without one, an op pays a relaxed load; with one, 0.1 to 0.3 µs. Convolutions do not wait for what
+/// follows then (autograd/Fusion.h), so that each counts where it stands; all other results are the same bits.
 /// Times are of the wall clock. A layer's include the layers within it, and its backward is that of the ops which its
-/// forward recorded. An op that other ops carry out counts as one. `taken` are the bytes that the calling thread took
-/// from the allocator meanwhile (most of them recycled), scratch included, whether kept or given back; `output` are the
-/// bytes of the results. Memory in steady state is reused: ember::memory::stats() says how much is in use.
+/// forward recorded; what is fused counts for the first of the layers. An op that other ops carry out counts as one.
+/// `taken` are the bytes that the calling thread took from the allocator meanwhile (most of them recycled), scratch
+/// included, whether kept or given back; `output` are the bytes of the results. ember::memory::stats() says how much is
+/// in use.
 class Trace {
  public:
   struct Options {

@@ -1,7 +1,7 @@
 // One input through the batch norm of five systems: what each stores and returns, and which options to choose.
 //
 // test: --batches 5
-// test: --batches 1 --seed 7
+// test: --batches 1 --seed 7 --profile
 // test: --help
 #include <cmath>
 #include <functional>
@@ -13,6 +13,7 @@
 #include <ember/ember.h>
 
 #include "support/Draws.h"
+#include "support/Profile.h"
 
 using namespace ember;
 
@@ -171,28 +172,7 @@ PyTorch     .momentum is the weight of the old statistic: 1 - torch's, so .momen
 a preset is a value, so the rest is set on it:   auto o = nn::presets::paddleGpu();  o.act = nn::Act::ReLU;
 )";
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  i64 count = 5, seedValue = 1;
-  CLI::App app("Sends one input through the batch norm of five systems and shows what each stores and returns.",
-               "batch_norm_dialects");
-  app.set_help_flag("--help", "print this and exit");
-  app.add_option("--batches", count, "training batches, 1 to 12 (default 5)")->check(CLI::Range(1, 12))->type_name("N");
-  app.add_option("--seed", seedValue, "of the data and the scale (default 1)")
-      ->check(CLI::Range(0, 1'000'000'000))
-      ->type_name("N");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "batch_norm_dialects: {}\nbatch_norm_dialects --help lists the flags\n", error.what());
-    return 2;
-  }
-  const auto dataSeed = static_cast<u64>(seedValue);
-
+void show(i64 count, u64 dataSeed) {
   for (const Dialect& dialect : dialects()) fmt::print("{:<20}{}\n", dialect.name, dialect.note);
   std::vector<Tensor> batches;
   for (i64 n = 1; n <= count; ++n) batches.push_back(batchOf(dataSeed, n));
@@ -209,4 +189,35 @@ int main(int argc, char** argv) {
   printTable("y of the same value in evaluation, by the running statistics so far", results, &Step::inference);
   printSingleValue();
   fmt::print("{}", advice);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  i64 count = 5, seedValue = 1;
+  std::string profileFile;
+  CLI::App app("Sends one input through the batch norm of five systems and shows what each stores and returns.",
+               "batch_norm_dialects");
+  app.set_help_flag("--help", "print this and exit");
+  app.add_option("--batches", count, "training batches, 1 to 12 (default 5)")->check(CLI::Range(1, 12))->type_name("N");
+  app.add_option("--seed", seedValue, "of the data and the scale (default 1)")
+      ->check(CLI::Range(0, 1'000'000'000))
+      ->type_name("N");
+  addProfileFlag(app, profileFile);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "batch_norm_dialects: {}\nbatch_norm_dialects --help lists the flags\n", error.what());
+    return 2;
+  }
+  try {
+    const Profile profile(profileFile);
+    show(count, static_cast<u64>(seedValue));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 1;
+  }
 }

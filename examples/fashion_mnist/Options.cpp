@@ -12,6 +12,7 @@
 #include <ember/nn/Pattern.h>
 
 #include "Recipes.h"
+#include "support/Profile.h"
 
 namespace {
 
@@ -93,6 +94,7 @@ std::optional<Options> parseOptions(int argc, char** argv, int& exitCode) {
   addNumber<i64>(app, "--predict", options.predict, 0, 59999,
                  "only show a test picture and what a saved run sees in it");
   app.add_option("--json", options.json, "write accuracy, time and memory to FILE")->type_name("FILE");
+  addProfileFlag(app, options.profile);
   app.add_flag("--validation", options.validation,
                "train on 55,000 of the training pictures and test on the other 5,000");
   app.get_option("--predict")->excludes(app.get_option("--evaluate"));

@@ -15,6 +15,7 @@ struct Options {
   std::string save = "fashion_mnist.json";
   std::string resume;
   std::string json;
+  std::string profile;
   bool validation = false;
   bool evaluate = false;
   std::optional<ember::i64> predict;

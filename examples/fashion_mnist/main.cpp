@@ -2,7 +2,7 @@
 // test: --model small --epochs 2 --batch-size 64 --threads 1 --save run.json --json result.json
 // test: --resume run.json --epochs 1
 // test: --evaluate --resume run.json
-// test: --predict 7 --resume run.json
+// test: --predict 7 --resume run.json --profile predict.json
 // test: --model resnet --epochs 1 --validation --save resnet.json
 // test: --help
 #include <sys/resource.h>
@@ -19,6 +19,7 @@
 #include "ProgressBar.h"
 #include "Report.h"
 #include "Run.h"
+#include "support/Profile.h"
 
 using namespace ember;
 
@@ -126,6 +127,7 @@ int train(Run& run, const Options& options) {
 
 int start(const Options& options) {
   if (options.threads) setThreads(static_cast<int>(*options.threads));
+  const Profile profile(options.profile);
   const bool onlyLook = options.evaluate || options.predict;
   Run run(options, options.resume.empty() && onlyLook ? options.save : options.resume);
   if (options.predict) return predict(run, *options.predict);

@@ -2,7 +2,7 @@
 // training.
 //
 // test: --samples 400 --epochs 2 --threads 1 --save net.json
-// test: --samples 8 --epochs 1 --seed 7 --threads 1 --save net.json
+// test: --samples 8 --epochs 1 --seed 7 --threads 1 --save net.json --profile
 // test: --help
 #include "Signals.h"
 #include "support/Classify.h"

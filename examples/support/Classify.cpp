@@ -9,6 +9,7 @@
 #include <ember/core/io/AtomicFile.h>
 
 #include "Baselines.h"
+#include "Profile.h"
 
 using namespace ember;
 
@@ -87,6 +88,7 @@ int runProgram(const Options& options, const std::function<int()>& body) {
   try {
     if (options.threads > 0) setThreads(static_cast<int>(options.threads));
     seed(options.seed);
+    const Profile profile(options.profile);
     return body();
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());

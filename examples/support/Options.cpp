@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "Profile.h"
+
 using namespace ember;
 
 namespace {
@@ -39,6 +41,7 @@ std::optional<Options> parseOptions(int argc, char** argv, const std::string& pr
                 fmt::format("of data, initial weights and order (default {})", defaults.seed));
   addWhole<i64>(app, "--threads", options.threads, 1, 1024, "default: the CPUs there are");
   app.add_option("--save", options.save, fmt::format("the trained net (default {})", defaults.save))->type_name("FILE");
+  addProfileFlag(app, options.profile);
   try {
     app.parse(argc, argv);
     return options;

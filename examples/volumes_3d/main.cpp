@@ -1,7 +1,7 @@
 // Tells solids in noisy voxels apart, with a 3-D CNN and batch norm; a seed makes the data.
 //
 // test: --samples 60 --epochs 1 --threads 1 --save net.json
-// test: --samples 8 --epochs 1 --seed 7 --threads 1 --save net.json
+// test: --samples 8 --epochs 1 --seed 7 --threads 1 --save net.json --profile
 // test: --help
 #include "Volumes.h"
 #include "support/Classify.h"
