@@ -10,31 +10,35 @@
 namespace ember::core {
 namespace {
 
-i64 bytesOf(const Shape& shape, DType dtype) {
-  return checkedMul(ember::numel(shape), static_cast<i64>(itemSize(dtype)));
+/// Calls f(axis, stride) for the strides of a dense array, from the fastest axis on.
+template <class F>
+void forDenseStrides(const Shape& shape, MemoryOrder order, F&& f) {
+  const bool channelsLast = order == MemoryOrder::ChannelsLast && shape.rank() >= 3;
+  i64 step = 1;
+  const auto visit = [&](int axis) {
+    f(axis, step);
+    step *= std::max<i64>(shape[axis], 1);
+  };
+  if (channelsLast) visit(1);
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    if (!channelsLast || i != 1) visit(i);
+  }
 }
 
 bool denseIn(const Shape& shape, const Strides& strides, MemoryOrder order) {
-  const Strides dense = denseStrides(shape, order);
-  for (int i = 0; i < shape.rank(); ++i) {
-    if (shape[i] == 0) return true;
-    if (shape[i] != 1 && strides[i] != dense[i]) return false;
-  }
-  return true;
+  bool dense = true, empty = false;
+  forDenseStrides(shape, order, [&](int axis, i64 stride) {
+    empty = empty || shape[axis] == 0;
+    dense = dense && (shape[axis] == 1 || strides[axis] == stride);
+  });
+  return dense || empty;
 }
 
 }  // namespace
 
 Strides denseStrides(const Shape& shape, MemoryOrder order) {
   Strides strides = Strides::filled(shape.rank(), 1);
-  i64 step = 1;
-  const bool channelsLast = order == MemoryOrder::ChannelsLast && shape.rank() >= 3;
-  if (channelsLast) step = shape[1];
-  for (int i = shape.rank() - 1; i >= 0; --i) {
-    if (channelsLast && i == 1) continue;
-    strides[i] = step;
-    step *= std::max<i64>(shape[i], 1);
-  }
+  forDenseStrides(shape, order, [&](int axis, i64 stride) { strides[axis] = stride; });
   return strides;
 }
 
@@ -43,7 +47,7 @@ Strides denseStrides(const Shape& shape, MemoryOrder order) {
 NDArray NDArray::shapeOnly(const Shape& shape, DType dtype, MemoryOrder order) {
   NDArray array;
   array.numel_ = ember::numel(shape);
-  bytesOf(shape, dtype);
+  checkedMul(array.numel_, static_cast<i64>(itemSize(dtype)));  // the bytes must fit, too
   array.shape_ = shape;
   array.strides_ = denseStrides(shape, order);
   array.dtype_ = dtype;

@@ -5,27 +5,37 @@
 #include <ember/core/Error.h>
 
 namespace ember {
+namespace {
+
+[[noreturn]] void refuseRank(i64 rank) {
+  throw ShapeError("shape", "rank " + std::to_string(rank) + " is above the largest supported, 8");
+}
+
+}  // namespace
 
 Dims::Dims(std::span<const i64> values) {
-  if (values.size() > maxRank) {
-    throw ShapeError("shape", "rank " + std::to_string(values.size()) + " is above the largest supported, 8");
-  }
+  if (values.size() > maxRank) refuseRank(static_cast<i64>(values.size()));
   rank_ = static_cast<int>(values.size());
   std::copy(values.begin(), values.end(), values_.begin());
 }
 
 Dims Dims::filled(int rank, i64 value) {
+  if (rank > maxRank) refuseRank(rank);
   Dims dims;
-  for (int i = 0; i < rank; ++i) dims.push(value);
+  dims.rank_ = rank;
+  std::fill_n(dims.begin(), rank, value);
   return dims;
 }
 
 i64 Dims::at(int axis) const { return (*this)[normalizeAxis(axis, rank_, "size")]; }
 
-void Dims::push(i64 value) { insert(rank_, value); }
+void Dims::push(i64 value) {
+  if (rank_ == maxRank) refuseRank(maxRank + 1);
+  values_[static_cast<std::size_t>(rank_++)] = value;
+}
 
 void Dims::insert(int axis, i64 value) {
-  if (rank_ == maxRank) throw ShapeError("shape", "rank 9 is above the largest supported, 8");
+  if (rank_ == maxRank) refuseRank(maxRank + 1);
   std::copy_backward(begin() + axis, end(), end() + 1);
   values_[static_cast<std::size_t>(axis)] = value;
   ++rank_;
@@ -49,16 +59,14 @@ std::string toString(const Dims& dims) {
 
 i64 numel(const Shape& shape) {
   i64 count = 1;
+  bool overflow = false, empty = false;
   for (const i64 size : shape) {
     if (size < 0) throw ShapeError("shape", "negative size " + std::to_string(size) + " in " + toString(shape));
+    empty = empty || size == 0;
+    overflow = __builtin_mul_overflow(count, size, &count) || overflow;
   }
-  // A zero anywhere makes the product zero, however large the rest.
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
-  for (const i64 size : shape) {
-    if (__builtin_mul_overflow(count, size, &count)) {
-      throw ShapeError("shape", "the number of elements of " + toString(shape) + " overflows 63 bits");
-    }
-  }
+  if (empty) return 0;  // however large the rest
+  if (overflow) throw ShapeError("shape", "the number of elements of " + toString(shape) + " overflows 63 bits");
   return count;
 }
 
