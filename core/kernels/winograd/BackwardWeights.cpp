@@ -16,16 +16,6 @@ i64 blockFor(const Geometry& g) {
   return std::min(g.tiles(), std::clamp<i64>(budget / (frequencies * (g.inChannels + g.outChannels)), 64, 96));
 }
 
-/// Products of one frequency and one panel of output channels, over the tiles of a block.
-template <class Isa, int vectors>
-EMBER_INLINE void accumulate(const Product& p, i64 rows, bool add, Ahead& ahead) {
-  if (add) {
-    multiplyPanel<Isa, vectors, true>(p, rows, p.right, p.rightStep, p.result, ahead);
-  } else {
-    multiplyPanel<Isa, vectors, false>(p, rows, p.right, p.rightStep, p.result, ahead);
-  }
-}
-
 /// G^T u G for a vector of filters and one input channel: columns [column, column + valid) of the sums.
 template <class Isa>
 EMBER_INLINE void gradientOfTaps(const float* sums, i64 apart, float* dw, i64 filterStride, i64 valid) {
@@ -44,7 +34,17 @@ EMBER_INLINE void gradientOfTaps(const float* sums, i64 apart, float* dw, i64 fi
     tapsLine(half[i], g);
     unrolled<3>([&](auto j) EMBER_SIMD_BODY { store<lanes>(taps[i * 3 + j], g[j]); });
   });
-  for (i64 lane = 0; lane < valid; ++lane, dw += filterStride) {
+  i64 lane = 0;
+  for (; lane + 4 <= valid; lane += 4, dw += 4 * filterStride) {
+    for (int t = 0; t < 8; t += 4) {
+      Vec<4> four[4];
+      unrolled<4>([&](auto i) EMBER_SIMD_BODY { four[i] = load<4>(taps[t + i] + lane); });
+      transpose(four);
+      unrolled<4>([&](auto i) EMBER_SIMD_BODY { store<4>(dw + i * filterStride + t, four[i]); });
+    }
+    for (int i = 0; i < 4; ++i) dw[i * filterStride + 8] = taps[8][lane + i];
+  }
+  for (; lane < valid; ++lane, dw += filterStride) {
     for (int t = 0; t < 9; ++t) dw[t] = taps[t][lane];
   }
 }
@@ -53,14 +53,10 @@ EMBER_INLINE void gradientOfTaps(const float* sums, i64 apart, float* dw, i64 fi
 
 void backwardWeights(const Geometry& g, const float* in, const float* gradient, float* dw, simd::Level level) {
   const ComputeScope scope;
-  i64 columns = 0, width = 0;
-  withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
-    columns = paddedColumns<decltype(isa)>(g.outChannels);
-    width = panel<decltype(isa)>;
-  });
+  const PackedFilters layout(g.inChannels, g.outChannels, level);
+  const i64 columns = layout.columns, width = layout.panel, apart = layout.apart;
   const i64 block = blockFor(g), tiles = g.tiles();
   const i64 xFloats = Matrices::floatsFor(block, g.inChannels), yFloats = Matrices::floatsFor(block, columns);
-  const i64 apart = Matrices::oddLines(g.inChannels * columns);
   const Scratch scratch(static_cast<std::size_t>(xFloats + yFloats + frequencies * apart) * sizeof(float));
   float* memory = static_cast<float*>(scratch.data());
   const Matrices v(memory, block, g.inChannels), n(memory + xFloats, block, columns);
@@ -93,20 +89,13 @@ void backwardWeights(const Geometry& g, const float* in, const float* gradient, 
       return ahead;
     };
     parallelFor(units, 1, [&](i64 begin, i64 end) {
-      withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
-        using Isa = decltype(isa);
-        Ahead ahead = next(begin, end);
-        for (i64 unit = begin; unit < end; ++unit) {
-          const i64 f = unit / panels, column = unit % panels * width;
-          const Product p{v.data + f * v.apart,      1,      v.stride, n.data + f * n.apart + column, n.stride, count,
-                          sums + f * apart + column, columns};
-          if (column + width <= columns) {
-            accumulate<Isa, 2>(p, g.inChannels, first > 0, ahead);
-          } else {
-            accumulate<Isa, 1>(p, g.inChannels, first > 0, ahead);
-          }
-        }
-      });
+      Ahead ahead = next(begin, end);
+      for (i64 unit = begin; unit < end; ++unit) {
+        const i64 f = unit / panels, column = unit % panels * width;
+        multiply({v.data + f * v.apart, 1, v.stride, n.data + f * n.apart + column, n.stride, sums + f * apart + column,
+                  columns, g.inChannels, count, std::min(width, columns - column), first > 0},
+                 ahead, level);
+      }
     });
   }
   parallelFor(g.inChannels, std::max<i64>(1, 4096 / g.outChannels), [&](i64 begin, i64 end) {

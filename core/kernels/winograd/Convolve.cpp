@@ -30,24 +30,22 @@ struct WithAfter {
   }
 };
 
-/// How the work is cut: blocks of tiles, and parts of the output channels where there are fewer blocks than threads.
+/// How the work is cut: blocks of tiles, and parts of the output channels where tiles are few.
 struct Cut {
   i64 block, blocks, part, parts;
 };
 
-constexpr i64 budget = 96 << 10;  // floats of one block's matrices: 384 KB
-
 Cut cutFor(const Geometry& g, i64 threads) {
-  const i64 tiles = g.tiles(), rounded = 12;
+  constexpr i64 budget = 96 << 10;       // floats of a block's matrices: 384 KB, to leave room for filters in the cache
+  constexpr i64 least = 24, width = 32;  // tiles that are worth a thread of their own; columns of the widest panel
+  const i64 tiles = g.tiles(), panels = (g.outChannels + width - 1) / width;
+  const i64 parts = tiles < least * threads ? std::min(panels, threads) : 1,
+            part = (panels + parts - 1) / parts * width;
   const i64 most = std::max<i64>(36, budget / (frequencies * (g.inChannels + std::min<i64>(g.outChannels, 128))));
-  const i64 perThread = (tiles + threads - 1) / threads;
-  const i64 rounds = (perThread + most - 1) / most;
-  i64 block = std::max<i64>(1, (perThread + rounds - 1) / rounds);
-  block = (block + rounded - 1) / rounded * rounded;
-  const i64 blocks = (tiles + block - 1) / block;
-  const i64 panels = (g.outChannels + 31) / 32, parts = blocks >= threads ? 1 : std::min(panels, threads / blocks);
-  const i64 part = (panels + parts - 1) / parts * 32;
-  return {block, blocks, part, (g.outChannels + part - 1) / part};
+  const i64 perThread = (tiles * parts + threads - 1) / threads, rounds = (perThread + most - 1) / most;
+  const i64 share = (perThread + rounds - 1) / rounds, step = share > least ? 12 : 4;  // rows of the product kernels
+  const i64 block = (share + step - 1) / step * step;
+  return {block, (tiles + block - 1) / block, part, (g.outChannels + part - 1) / part};
 }
 
 struct Block {
@@ -55,27 +53,25 @@ struct Block {
   Matrices in, out;
 };
 
-void multiply(const Geometry& g, const Block& b, const float* filters, i64 first, i64 last, Ahead ahead,
-              simd::Level level) {
-  withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
-    using Isa = decltype(isa);
-    const i64 apart = filtersApart<Isa>(g.inChannels, g.outChannels), stop = paddedColumns<Isa>(last);
-    for (i64 f = 0; f < frequencies; ++f) {
-      const Product product{
-          b.in.data + f * b.in.apart, b.in.stride, 1, nullptr, 0, g.inChannels, nullptr, b.out.stride};
-      float* result = b.out.data + f * b.out.apart;
-      const float* right = filters + f * apart;
-      i64 column = first;
-      for (; column + panel<Isa> <= stop; column += panel<Isa>) {
-        multiplyPanel<Isa, 2, false>(product, b.end - b.begin, right + column * g.inChannels, panel<Isa>,
-                                     result + (column - first), ahead);
-      }
-      if (column < stop) {
-        multiplyPanel<Isa, 1, false>(product, b.end - b.begin, right + column * g.inChannels, Isa::lanes,
-                                     result + (column - first), ahead);
+/// The products of a block for output channels [first, last).
+void multiplyAll(const Geometry& g, const Block& b, const float* filters, i64 first, i64 last, Ahead ahead,
+                 simd::Level level) {
+  // Sums of many channels are added up from sums of this many, which keeps rounding small.
+  constexpr i64 run = 128;
+  const PackedFilters packed(g.inChannels, g.outChannels, level);
+  const i64 stop = packed.padded(last);
+  for (i64 f = 0; f < frequencies; ++f) {
+    for (i64 column = first; column < stop; column += packed.panel) {
+      const i64 columns = std::min(packed.panel, packed.columns - column);
+      const float* right = filters + f * packed.apart + column * g.inChannels;
+      float* result = b.out.data + f * b.out.apart + (column - first);
+      for (i64 c = 0; c < g.inChannels; c += run) {
+        multiply({b.in.data + f * b.in.apart + c, b.in.stride, 1, right + c * columns, columns, result, b.out.stride,
+                  b.end - b.begin, std::min(run, g.inChannels - c), columns, c > 0},
+                 ahead, level);
       }
     }
-  });
+  }
 }
 
 /// What the products of a block may fetch: the next block's input, and the lines that this block's results go to.
@@ -114,7 +110,7 @@ void convolve(const Geometry& g, const float* in, const Storage& packed, const A
       const i64 last = std::min(g.outChannels, part + cut.part);
       for (i64 channel = part; channel < last; channel += chunk) {
         const i64 stop = std::min(last, channel + chunk);
-        multiply(g, b, filters, channel, stop, aheadOf(g, cut, b, in, out, stop == last), level);
+        multiplyAll(g, b, filters, channel, stop, aheadOf(g, cut, b, in, out, stop == last), level);
         withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
           using Isa = decltype(isa);
           transformOut<Isa>(g, b.out, b.begin, b.end, channel, stop - channel, out, WithAfter{after, out});

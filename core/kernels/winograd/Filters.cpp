@@ -23,12 +23,19 @@ EMBER_INLINE void transformFilter(const View& w, i64 in, i64 column, float* to, 
   const i64 valid = std::min<i64>(lanes, w.out - column);
   if (valid < lanes) std::fill(&taps[0][0], &taps[0][0] + 9 * lanes, 0.0f);
   const float* from = w.data + in * w.inStride + column * w.outStride;
-  for (i64 lane = 0; lane < valid; ++lane, from += w.outStride) {
-    if (w.rotated) {
-      for (int t = 0; t < 9; ++t) taps[8 - t][lane] = from[t];
-    } else {
-      for (int t = 0; t < 9; ++t) taps[t][lane] = from[t];
+  const auto tap = [&](int t) EMBER_SIMD_BODY { return taps[w.rotated ? 8 - t : t]; };
+  i64 lane = 0;
+  for (; lane + 4 <= valid; lane += 4, from += 4 * w.outStride) {
+    for (int t = 0; t < 8; t += 4) {
+      Vec<4> four[4];
+      unrolled<4>([&](auto i) EMBER_SIMD_BODY { four[i] = load<4>(from + i * w.outStride + t); });
+      transpose(four);
+      unrolled<4>([&](auto i) EMBER_SIMD_BODY { store<4>(tap(t + i) + lane, four[i]); });
     }
+    for (int i = 0; i < 4; ++i) tap(8)[lane + i] = from[i * w.outStride + 8];
+  }
+  for (; lane < valid; ++lane, from += w.outStride) {
+    for (int t = 0; t < 9; ++t) tap(t)[lane] = from[t];
   }
   V half[6][3];
   unrolled<3>([&](auto j) EMBER_SIMD_BODY {
@@ -49,22 +56,17 @@ EMBER_INLINE void transformFilter(const View& w, i64 in, i64 column, float* to, 
 std::shared_ptr<Storage> packFilters(const float* w, i64 filters, i64 channels, Filters kind, simd::Level level) {
   const View view = kind == Filters::Forward ? View{w, channels, filters, 9, channels * 9, false}
                                              : View{w, filters, channels, channels * 9, 9, true};
-  std::shared_ptr<Storage> packed;
-  withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
-    using Isa = decltype(isa);
-    const i64 floats = frequencies * filtersApart<Isa>(view.in, view.out);
-    packed = std::make_shared<Storage>(static_cast<std::size_t>(floats) * sizeof(float));
-  });
+  const PackedFilters layout(view.in, view.out, level);
+  auto packed = std::make_shared<Storage>(static_cast<std::size_t>(frequencies * layout.apart) * sizeof(float));
   float* data = static_cast<float*>(packed->data());
   parallelFor(view.in, std::max<i64>(1, 4096 / view.out), [&](i64 begin, i64 end) {
     withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
       using Isa = decltype(isa);
-      const i64 columns = paddedColumns<Isa>(view.out), apart = filtersApart<Isa>(view.in, view.out);
-      for (i64 start = 0; start < columns; start += panel<Isa>) {
-        const i64 width = std::min<i64>(panel<Isa>, columns - start);
+      for (i64 start = 0; start < layout.columns; start += layout.panel) {
+        const i64 width = std::min<i64>(layout.panel, layout.columns - start);
         for (i64 in = begin; in < end; ++in) {
           for (i64 j = 0; j < width; j += Isa::lanes) {
-            transformFilter<Isa>(view, in, start + j, data + start * view.in + in * width + j, apart);
+            transformFilter<Isa>(view, in, start + j, data + start * view.in + in * width + j, layout.apart);
           }
         }
       }

@@ -4,15 +4,20 @@
 
 namespace ember::core::winograd {
 
-/// Packed filters: [36][panels][inChannels][panel], the last panel one vector wide if that is enough; what exceeds
-/// outChannels is zero. Matrices of two frequencies are an odd number of cache lines apart (see Matrices).
-template <class Isa>
-inline i64 paddedColumns(i64 outChannels) {
-  return (outChannels + Isa::lanes - 1) / Isa::lanes * Isa::lanes;
-}
-template <class Isa>
-inline i64 filtersApart(i64 inChannels, i64 outChannels) {
-  return Matrices::oddLines(inChannels * paddedColumns<Isa>(outChannels));
-}
+/// Packed filters: [36][panels][inChannels][panel], the last panel one vector wide if that is enough; what exceeds the
+/// output channels is zero. Matrices of two frequencies are an odd number of cache lines apart (see Matrices).
+struct PackedFilters {
+  i64 lanes, panel, columns, apart;
+
+  PackedFilters(i64 inChannels, i64 outChannels, simd::Level level)
+      : lanes(level == simd::Level::Avx512 ? Avx512::lanes
+              : level == simd::Level::Avx2 ? Avx2::lanes
+                                           : Baseline::lanes),
+        panel(2 * lanes),
+        columns(padded(outChannels)),
+        apart(Matrices::oddLines(inChannels * columns)) {}
+
+  i64 padded(i64 channels) const { return (channels + lanes - 1) / lanes * lanes; }
+};
 
 }  // namespace ember::core::winograd

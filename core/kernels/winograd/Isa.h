@@ -60,6 +60,16 @@ EMBER_INLINE Vec<lanes> broadcast(float value) {
   return Vec<lanes>{} + value;
 }
 
+/// Rows to columns and back.
+EMBER_INLINE void transpose(Vec<4> (&v)[4]) {
+  const Vec<4> a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), b = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7),
+               c = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5), d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+  v[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+  v[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+  v[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+  v[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+}
+
 template <class F, int... i>
 EMBER_INLINE void unrolledOver(const F& f, std::integer_sequence<int, i...>) {
   (f(std::integral_constant<int, i>{}), ...);
