@@ -18,9 +18,9 @@ struct Residual : nn::Module {
   nn::Conv2D& conv1 = add("conv1", nn::Conv2D(in, out, {.kernel = 3, .stride = stride, .padding = 1, .bias = false}));
   nn::BatchNorm2D& norm1 = add("norm1", nn::BatchNorm2D(out, {.momentum = 0.9, .act = nn::Act::ReLU}));
   nn::Conv2D& conv2 = add("conv2", nn::Conv2D(out, out, {.kernel = 3, .padding = 1, .bias = false}));
-  nn::BatchNorm2D& norm2 = add("norm2", nn::BatchNorm2D(out, {.momentum = 0.9}));
+  nn::BatchNorm2D& norm2 = add("norm2", nn::BatchNorm2D(out, {.momentum = 0.9, .act = nn::Act::ReLU}));
   nn::Sequential& shortcut = add("shortcut", makeShortcut());
-  Tensor forward(const Tensor& x) override { return relu(norm2(conv2(norm1(conv1(x)))) + shortcut(x)); }
+  Tensor forward(const Tensor& x) override { return norm2(conv2(norm1(conv1(x))), shortcut(x)); }
 
  private:
   nn::Sequential makeShortcut() const {
@@ -40,8 +40,14 @@ struct FoldedResidual : nn::Module {
 
  private:
   static nn::Sequential foldedBody(const Residual& block) {
+    nn::BatchNorm2D norm2(block.out);  // without the activation, which comes behind the addition
+    const nn::Parameters from = block.norm2.namedParameters(), statistics = block.norm2.namedBuffers();
+    nn::Parameters to = norm2.namedParameters(), toStatistics = norm2.namedBuffers();
+    for (std::size_t i = 0; i < from.size(); ++i) to[i].tensor.copy_(from[i].tensor);
+    for (std::size_t i = 0; i < statistics.size(); ++i) toStatistics[i].tensor.copy_(statistics[i].tensor);
     nn::Sequential body;
-    for (const char* name : {"conv1", "norm1", "conv2", "norm2"}) body.addChild(name, block.child(name).clone());
+    for (const char* name : {"conv1", "norm1", "conv2"}) body.addChild(name, block.child(name).clone());
+    body.append(std::move(norm2));
     body.eval();
     return nn::folded(body);
   }
