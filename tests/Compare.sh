@@ -21,7 +21,7 @@ echo first 0.$2
 while read -r command number; do
   case \$command in
     ${4-none}) ${5-} ;;
-    run) echo "ms \$ms 10" ;;
+    run) echo "ms \$ms 10 \$((ms / 2))" ;;
     losses) printf losses; for ((i = 0; i < number; i++)); do printf ' ${3-2}'; done; echo ;;
     peak) echo "peak $2000000" ;;
     blas) echo "blas none" ;;
@@ -49,7 +49,10 @@ expect "a slow ember" "$(compare W6)" "below: 1.06 times libtorch (target 2.00),
 pretend libtorch 300
 expect "a slow libtorch" "$(compare W6)" "no verdict: libtorch is too slow: the floor is 3.00x of it, it has been 2.13x"
 
-pretend libtorch 213; pretend ember 100 2.0003
+pretend libtorch 213; pretend ember 100
+expect "the fastest step" "$(compare --fastest --no-check W6)" "106.0  2.12x"
+
+pretend ember 100 2.0003
 expect "other losses" "$(compare W6)" "no verdict: ember losses differ from libtorch_best's by 1.5e-04 (allowed 1e-04)"
 expect "W2's tolerance" "$(compare W2)" "losses in f64 differ by 1.5e-04 (allowed 1e-08)"
 pretend ember 100 nan

@@ -25,7 +25,7 @@
 ///   PROGRAM W2 [--infer] [--batch N] [--threads N] [--lr X] [--f64] [--layout NAME]
 ///
 ///   at the start     first SECONDS          process start to the end of the first step (or first inference call)
-///   run SECONDS      ms MEDIAN STEPS        steps for that long after a warm-up; median milliseconds, and how many
+///   run SECONDS      ms MEDIAN STEPS LEAST  steps for that long after a warm-up: median, how many, the fastest one
 ///   losses N         losses L1 ... LN       training: from the initial weights anew, N steps; inference: of each of
 ///                                           the first N samples; 17 digits
 ///   peak             peak BYTES             highest resident memory so far
@@ -44,9 +44,9 @@
 /// The same for all: the batch lies in one dense row-major array as inputValues() gives it (labels as i64) and is read
 /// from there in every step; what the program does to it is part of the step. A call of step() returns when its result
 /// is computed. Weights, velocities and running statistics are really updated. The floor (floor/*.cpp, one program, the
-/// target bench_workloads_floor, raw oneDNN) does f32 training and inference, the latter with the norms folded before the first
-/// call, at any --batch and --threads; it throws on --f64. It chooses its own layouts and algorithms, all before the
-/// first step; `first` then includes that choice.
+/// target bench_workloads_floor, raw oneDNN) does f32 training and inference, the latter with the norms folded before
+/// the first call, at any --batch and --threads; it throws on --f64. It chooses its own layouts and algorithms, all
+/// before the first step; `first` then includes that choice.
 namespace bench {
 
 struct Options {
@@ -169,8 +169,9 @@ inline std::string timed(Session& session, double seconds) {
     times.push_back(since(t) * 1e3);
   }
   std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-  char text[64];
-  std::snprintf(text, sizeof text, "ms %.6f %zu", times[times.size() / 2], times.size());
+  char text[96];
+  std::snprintf(text, sizeof text, "ms %.6f %zu %.6f", times[times.size() / 2], times.size(),
+                *std::min_element(times.begin(), times.end()));
   return text;
 }
 

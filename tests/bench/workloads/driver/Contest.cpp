@@ -38,18 +38,24 @@ struct Neighbours {
   bool hopeless() const { return shares.size() >= 8 && medianOf(shares) > tolerable; }
 };
 
-double askTime(Process& process, double seconds) {
-  return std::atof(process.ask(fmt::format("run {}", seconds), "ms", 300 + 20 * seconds).c_str());
+/// Milliseconds of a step: the median of a turn, or its fastest.
+double askTime(Process& process, const Plan& plan, double seconds) {
+  std::istringstream answer(process.ask(fmt::format("run {}", seconds), "ms", 300 + 20 * seconds));
+  double median = 0, steps = 0, least = 0;
+  answer >> median >> steps >> least;
+  const double ms = plan.fastest ? least : median;
+  if (!(ms > 0)) throw ProcessError("no times, but: " + answer.str());
+  return ms;
 }
 
 /// One turn; repeated, at most twice, while other processes take more than 8 % of a core.
-void turn(Running& r, double seconds, Neighbours& neighbours) {
+void turn(Running& r, const Plan& plan, Neighbours& neighbours) {
   for (int attempt = 0; attempt < 3; ++attempt) {
     usleep(200'000);  // until the threads of the last one have gone to sleep
     timespec t0{}, t1{};
     clock_gettime(CLOCK_MONOTONIC, &t0);
     const double own = r.process->cpuSeconds(), all = machineCpuSeconds();
-    const double ms = askTime(*r.process, seconds);
+    const double ms = askTime(*r.process, plan, plan.seconds);
     const double others = machineCpuSeconds() - all - (r.process->cpuSeconds() - own);
     clock_gettime(CLOCK_MONOTONIC, &t1);
     const double passed =
@@ -57,7 +63,7 @@ void turn(Running& r, double seconds, Neighbours& neighbours) {
     neighbours.shares.push_back(others / passed);
     const bool isQuiet = others / passed <= Neighbours::tolerable;
     (isQuiet ? r.quiet : r.disturbed).push_back(ms);
-    if (isQuiet || neighbours.hopeless()) return;
+    if (isQuiet || plan.fastest || neighbours.hopeless()) return;
   }
 }
 
@@ -83,7 +89,7 @@ Running start(const Contender& c, const Plan& plan, const Row& row, const Worklo
     Running r{&c, layout, std::make_unique<Process>(commandOf(c, plan, row, layout), c.environment)};
     if (layout.empty()) return r;
     const double seconds = std::min(plan.seconds, 0.4);
-    const double ms = std::min(askTime(*r.process, seconds), askTime(*r.process, seconds));
+    const double ms = std::min(askTime(*r.process, plan, seconds), askTime(*r.process, plan, seconds));
     if (ms >= least) continue;
     least = ms;
     best = std::move(r);
@@ -94,10 +100,10 @@ Running start(const Contender& c, const Plan& plan, const Row& row, const Worklo
 /// What its turns and its memory say; quiet turns count alone if there are enough of them.
 void conclude(Running& r, const Plan& plan, Result& result) {
   std::vector<double> times = r.quiet;
-  if (times.size() * 2 < static_cast<std::size_t>(plan.rounds))
+  if (plan.fastest || times.size() * 2 < static_cast<std::size_t>(plan.rounds))
     times.insert(times.end(), r.disturbed.begin(), r.disturbed.end());
-  result.ms = medianOf(times);
   result.fastest = *std::min_element(times.begin(), times.end());
+  result.ms = plan.fastest ? result.fastest : medianOf(times);
   result.slowest = *std::max_element(times.begin(), times.end());
   result.first = r.process->first();
   result.layout = r.layout;
@@ -170,7 +176,7 @@ Row measure(const Plan& plan, const std::vector<Contender>& all, const std::stri
       if (!result.problem.empty()) continue;
       progress.show(fmt::format("{}: round {} of {}, {}", title, round + 1, plan.rounds, r.contender->key));
       try {
-        turn(r, plan.seconds, neighbours);
+        turn(r, plan, neighbours);
       } catch (const ProcessError& e) {
         result.problem = e.what();
       }

@@ -18,6 +18,7 @@ struct Plan {
   int rounds = 5;
   double seconds = 0.6;  ///< of one turn
   int threads = 2;
+  bool fastest = false;       ///< the fastest step of all counts, not the median of the turns' medians
   bool check = true;          ///< compare losses before
   std::string installedBlas;  ///< folder of the BLAS of libtorch as installed; empty: the system's choice
   std::string folder;         ///< where the programs are

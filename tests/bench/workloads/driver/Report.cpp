@@ -140,10 +140,9 @@ std::string remarks(const Row& row) {
 }  // namespace
 
 std::string tables(const Plan& plan, const std::vector<Row>& rows) {
-  std::string text = fmt::format(
-      "{}, {} threads. Median ms of {} turns of {} s each; \"1.50x\": ember is 1.5 times as "
-      "fast.\n",
-      cpuName(), plan.threads, plan.rounds, plan.seconds);
+  std::string text =
+      fmt::format("{}, {} threads. {} of {} turns of {} s each; \"1.50x\": ember is 1.5 times as fast.\n", cpuName(),
+                  plan.threads, plan.fastest ? "Fastest step" : "Median ms", plan.rounds, plan.seconds);
   if (plan.threads != 2)
     text += "The targets and the table's ratios were made with two threads: read no verdict here.\n";
   for (const std::string& mode : plan.modes) {
@@ -190,6 +189,7 @@ std::string json(const Plan& plan, const std::vector<Row>& rows) {
             {"threads", plan.threads},
             {"rounds", plan.rounds},
             {"seconds_per_turn", plan.seconds},
+            {"statistic", plan.fastest ? "fastest" : "median"},
             {"workloads", Json::object()}};
   for (const Row& row : rows) {
     const Result &ember = of(row, "ember"), &best = of(row, "libtorch_best"),

@@ -53,6 +53,8 @@ bench::Plan planOf(int argc, char** argv, bool& curves) {
       plan.seconds = number(0.01, 60);
     else if (word == "--threads")
       plan.threads = static_cast<int>(number(1, 1024));
+    else if (word == "--fastest")
+      plan.fastest = true;
     else if (word == "--no-check")
       plan.check = false;
     else if (word == "--curves")
