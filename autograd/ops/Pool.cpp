@@ -43,20 +43,25 @@ core::PoolGeometry poolGeometry(int spatial, const PoolOptions& options, const c
 
 // Max pooling picks elements of x; which ones is fixed once the forward has run, so its backward is linear: scatter to
 // the winners, and the backward of that gathers from them again.
-Tensor maxPoolGather(const Tensor& x, const core::NDArray& indices, const PoolNames& names);
+struct Winners {
+  core::NDArray of;
+  core::PoolGeometry geometry;
+  const PoolNames& names;
+};
+Tensor maxPoolGather(const Tensor& x, const Winners& won);
 
-Tensor maxPoolScatter(const Tensor& dy, const core::NDArray& indices, const Shape& xShape, const PoolNames& names) {
+Tensor maxPoolScatter(const Tensor& dy, const Winners& won, const Shape& xShape) {
   return apply(
-      names.backward, {&dy}, xShape, dy.dtype(), [&] { return core::maxPoolBackward(dy.array(), indices, xShape); },
-      [indices, &names](const BackwardContext& c) { return Tensors{maxPoolGather(c.grad(), indices, names)}; });
+      won.names.backward, {&dy}, xShape, dy.dtype(),
+      [&] { return core::maxPoolBackward(dy.array(), won.of, xShape, won.geometry); },
+      [won](const BackwardContext& c) { return Tensors{maxPoolGather(c.grad(), won)}; });
 }
 
-Tensor maxPoolGather(const Tensor& x, const core::NDArray& indices, const PoolNames& names) {
+Tensor maxPoolGather(const Tensor& x, const Winners& won) {
   return apply(
-      names.gather, {&x}, indices.shape(), x.dtype(), [&] { return core::maxPoolGather(x.array(), indices); },
-      [indices, xShape = x.shape(), &names](const BackwardContext& c) {
-        return Tensors{maxPoolScatter(c.grad(), indices, xShape, names)};
-      });
+      won.names.gather, {&x}, won.of.shape(), x.dtype(),
+      [&] { return core::maxPoolGather(x.array(), won.of, won.geometry); },
+      [won, xShape = x.shape()](const BackwardContext& c) { return Tensors{maxPoolScatter(c.grad(), won, xShape)}; });
 }
 
 // Average pooling is linear itself, and its backward's backward is the forward.
@@ -87,17 +92,20 @@ Tensor maxPoolND(int spatial, const Tensor& x, const PoolOptions& options) {
   checkFloating(names.forward, x);
   const core::PoolGeometry g = poolGeometry(spatial, options, names.forward);
   const Shape shape = core::poolShape(x.shape(), g, names.forward);
-  const auto indices = std::make_shared<core::NDArray>();
+  const Tensor* operands[] = {&x};
+  if (!needsRecording(operands)) {
+    return apply(
+        names.forward, operands, shape, x.dtype(), [&] { return core::maxPool(x.array(), g, false).y; }, nullptr);
+  }
+  const auto won = std::make_shared<Winners>(Winners{{}, g, names});
   return apply(
-      names.forward, {&x}, shape, x.dtype(),
+      names.forward, operands, shape, x.dtype(),
       [&] {
         core::MaxPoolResult result = core::maxPool(x.array(), g);
-        *indices = std::move(result.indices);
+        won->of = std::move(result.winners);
         return std::move(result.y);
       },
-      [indices, xShape = x.shape(), &names](const BackwardContext& c) {
-        return Tensors{maxPoolScatter(c.grad(), *indices, xShape, names)};
-      });
+      [won, xShape = x.shape()](const BackwardContext& c) { return Tensors{maxPoolScatter(c.grad(), *won, xShape)}; });
 }
 
 Tensor avgPoolND(int spatial, const Tensor& x, const PoolOptions& options) {

@@ -90,6 +90,23 @@ Plain plain(const NDArray& x, const Shape& y, const PoolGeometry& g) {
   return p;
 }
 
+/// Where the winners stand in the flattened spatial input.
+Values positions(const NDArray& winners, const Shape& x, const PoolGeometry& g) {
+  const Shape& y = winners.shape();
+  const auto won = winners.toVector<i64>();
+  Values result;
+  for (i64 o = 0; o < winners.numel(); ++o) {
+    i64 tap = won[static_cast<std::size_t>(o)], output = o, position = 0, step = 1;
+    for (int i = g.spatial - 1; i >= 0; --i) {
+      const auto axis = static_cast<std::size_t>(i);
+      position += (output % y[2 + i] * g.stride[axis] - g.pad[axis] + tap % g.kernel[axis]) * step;
+      output /= y[2 + i], tap /= g.kernel[axis], step *= x[2 + i];
+    }
+    result.push_back(static_cast<double>(position));
+  }
+  return result;
+}
+
 double dot(const NDArray& a, const NDArray& b) {
   const auto left = a.toVector<double>(), right = b.toVector<double>();
   return std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
@@ -131,11 +148,14 @@ TEST_CASE("maximum and average pooling are their definitions, in f32 and f64") {
       const NDArray x = integers(xShape, 1, dtype);
       const Shape yShape = poolShape(xShape, g, "test");
       const Plain expected = plain(x, yShape, g);
-      const auto [y, indices] = maxPool(x, g);
+      const auto [y, winners] = maxPool(x, g);
       CHECK(toString(y.shape()) == toString(yShape));
       CHECK(y.isDense(MemoryOrder::ChannelsLast));
       CHECK(y.toVector<double>() == expected.max);
-      CHECK(indices.toVector<double>() == expected.position);
+      CHECK(winners.dtype() == DType::U8);
+      CHECK(positions(winners, xShape, g) == expected.position);
+      CHECK(maxPool(x, g, false).y.toVector<double>() == expected.max);
+      CHECK_FALSE(maxPool(x, g, false).winners.defined());
       const auto mean = avgPool(x, g).toVector<double>();
       // Exact sums times a rounded reciprocal: two roundings.
       const double tolerance = dtype == DType::F64 ? 1e-15 : 2.4e-7;
@@ -152,17 +172,17 @@ TEST_CASE("gradients of pooling reach the inputs of each window") {
       const PoolGeometry& g = c.geometry;
       CAPTURE(toString(xShape));
       const NDArray x = integers(xShape, 1, dtype);
-      const auto [y, indices] = maxPool(x, g);
+      const auto [y, winners] = maxPool(x, g);
       const NDArray dy = integers(y.shape(), 2, dtype);
-      const auto dys = dy.toVector<double>(), at = indices.toVector<double>();
+      const auto dys = dy.toVector<double>(), at = positions(winners, xShape, g);
       const i64 inputs = x.numel() / x.size(0) / x.size(1), outputs = y.numel() / x.size(0) / x.size(1);
       Values expected(static_cast<std::size_t>(x.numel()));
       for (i64 o = 0; o < y.numel(); ++o) {
         expected[static_cast<std::size_t>(o / outputs * inputs) +
                  static_cast<std::size_t>(at[static_cast<std::size_t>(o)])] += dys[static_cast<std::size_t>(o)];
       }
-      CHECK(maxPoolBackward(dy, indices, xShape).toVector<double>() == expected);
-      CHECK(maxPoolGather(x, indices).toVector<double>() == y.toVector<double>());
+      CHECK(maxPoolBackward(dy, winners, xShape, g).toVector<double>() == expected);
+      CHECK(maxPoolGather(x, winners, g).toVector<double>() == y.toVector<double>());
       // <avg(x), dy> = <x, avgBackward(dy)>: sums of some thousand integers over 2 to 49.
       const double forward = dot(avgPool(x, g), dy);
       CHECK(dot(x, avgPoolBackward(dy, xShape, g)) ==
@@ -200,14 +220,28 @@ TEST_CASE("the average's gradient spreads each output evenly over its window") {
 
 TEST_CASE("the first NaN wins a window, and the first of equal values") {
   const NDArray x = NDArray::from<double>({1, 5, notANumber, 2, 5, 3, 9, notANumber}, {1, 1, 2, 4}).to(DType::F32);
-  const auto [y, indices] = maxPool(x, geometry(2, {2, 2, 1}, {2, 2, 1}, {0, 0, 0}));
+  const auto [y, winners] = maxPool(x, geometry(2, {2, 2, 1}, {2, 2, 1}, {0, 0, 0}));
   CHECK(y.toVector<double>()[0] == 5);
   CHECK(std::isnan(y.toVector<double>()[1]));
-  CHECK(indices.toVector<i64>() == std::vector<i64>{1, 2});
+  CHECK(winners.toVector<i64>() == std::vector<i64>{1, 0});
   const double low = -std::numeric_limits<double>::infinity();
   const auto lowest = maxPool(NDArray::full({1, 20, 2, 2}, low), geometry(2, {2, 2, 1}, {2, 2, 1}, {0, 0, 0}));
   CHECK(lowest.y.toVector<double>() == Values(20, low));
-  CHECK(lowest.indices.toVector<i64>() == std::vector<i64>(20, 0));
+  CHECK(lowest.winners.toVector<i64>() == std::vector<i64>(20, 0));
+}
+
+TEST_CASE("windows of more than 256 elements have winners, too") {
+  const PoolGeometry g = geometry(2, {20, 18, 1}, {1, 1, 1}, {0, 0, 0});
+  const NDArray x = integers({2, 19, 20, 19}, 1, DType::F32);
+  const Shape yShape = poolShape(x.shape(), g, "test");
+  const Plain expected = plain(x, yShape, g);
+  const auto [y, winners] = maxPool(x, g);
+  CHECK(winners.dtype() == DType::I32);
+  CHECK(y.toVector<double>() == expected.max);
+  CHECK(positions(winners, x.shape(), g) == expected.position);
+  CHECK(maxPoolGather(x, winners, g).toVector<double>() == expected.max);
+  const NDArray dy = NDArray::full(yShape, 1);
+  CHECK(dot(maxPoolBackward(dy, winners, x.shape(), g), x) == dot(y, dy));
 }
 
 TEST_CASE("row-major and strided inputs pool like channels-last ones") {
@@ -217,9 +251,9 @@ TEST_CASE("row-major and strided inputs pool like channels-last ones") {
   CHECK(avgPool(x.contiguous(), g).toVector<float>() == avgPool(x, g).toVector<float>());
   const NDArray strided = wide.slice(3, 0, 18, 2);
   CHECK(maxPool(strided, g).y.toVector<float>() == maxPool(strided.contiguous(), g).y.toVector<float>());
-  const auto [y, indices] = maxPool(x, g);
-  CHECK(maxPoolBackward(y.contiguous(), indices.contiguous(), x.shape()).toVector<float>() ==
-        maxPoolBackward(y, indices, x.shape()).toVector<float>());
+  const auto [y, winners] = maxPool(x, g);
+  CHECK(maxPoolBackward(y.contiguous(), winners.contiguous(), x.shape(), g).toVector<float>() ==
+        maxPoolBackward(y, winners, x.shape(), g).toVector<float>());
   CHECK(avgPoolBackward(y.contiguous(), x.shape(), g).toVector<float>() ==
         avgPoolBackward(y, x.shape(), g).toVector<float>());
 }
@@ -235,9 +269,9 @@ TEST_CASE("a global average of many values keeps its precision") {
 TEST_CASE("an empty batch pools to an empty result") {
   const PoolGeometry g;
   const NDArray x = NDArray::empty({0, 3, 4, 4});
-  const auto [y, indices] = maxPool(x, g);
+  const auto [y, winners] = maxPool(x, g);
   CHECK(toString(y.shape()) == "[0, 3, 2, 2]");
-  CHECK(toString(maxPoolBackward(y, indices, x.shape()).shape()) == "[0, 3, 4, 4]");
+  CHECK(toString(maxPoolBackward(y, winners, x.shape(), g).shape()) == "[0, 3, 4, 4]");
   CHECK(toString(avgPool(x, g).shape()) == "[0, 3, 2, 2]");
   CHECK(toString(avgPoolBackward(y, x.shape(), g).shape()) == "[0, 3, 4, 4]");
 }
@@ -246,8 +280,8 @@ TEST_CASE("repeated pooling takes no new memory") {
   const PoolGeometry g;
   const NDArray x = integers({4, 16, 16, 16}, 1, DType::F32);
   const auto step = [&] {
-    const auto [y, indices] = maxPool(x, g);
-    maxPoolBackward(y, indices, x.shape());
+    const auto [y, winners] = maxPool(x, g);
+    maxPoolBackward(y, winners, x.shape(), g);
     avgPoolBackward(avgPool(x, g), x.shape(), g);
   };
   step();
