@@ -1,6 +1,5 @@
-// Prints the table behind the rule that chooses between direct and Winograd convolutions
-// (core/kernels/ConvRule): milliseconds of each direction, direct -> Winograd with all its reorders, and what
-// the rule picks. Run it alone.
+// Prints the table behind the rule that chooses between direct and Winograd convolutions (core/kernels/ConvRule):
+// milliseconds of each direction, direct -> Winograd, and what the rule picks. Run it alone.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -72,17 +71,17 @@ int main() {
   std::printf("3x3 convolutions, padding 1, f32, %d threads; ms direct -> Winograd, and the rule's choice\n",
               threads());
   for (const Size& size : std::vector<Size>{{128, 32, 28, 32},
-                                            {128, 32, 28, 64},
-                                            {128, 64, 28, 64},
                                             {128, 64, 14, 64},
-                                            {128, 64, 14, 128},
                                             {128, 128, 7, 128},
+                                            {128, 64, 28, 64},
                                             {128, 16, 32, 16},
-                                            {128, 16, 16, 64},
+                                            {128, 8, 28, 8},
+                                            {128, 64, 6, 64},
+                                            {128, 3, 28, 32},
                                             {128, 64, 5, 64},
-                                            {16, 128, 7, 128},
-                                            {1, 64, 28, 64},
-                                            {1, 64, 14, 64}}) {
+                                            {1, 64, 14, 64},
+                                            {1, 256, 7, 256},
+                                            {1, 128, 4, 128}}) {
     measure(size);
   }
 }
