@@ -33,15 +33,35 @@ ModuleScope::~ModuleScope() { innermost = parent_; }
 const ModuleScope* ModuleScope::current() noexcept { return innermost; }
 
 std::string ModuleScope::path() const {
-  std::string text = parent_ ? parent_->path() : std::string();
-  if (!name_.empty()) {
-    if (!text.empty()) text += '.';
-    text += name_;
-  }
+  std::string text;
+  appendPath(text);
   return text;
 }
 
-std::string currentModule() { return innermost ? shown(*innermost, {}) : std::string(); }
+void ModuleScope::appendPath(std::string& text) const {
+  const std::size_t start = text.size();
+  if (parent_) parent_->appendPath(text);
+  if (name_.empty()) return;
+  if (text.size() > start) text += '.';
+  text += name_;
+}
+
+std::string currentModule() {
+  std::string text;
+  appendCurrentModule(text, {});
+  return text;
+}
+
+void appendCurrentModule(std::string& text, std::string_view before) {
+  if (!innermost) return;
+  text += before;
+  const std::size_t start = text.size();
+  innermost->appendPath(text);
+  const bool named = text.size() > start;
+  if (named) text += " (";
+  text += innermost->type();
+  if (named) text += ')';
+}
 
 std::string currentModuleInFull() { return innermost ? shown(*innermost, innermost->details()) : std::string(); }
 

@@ -29,6 +29,7 @@ class ModuleScope {
   std::string_view type() const noexcept { return type_; }
   /// "features.0" (empty for the root itself).
   std::string path() const;
+  void appendPath(std::string& text) const;
   /// Empty without a Details function.
   std::string details() const { return details_ ? details_(module_) : std::string(); }
 
@@ -44,6 +45,9 @@ class ModuleScope {
 
 /// "features.0 (Conv2D)" of the running module, empty outside any forward.
 std::string currentModule();
+/// Appends `before` and the above to `text`, or nothing outside any forward: every write in place does so, and with a
+/// string that has held such a text before it allocates nothing.
+void appendCurrentModule(std::string& text, std::string_view before);
 /// "features.0 (Conv2D 1 -> 32, 5x5)": with what the module says of itself.
 std::string currentModuleInFull();
 

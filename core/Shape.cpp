@@ -1,52 +1,34 @@
 #include <ember/core/Shape.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <ember/core/Error.h>
 
 namespace ember {
-namespace {
 
-[[noreturn]] void refuseRank(i64 rank) {
-  throw ShapeError("shape", "rank " + std::to_string(rank) + " is above the largest supported, 8");
-}
-
-}  // namespace
-
-Dims::Dims(std::span<const i64> values) {
-  if (values.size() > maxRank) refuseRank(static_cast<i64>(values.size()));
-  rank_ = static_cast<int>(values.size());
+Dims::Dims(std::span<const i64> values) : rank_(checkedRank(values.size())) {
   std::copy(values.begin(), values.end(), values_.begin());
 }
 
-Dims Dims::filled(int rank, i64 value) {
-  if (rank > maxRank) refuseRank(rank);
-  Dims dims;
-  dims.rank_ = rank;
-  std::fill_n(dims.begin(), rank, value);
-  return dims;
+void Dims::refuseRank(std::size_t rank) {
+  throw ShapeError("shape", "rank " + std::to_string(rank) + " is above the largest supported, 8");
 }
 
-i64 Dims::at(int axis) const { return (*this)[normalizeAxis(axis, rank_, "size")]; }
-
-void Dims::push(i64 value) {
-  if (rank_ == maxRank) refuseRank(maxRank + 1);
-  values_[static_cast<std::size_t>(rank_++)] = value;
+void Dims::refuseAxis(int axis) const {
+  normalizeAxis(axis, rank_, "size");
+  std::abort();  // not reached: it has thrown
 }
 
 void Dims::insert(int axis, i64 value) {
-  if (rank_ == maxRank) refuseRank(maxRank + 1);
-  std::copy_backward(begin() + axis, end(), end() + 1);
-  values_[static_cast<std::size_t>(axis)] = value;
-  ++rank_;
+  push(value);
+  std::rotate(begin() + axis, end() - 1, end());
 }
 
 void Dims::erase(int axis) {
   std::copy(begin() + axis + 1, end(), begin() + axis);
   --rank_;
 }
-
-bool operator==(const Dims& a, const Dims& b) noexcept { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
 std::string toString(const Dims& dims) {
   std::string text = "[";

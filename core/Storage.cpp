@@ -23,7 +23,7 @@ Storage::~Storage() {
 u64 Storage::written(const char* writer) {
   const std::lock_guard lock(mutex_);
   writer_ = writer;
-  if (const std::string module = currentModule(); !module.empty()) writer_.append(" at ").append(module);
+  appendCurrentModule(writer_, " at ");
   return version_.fetch_add(1, std::memory_order_acq_rel) + 1;
 }
 
