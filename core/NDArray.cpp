@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <ember/core/Error.h>
+#include <ember/core/Reorders.h>
 #include <ember/core/kernels/Convert.h>
 #include <ember/core/kernels/Elementwise.h>
 
@@ -342,8 +343,12 @@ NDArray NDArray::squeeze(int axis) const {
 
 NDArray NDArray::contiguous(MemoryOrder order) const {
   if (isDense(order)) return *this;
-  NDArray result = storage_ ? empty(shape_, dtype_, order) : shapeOnly(shape_, dtype_, order);
-  if (storage_) copyInto(result, *this, nullptr);
+  if (!storage_) return shapeOnly(shape_, dtype_, order);
+  NDArray result = empty(shape_, dtype_, order);
+  copyInto(result, *this, nullptr);
+  bool expanded = false;  // then its elements are written out, for they lay in no order
+  for (int i = 0; i < rank(); ++i) expanded = expanded || (strides_[i] == 0 && shape_[i] > 1);
+  if (!expanded) countReorder();
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <ember/core/Error.h>
+#include <ember/core/Reorders.h>
 
 namespace ember::core::onednn {
 
@@ -22,6 +23,7 @@ Primitive::Primitive(const char* what, const char* implementation, const dnnl::p
                      std::vector<Argument> arguments, const dnnl::memory::desc& scratchpad)
     : made_(made), arguments_(std::move(arguments)), scratchBytes_(scratchpad.get_size()) {
   name_ = std::string(what) + ": " + implementation;
+  isReference_ = name_.find("ref") != std::string::npos;
   if (scratchBytes_ > 0) arguments_.push_back({DNNL_ARG_SCRATCHPAD, scratchpad});
 }
 
@@ -31,6 +33,8 @@ Primitive::Primitive(Primitive&& other) noexcept
     : made_(std::move(other.made_)),
       arguments_(std::move(other.arguments_)),
       scratchBytes_(other.scratchBytes_),
+      isReference_(other.isReference_),
+      isReorder_(other.isReorder_),
       name_(std::move(other.name_)),
       spare_(other.spare_.exchange(nullptr)) {}
 
@@ -38,6 +42,8 @@ Primitive& Primitive::operator=(Primitive&& other) noexcept {
   made_ = std::move(other.made_);
   arguments_ = std::move(other.arguments_);
   scratchBytes_ = other.scratchBytes_;
+  isReference_ = other.isReference_;
+  isReorder_ = other.isReorder_;
   name_ = std::move(other.name_);
   delete spare_.exchange(other.spare_.exchange(nullptr));
   return *this;
@@ -45,10 +51,10 @@ Primitive& Primitive::operator=(Primitive&& other) noexcept {
 
 Primitive Primitive::reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
   const dnnl::reorder::primitive_desc description(engine(), from, engine(), to, userScratchpad());
-  return {"reorder", dnnl::reorder(description), description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}};
+  Primitive made("reorder", dnnl::reorder(description), description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+  made.isReorder_ = true;
+  return made;
 }
-
-bool Primitive::isReference() const noexcept { return name_.find("ref") != std::string::npos; }
 
 void Primitive::run(std::initializer_list<const void*> data) const {
   std::unique_ptr<Call> call(spare_.exchange(nullptr, std::memory_order_acquire));
@@ -67,11 +73,12 @@ void Primitive::run(std::initializer_list<const void*> data) const {
   if (scratchBytes_ > 0) bind(scratch.data());
 
   if (status == dnnl_success) {
-    status =
-        dnnl_primitive_execute(made_.get(), stream().get(), static_cast<int>(call->list.size()), call->list.data());
+    const dnnl_stream_t here = stream().get();
+    status = dnnl_primitive_execute(made_.get(), here, static_cast<int>(call->list.size()), call->list.data());
+    if (status == dnnl_success) status = dnnl_stream_wait(here);
   }
-  if (status == dnnl_success) status = dnnl_stream_wait(stream().get());
   delete spare_.exchange(call.release(), std::memory_order_release);
+  if (isReorder_) countReorder();
 
   if (status == dnnl_out_of_memory) throw OutOfMemory("oneDNN", name_ + " could not get its memory");
   if (status != dnnl_success) throw NumericError("oneDNN", name_ + " failed with status " + std::to_string(status));

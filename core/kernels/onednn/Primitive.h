@@ -39,7 +39,7 @@ class Primitive {
   /// "convolution forward: brgconv:avx512_core".
   const std::string& name() const noexcept { return name_; }
   /// oneDNN has no fast kernel for this: its plain loops would run, up to 1000 times slower.
-  bool isReference() const noexcept;
+  bool isReference() const noexcept { return isReference_; }
 
  private:
   struct Call;
@@ -49,6 +49,7 @@ class Primitive {
   dnnl::primitive made_;
   std::vector<Argument> arguments_;
   std::size_t scratchBytes_ = 0;
+  bool isReference_ = false, isReorder_ = false;
   std::string name_;
   mutable std::atomic<Call*> spare_{nullptr};
 };

@@ -54,19 +54,7 @@ Key::Key(const char* kind) {
   add(word).add(ComputeScope::threads());
 }
 
-Key& Key::add(i64 word) {
-  if (count_ == static_cast<int>(words_.size())) throw std::length_error("a key of the primitive cache is too long");
-  words_[static_cast<std::size_t>(count_++)] = word;
-  hash_ = (hash_ ^ static_cast<u64>(word)) * 0x9e3779b97f4a7c15;
-  hash_ ^= hash_ >> 29;
-  return *this;
-}
-
-Key& Key::add(const Dims& sizes) {
-  add(sizes.rank());
-  for (const i64 size : sizes) add(size);
-  return *this;
-}
+void Key::refuse() { throw std::length_error("a key of the primitive cache is too long"); }
 
 bool operator==(const Key& a, const Key& b) noexcept {
   return a.hash_ == b.hash_ && a.count_ == b.count_ &&

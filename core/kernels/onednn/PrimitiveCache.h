@@ -17,12 +17,24 @@ class Key {
   /// `kind` tells the families of plans apart ("conv", "matmul": four letters suffice). The thread count of the open
   /// ComputeScope is added here, since oneDNN fixes its partition when a primitive is made.
   explicit Key(const char* kind);
-  Key& add(i64 word);
-  Key& add(const Dims&);
-  u64 hash() const noexcept { return hash_; }
+  Key& add(i64 word) {
+    if (count_ == static_cast<int>(words_.size())) refuse();
+    words_[static_cast<std::size_t>(count_++)] = word;
+    // One multiplication a word: a key is made for every call of a primitive.
+    hash_ = ((hash_ << 5 | hash_ >> 59) ^ static_cast<u64>(word)) * 0x9e3779b97f4a7c15;
+    return *this;
+  }
+  Key& add(const Dims& sizes) {
+    add(sizes.rank());
+    for (const i64 size : sizes) add(size);
+    return *this;
+  }
+  u64 hash() const noexcept { return hash_ ^ hash_ >> 32; }
   friend bool operator==(const Key& a, const Key& b) noexcept;
 
  private:
+  [[noreturn]] static void refuse();
+
   std::array<i64, 72> words_;
   int count_ = 0;
   u64 hash_ = 0xcbf29ce484222325;
