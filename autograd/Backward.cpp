@@ -1,6 +1,6 @@
+#include <map>
 #include <mutex>
 #include <optional>
-#include <queue>
 #include <string>
 #include <unordered_map>
 
@@ -12,8 +12,8 @@
 #include <ember/core/TraceSpan.h>
 #include <ember/core/kernels/Elementwise.h>
 
-// The engine: nodes wait in a heap by creation number. A consumer is always made after its producers, so the node with
-// the highest number has all its gradients, and no dependency counting is needed. Nothing recurses.
+// The engine: nodes wait in order of their creation numbers. A consumer is always made after its producers, so the node
+// with the highest number has all its gradients, and no dependency counting is needed. Nothing recurses.
 
 namespace ember {
 namespace autograd {
@@ -29,9 +29,9 @@ bool ownsMemory(const Tensor& t) {
 }
 
 // target += addend, in place where the memory is its own (an expanded view is not) and no graph is being recorded.
-void accumulate(Tensor& target, const Tensor& addend, bool createGraph) {
+void accumulate(Tensor& target, Tensor addend, bool createGraph) {
   if (!target.defined()) {
-    target = addend;
+    target = std::move(addend);
   } else if (!createGraph && ownsMemory(target)) {
     TensorImpl& impl = *target.impl();
     core::addInPlace(impl.array, addend.array(), "gradient accumulation");
@@ -73,12 +73,6 @@ Tensor runHook(const GradientHook& hook, const Tensor& gradient, const char* op)
   return replaced;
 }
 
-struct Later {
-  bool operator()(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) const {
-    return a->sequence < b->sequence;
-  }
-};
-
 class Engine {
  public:
   Engine(const BackwardOptions& options, std::vector<Wanted> wanted, bool capturing)
@@ -101,13 +95,9 @@ class Engine {
 
   void run() {
     const core::TraceSpan span(core::TraceSpan::Kind::Around, "backward");
-    while (!ready_.empty()) {
-      const std::shared_ptr<Node> node = ready_.top();
-      ready_.pop();
-      const auto entry = pending_.find(node.get());
-      Tensors gradients = std::move(entry->second);
-      pending_.erase(entry);
-      step(*node, gradients);
+    while (!pending_.empty()) {
+      auto latest = pending_.extract(pending_.begin());
+      step(*latest.mapped().node, latest.mapped().gradients);
     }
     finishLeaves();
   }
@@ -122,14 +112,15 @@ class Engine {
         slot.first = edge.leaf;
         leafOrder_.push_back(edge.leaf.get());
       }
-      accumulate(slot.second, gradient, options_.createGraph);
+      accumulate(slot.second, std::move(gradient), options_.createGraph);
     } else if (edge.node) {
-      auto [entry, isNew] = pending_.try_emplace(edge.node.get());
+      auto [entry, isNew] = pending_.try_emplace(edge.node->sequence);
+      auto& [node, gradients] = entry->second;
       if (isNew) {
-        entry->second.resize(edge.node->outputs.size());
-        ready_.push(edge.node);
+        node = edge.node;
+        gradients.resize(node->outputs.size());
       }
-      accumulate(entry->second[edge.output], gradient, options_.createGraph);
+      accumulate(gradients[edge.output], std::move(gradient), options_.createGraph);
     }
   }
 
@@ -225,8 +216,11 @@ class Engine {
   bool capturing_;
   Tensors captured_;
   Paths paths_;
-  std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, Later> ready_;
-  std::unordered_map<Node*, Tensors> pending_;
+  struct Pending {
+    std::shared_ptr<Node> node;
+    Tensors gradients;  // of its outputs
+  };
+  std::map<u64, Pending, std::greater<>> pending_;  // by creation number, the latest first
   std::unordered_map<TensorImpl*, std::pair<std::shared_ptr<TensorImpl>, Tensor>> leaves_;
   std::vector<TensorImpl*> leafOrder_;
 };

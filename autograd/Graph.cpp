@@ -23,7 +23,7 @@ void releaseIteratively(std::shared_ptr<Node>&& node) noexcept {
   }
   std::vector<std::shared_ptr<Node>> list;
   waiting = &list;
-  list.push_back(std::move(node));
+  node.reset();
   while (!list.empty()) {
     const std::shared_ptr<Node> last = std::move(list.back());
     list.pop_back();

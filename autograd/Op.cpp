@@ -112,43 +112,54 @@ void checkFloating(const char* op, const Tensor& x, const char* nameX) {
 ResultsUnchecked::ResultsUnchecked() noexcept : before_(std::exchange(resultsUnchecked, true)) {}
 ResultsUnchecked::~ResultsUnchecked() { resultsUnchecked = before_; }
 
-Tensors record(const char* op, Operands operands, std::vector<core::NDArray> results, BackwardFn backward,
-               SaveOutputs save) {
+namespace {
+
+std::shared_ptr<Node> makeNode(const char* op, Operands operands, BackwardFn backward) {
   auto node = std::make_shared<Node>(op);
-  node->inputs.reserve(operands.size());
-  for (const Tensor* operand : operands) {
-    Node::Edge edge;
-    if (operand && operand->impl()->requiresGrad) {
-      const auto& impl = operand->impl();
-      if (impl->node) {
-        edge.node = impl->node;
-        edge.output = impl->output;
-      } else {
-        edge.leaf = impl;
-      }
+  node->inputs.resize(operands.size());
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (!operands[i] || !operands[i]->impl()->requiresGrad) continue;
+    const auto& impl = operands[i]->impl();
+    Node::Edge& edge = node->inputs[i];
+    if (impl->node) {
+      edge.node = impl->node;
+      edge.output = impl->output;
+    } else {
+      edge.leaf = impl;
     }
-    node->inputs.push_back(std::move(edge));
   }
   if (AnomalyMode::enabled() || core::tracing()) node->module = core::currentModule();
-  if (AnomalyMode::enabled()) {
-    for (const auto& result : results) checkFinite(op, result, operands);
-  }
   node->backward = std::move(backward);
+  return node;
+}
+
+Tensor outputOf(const std::shared_ptr<Node>& node, core::NDArray result, Operands operands, SaveOutputs save) {
+  if (AnomalyMode::enabled()) checkFinite(node->op, result, operands);
+  const auto output = static_cast<u32>(node->outputs.size());
+  node->outputs.push_back({result.shape(), result.dtype()});
+  if (save == SaveOutputs::Yes) node->savedOutputs.emplace_back(result, result.version());
+  auto impl = makeImpl(std::move(result));
+  if (isFloating(impl->array.dtype())) {
+    impl->requiresGrad = true;
+    impl->node = node;
+    impl->output = output;
+  }
+  return Tensor(std::move(impl));
+}
+
+}  // namespace
+
+Tensors record(const char* op, Operands operands, std::vector<core::NDArray> results, BackwardFn backward,
+               SaveOutputs save) {
+  const auto node = makeNode(op, operands, std::move(backward));
   Tensors tensors;
   tensors.reserve(results.size());
-  for (auto& result : results) {
-    node->outputs.push_back({result.shape(), result.dtype()});
-    if (save == SaveOutputs::Yes) node->savedOutputs.emplace_back(result, result.version());
-    const bool differentiable = isFloating(result.dtype());
-    auto impl = makeImpl(std::move(result));
-    if (differentiable) {
-      impl->requiresGrad = true;
-      impl->node = node;
-      impl->output = static_cast<u32>(tensors.size());
-    }
-    tensors.emplace_back(std::move(impl));
-  }
+  for (auto& result : results) tensors.push_back(outputOf(node, std::move(result), operands, save));
   return tensors;
+}
+
+Tensor recordOne(const char* op, Operands operands, core::NDArray result, BackwardFn backward, SaveOutputs save) {
+  return outputOf(makeNode(op, operands, std::move(backward)), std::move(result), operands, save);
 }
 
 Tensor wrap(const char* op, core::NDArray result, Operands operands) {

@@ -39,6 +39,8 @@ void checkFloating(const char* op, const Tensor& x, const char* nameX = "x");
 
 /// Wraps results of a recorded op. Checks them in anomaly mode.
 Tensors record(const char* op, Operands, std::vector<core::NDArray> results, BackwardFn, SaveOutputs);
+/// The same for an op of one result, without lists.
+Tensor recordOne(const char* op, Operands, core::NDArray result, BackwardFn, SaveOutputs);
 /// Wraps the result of an op that needs no node. In anomaly mode the operands tell whose fault a NaN is.
 Tensor wrap(const char* op, core::NDArray result, Operands operands = {});
 
@@ -72,9 +74,7 @@ Tensor apply(const char* op, Operands operands, const Shape& shape, DType dtype,
   if (anyShapeOnly(operands)) return Tensor::shapeOnly(shape, dtype);
   if constexpr (!std::is_same_v<std::decay_t<Backward>, std::nullptr_t>) {
     if (needsRecording(operands)) {
-      std::vector<core::NDArray> results;
-      results.push_back(traced(op, kernel));
-      return record(op, operands, std::move(results), BackwardFn(std::forward<Backward>(backward)), save)[0];
+      return recordOne(op, operands, traced(op, kernel), BackwardFn(std::forward<Backward>(backward)), save);
     }
   }
   return wrap(op, traced(op, kernel), operands);
