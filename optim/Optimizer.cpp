@@ -13,7 +13,7 @@
 namespace ember::optim {
 namespace {
 
-constexpr i64 chunkSize = 16384;  // elements: small enough to balance two threads, large enough to hide the call
+constexpr i64 grain = 16384;  // elements below which a second thread costs more than it brings
 
 void checkRate(const char* what, double value) {
   if (!(value >= 0) || !std::isfinite(value)) {
@@ -87,6 +87,7 @@ void Optimizer::step() {
   };
   // All checks before the first write.
   std::vector<Due> due;
+  due.reserve(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Tensor& parameter = parameters_[i].tensor;
     const State& state = states_[i];
@@ -109,26 +110,27 @@ void Optimizer::step() {
   }
   struct Work {
     Chunk whole;
-    i64 firstChunk;
+    i64 first;  // its place if all elements stood in one row
   };
   std::vector<Work> work;
-  i64 chunks = 0;
+  work.reserve(due.size());
+  i64 elements = 0;
   for (const Due& d : due) {
     State& state = states_[d.index];
     Chunk chunk{d.value.raw(),        d.gradient.raw(),  {},           d.value.numel(),
                 state.lr * lrFactor_, state.weightDecay, ++state.step, d.value.dtype()};
     for (std::size_t s = 0; s < state.slots.size(); ++s)
       chunk.slots[s] = state.slots[s].writable("optimizer step").raw();
-    work.push_back({chunk, chunks});
-    chunks += (d.value.numel() + chunkSize - 1) / chunkSize;
+    work.push_back({chunk, elements});
+    elements += chunk.count;
   }
-  core::parallelFor(chunks, 1, [&](i64 begin, i64 end) {
-    std::size_t w = 0;
-    for (i64 c = begin; c < end; ++c) {
-      while (w + 1 < work.size() && work[w + 1].firstChunk <= c) ++w;
-      const i64 offset = (c - work[w].firstChunk) * chunkSize;
-      Chunk chunk = work[w].whole;
-      chunk.count = std::min(chunkSize, chunk.count - offset);
+  // Elements are shared out, not parameters: one large matrix among many biases must not be one thread's work.
+  core::parallelFor(elements, grain, [&](i64 begin, i64 end) {
+    for (const Work& w : work) {
+      const i64 from = std::max(begin, w.first), to = std::min(end, w.first + w.whole.count), offset = from - w.first;
+      if (from >= to) continue;
+      Chunk chunk = w.whole;
+      chunk.count = to - from;
       const i64 bytes = offset * static_cast<i64>(itemSize(chunk.dtype));
       chunk.value = static_cast<std::byte*>(chunk.value) + bytes;
       chunk.gradient = static_cast<const std::byte*>(chunk.gradient) + bytes;
