@@ -70,13 +70,20 @@ Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvG
   const auto epilogue = [&] { return core::Epilogue{.bias = b.defined() ? b.array() : core::NDArray(), .act = act}; };
   if (act.none() && mayDefer() && !needsRecording(operands) && !anyShapeOnly(operands))
     return deferred(x.array(), w.array(), epilogue(), g, y);
+  // The gradient of w reads x channels last, as the forward does: a batch in another order is turned once for both.
+  core::NDArray input;
+  if (!x.requiresGrad() && needsRecording(operands) && !anyShapeOnly(operands))
+    input = x.array().contiguous(MemoryOrder::ChannelsLast);
   return apply(
-      op, operands, y, x.dtype(), [&] { return core::fusedConv(x.array(), w.array(), epilogue(), g); },
-      [sx = savedFor(w, x), sw = savedFor(x, w), xShape = x.shape(), wShape = w.shape(), g,
-       act](const BackwardContext& c) {
+      op, operands, y, x.dtype(),
+      [&] { return core::fusedConv(input.defined() ? input : x.array(), w.array(), epilogue(), g); },
+      [sx = savedFor(w, x), sw = savedFor(x, w), xShape = x.shape(), wShape = w.shape(), g, act,
+       input](const BackwardContext& c) {
         const Tensor dy = act.none() ? c.grad() : activationBackward(c, act);
+        Tensor source = sx.get(c);
+        if (input.defined() && !gradEnabled()) source = Tensor(input);
         return Tensors{c.needs(0) ? convBackwardData(dy, sw.get(c), xShape, g) : Tensor(),
-                       c.needs(1) ? convBackwardWeights(dy, sx.get(c), wShape, g) : Tensor(),
+                       c.needs(1) ? convBackwardWeights(dy, source, wShape, g) : Tensor(),
                        c.needs(2) ? convBackwardBias(dy) : Tensor()};
       },
       act.none() ? SaveOutputs::No : SaveOutputs::Yes);
