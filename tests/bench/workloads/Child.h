@@ -142,6 +142,12 @@ inline Options parse(int argc, char** argv) {
       o.lr = std::atof(value().c_str());
     else if (word == "--layout")
       o.layout = value();
+    else if (word == "--depth")
+      o.depth = std::atol(value().c_str());
+    else if (word == "--width")
+      o.width = std::atol(value().c_str());
+    else if (word == "curve")
+      o.workload.name = word;
     else if (o.workload.name.empty() && word[0] != '-')
       o.workload = workload(word);
     else
