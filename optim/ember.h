@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <ember/autograd/Function.h>
+#include <ember/autograd/Fusion.h>
 #include <ember/autograd/GradCheck.h>
 #include <ember/autograd/Tensor.h>
 #include <ember/autograd/ops/Ops.h>

@@ -98,6 +98,8 @@ void checkResidual(const char* op, const NDArray& residual, const Shape& y, cons
 /// Whether oneDNN's kernel gives what conv and the separate pass give: its relu makes 0 of NaN.
 bool mayFuse(const NDArray& x, const NDArray& w, const NDArray& bias, const Epilogue& e) {
   if (e.act.none() && !e.residual.defined()) return false;
+  // Its leaky relu of slope 0 is its relu: 0 where ours gives -0 and NaN.
+  if (e.act.kind == FusedAct::Kind::LeakyRelu && e.act.slope == 0) return false;
   if (e.act.kind != FusedAct::Kind::Relu) return true;
   return knownFinite(w) && (!bias.defined() || knownFinite(bias)) && knownFinite(x) &&
          (!e.residual.defined() || knownFinite(e.residual));

@@ -83,7 +83,8 @@ void greatestExact(const T* x, const Tap* taps, i64 count, i64 channels, T* y, W
 }
 
 /// `pixels` windows side by side with the same `count` taps, each `step` further; K is count, or 0 where that is no
-/// constant. `places` [pixels·channels] takes the winners, as T: then one mask chooses both. False, and some may be wrong, if there is a NaN or infinity.
+/// constant. `places` [pixels·channels] takes the winners, as T: then one mask chooses both. False, and some may be wrong,
+/// if there is a NaN or infinity.
 template <bool tells, int K, int bytes, class T>
 EMBER_INLINE bool greatestFinite(const T* x, i64 pixels, i64 step, const Tap* taps, i64 count, i64 channels, T* y,
                                  T* places) {

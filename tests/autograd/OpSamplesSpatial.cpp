@@ -120,7 +120,12 @@ void addSpatialSamples(OpRows& rows) {
                      convolution("groups", {1, 4, 3, 3}, {4, 2, 2, 2}, {.groups = 2}),
                      convolution("depthwise", {1, 3, 4, 3}, {3, 1, 3, 3}, {.padding = 1, .groups = 3}),
                      convolution("kernel 1, stride 2", {1, 3, 5, 4}, {2, 3, 1, 1}, {.stride = 2}),
-                     convolution("rows that the stride leaves out", {1, 1, 6, 6}, {1, 1, 3, 3}, {.stride = 3})}};
+                     convolution("rows that the stride leaves out", {1, 1, 6, 6}, {1, 1, 3, 3}, {.stride = 3}),
+                     convolution("with relu", {2, 2, 4, 4}, {3, 2, 3, 3}, {.act = Act::ReLU}),
+                     convolution("with leaky relu", {1, 2, 4, 4}, {3, 2, 3, 3},
+                                 {.padding = 1, .act = Act::LeakyReLU, .slope = 0.3}, false),
+                     convolution("with a negative slope", {1, 2, 4, 4}, {2, 2, 3, 3},
+                                 {.act = Act::LeakyReLU, .slope = -0.3})}};
   rows["conv3d"] = {
       {convolution("plain", {1, 2, 3, 3, 3}, {2, 2, 2, 2, 2}),
        convolution("every option", {1, 2, 4, 4, 3}, {2, 1, 2, 3, 2},
