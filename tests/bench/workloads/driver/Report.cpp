@@ -57,7 +57,7 @@ std::string complaint(const Row& row) {
     return fmt::format("losses in f64 differ by {:.1e} (allowed {:.0e})", *row.f64Difference, f64Tolerance);
   const Targets* t = targets(row.mode, row.workload);
   const auto floor = ratio(of(row, "libtorch_best"), of(row, "floor"));
-  if (!t || !floor) return {};
+  if (!t || t->floor <= 0 || !floor) return {};
   if (*floor * baselineTolerance < t->floor)
     return fmt::format("the floor is too slow: {:.2f}x libtorch, it has been {:.2f}x", *floor, t->floor);
   if (*floor > t->floor * baselineTolerance)
@@ -78,7 +78,7 @@ std::string verdict(const Row& row) {
     if (is) missed.push_back(fmt::format("{:.2f} {} (target {:.2f})", got, text, target));
   };
   if (best) miss(*best < t->ember, "times libtorch", *best, t->ember);
-  if (floor) miss(*floor < floorShare, "of the floor", *floor, floorShare);
+  if (floor && t->floor > 0) miss(*floor < floorShare, "of the floor", *floor, floorShare);
   if (best && row.mode == "training") {
     const double peak = static_cast<double>(ember.peak) / static_cast<double>(libtorch.peak),
                  first = ember.first / libtorch.first;
@@ -145,6 +145,7 @@ std::string tables(const Plan& plan, const std::vector<Row>& rows) {
                   plan.threads, plan.fastest ? "Fastest step" : "Median ms", plan.rounds, plan.seconds);
   if (plan.threads != 2)
     text += "The targets and the table's ratios were made with two threads: read no verdict here.\n";
+  if (capped()) text += "ONEDNN_MAX_CPU_ISA is set: there is a target for training W2 alone.\n";
   for (const std::string& mode : plan.modes) {
     const bool training = mode == "training";
     text += fmt::format("\n{}, f32\n", training              ? "Training step"
@@ -164,7 +165,7 @@ std::string tables(const Plan& plan, const std::vector<Row>& rows) {
                       ember.measured() ? fmt::format("{:.0f}", 1e3 * static_cast<double>(row.batch) / ember.ms) : "-",
                       baseline(row, "libtorch_best"), baseline(row, "libtorch_installed"), baseline(row, "floor"),
                       fmt::format("{} of {}", floorLead ? fmt::format("{:.2f}", *floorLead) : "-",
-                                  t ? fmt::format("{:.2f}", t->floor) : "-"),
+                                  t && t->floor > 0 ? fmt::format("{:.2f}", t->floor) : "-"),
                       megabytes(ember) + " / " + megabytes(best), seconds(ember) + " / " + seconds(best));
       text += "    " + verdict(row) + "\n" + remarks(row);
     }
@@ -227,7 +228,7 @@ std::string json(const Plan& plan, const std::vector<Row>& rows) {
         {"floor_loss_max_rel_diff", number(floor.lossDifference.has_value(), floor.lossDifference.value_or(0))},
         {"f64_loss_max_rel_diff", number(row.f64Difference.has_value(), row.f64Difference.value_or(0))},
         {"floor_over_libtorch", number(floorLead.has_value(), floorLead.value_or(0))},
-        {"floor_over_libtorch_expected", number(t != nullptr, t ? t->floor : 0)},
+        {"floor_over_libtorch_expected", number(t && t->floor > 0, t ? t->floor : 0)},
         {"target_over_libtorch_best", number(t != nullptr, t ? t->ember : 0)},
         {"others_cores", row.others},
         {"verdict", verdict(row)},
