@@ -22,6 +22,7 @@ Storage::~Storage() {
 
 u64 Storage::written(const char* writer) {
   const std::lock_guard lock(mutex_);
+  derived_.clear();  // it holds for the old version only
   writer_ = writer;
   appendCurrentModule(writer_, " at ");
   return version_.fetch_add(1, std::memory_order_acq_rel) + 1;
@@ -44,7 +45,7 @@ std::shared_ptr<Storage> Storage::derived(u64 key) const {
 void Storage::setDerived(u64 key, std::shared_ptr<Storage> storage) {
   const u64 now = version();
   const std::lock_guard lock(mutex_);
-  std::erase_if(derived_, [&](const Derived& d) { return d.key == key || d.version != now; });
+  std::erase_if(derived_, [&](const Derived& d) { return d.key == key; });
   derived_.push_back({key, now, std::move(storage)});
 }
 

@@ -1,6 +1,7 @@
 #include <ember/autograd/ops/MatMul.h>
 
 #include <string>
+#include <utility>
 
 #include <ember/autograd/Fusion.h>
 #include <ember/autograd/Op.h>
@@ -11,6 +12,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Epilogue.h>
 #include <ember/core/kernels/MatMul.h>
+#include <ember/core/kernels/Reduce.h>
 
 namespace ember {
 
@@ -59,21 +61,31 @@ void checkLinear(const Tensor& x, const Tensor& w, const Tensor& b) {
   }
 }
 
+/// dx, dw and db of y = x·wᵀ + b by the kernels, without a graph of their own.
+Tensors linearGradients(const BackwardContext& c, const core::NDArray& dy, const Saved& x, const Saved& w) {
+  const auto given = [](core::NDArray array) { return Tensor(std::move(array)); };
+  return {c.needs(0) ? given(core::matmul(dy, w.get(c).array())) : Tensor(),
+          c.needs(1) ? given(core::matmul(dy.transpose(0, 1), x.get(c).array())) : Tensor(),
+          c.needs(2) ? given(core::reduce(core::Reduction::Sum, dy, {0}, false, "linear")) : Tensor()};
+}
+
 Tensor linearRows(const Tensor& x, const Tensor& w, const Tensor& b, const core::FusedAct& act) {
   const Tensor* bias = b.defined() ? &b : nullptr;
   return apply(
       "linear", {&x, &w, bias}, {x.size(0), w.size(0)}, x.dtype(),
       [&] {
-        core::NDArray y = core::linear(x.array(), w.array(), b.defined() ? b.array() : core::NDArray());
+        // Weights that a step is about to change are not worth a packed copy.
+        const bool keepsW = !gradEnabled() || !w.requiresGrad();
+        core::NDArray y = core::linear(x.array(), w.array(), b.defined() ? b.array() : core::NDArray(), keepsW);
         core::finish(y, {}, act);
         return y;
       },
-      [sx = Saved(w.requiresGrad() ? x : Tensor()),
-       sw = Saved(x.requiresGrad() ? w : Tensor()), act](const BackwardContext& c) {
+      [sx = Saved(w.requiresGrad() ? x : Tensor()), sw = Saved(x.requiresGrad() ? w : Tensor()),
+       act](const BackwardContext& c) {
         const Tensor dy = act.none() ? c.grad() : activationBackward(c, act);
+        if (!gradEnabled()) return linearGradients(c, dy.array(), sx, sw);
         return Tensors{c.needs(0) ? matmul(dy, sw.get(c)) : Tensor(),
-                       c.needs(1) ? matmul(swapped(dy), sx.get(c)) : Tensor(),
-                       c.needs(2) ? sum(dy, {0}) : Tensor()};
+                       c.needs(1) ? matmul(swapped(dy), sx.get(c)) : Tensor(), c.needs(2) ? sum(dy, {0}) : Tensor()};
       },
       act.none() ? SaveOutputs::No : SaveOutputs::Yes);
 }

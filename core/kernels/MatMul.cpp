@@ -84,10 +84,11 @@ void addProduct(const MatrixView& a, const MatrixView& b, const NDArray& y) {
 }
 
 /// y = a · b (+ bias) into a new row-major array of shape `yShape`; all of one rank, nothing empty.
-NDArray multiply(const NDArray& left, const NDArray& right, const NDArray& bias, const Shape& yShape) {
+NDArray multiply(const NDArray& left, const NDArray& right, const NDArray& bias, const Shape& yShape,
+                 bool keepsRight = false) {
   const MatrixView a(left), b(right);
   NDArray y = NDArray::empty(yShape, left.dtype());
-  if (left.dtype() == DType::F32 && onednn::product(a, b, bias, y)) return y;
+  if (left.dtype() == DType::F32 && onednn::product(a, b, bias, y, keepsRight)) return y;
 
   y = NDArray::zeros(yShape, left.dtype());
   if (bias.defined()) reference::addToRows(y, bias);
@@ -150,7 +151,7 @@ NDArray matmul(const NDArray& a, const NDArray& b) {
   return batched(left, right, matmulShape(left.shape(), right.shape(), "matmul")).reshape(yShape);
 }
 
-NDArray linear(const NDArray& x, const NDArray& w, const NDArray& bias) {
+NDArray linear(const NDArray& x, const NDArray& w, const NDArray& bias, bool keepsW) {
   const auto details = [&] { return Error::Details{{"input", describe("x", x)}, {"weights", describe("w", w)}}; };
   if (x.rank() != 2 || w.rank() != 2) {
     throw ShapeError("linear",
@@ -168,7 +169,7 @@ NDArray linear(const NDArray& x, const NDArray& w, const NDArray& bias) {
   const Shape yShape{x.size(0), w.size(0)};
   const ComputeScope scope;
   const NDArray offsets = bias.defined() ? bias.contiguous() : bias;
-  if (x.numel() > 0 && w.numel() > 0) return multiply(x, w.transpose(0, 1), offsets, yShape);
+  if (x.numel() > 0 && w.numel() > 0) return multiply(x, w.transpose(0, 1), offsets, yShape, keepsW);
   NDArray y = NDArray::zeros(yShape, x.dtype());
   if (bias.defined()) reference::addToRows(y, offsets);
   return y;

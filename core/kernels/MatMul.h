@@ -8,7 +8,8 @@ namespace ember::core {
 NDArray matmul(const NDArray& a, const NDArray& b);
 /// The shape of the above, with its checks.
 Shape matmulShape(const Shape& a, const Shape& b, const char* op);
-/// x [N, in] · w^T [in, out] + bias [out] in one call (w [out, in]; bias may be undefined).
-NDArray linear(const NDArray& x, const NDArray& w, const NDArray& bias);
+/// x [N, in] · w^T [in, out] + bias [out] in one call (w [out, in]; bias may be undefined). `keepsW`: a copy of w in
+/// the kernel's own layout is kept until w is written, which pays where w is used several times unchanged.
+NDArray linear(const NDArray& x, const NDArray& w, const NDArray& bias, bool keepsW = false);
 
 }  // namespace ember::core

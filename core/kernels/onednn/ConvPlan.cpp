@@ -1,6 +1,5 @@
 #include <ember/core/kernels/onednn/ConvPlan.h>
 
-#include <bit>
 #include <utility>
 
 #include <ember/core/Error.h>
@@ -51,18 +50,6 @@ struct Terms {
 
 Desc f32(const dnnl::memory::dims& sizes, Tag tag) { return {sizes, dnnl::memory::data_type::f32, tag}; }
 
-// Only what tells two layouts of the same sizes apart; the fields beyond ndims are not initialised.
-u64 formOf(const Desc& packed, const Key& key) {
-  const dnnl_memory_desc_t& d = packed.data;
-  if (d.format_kind != dnnl_blocked) return key.hash();
-  Key form("form");
-  form.add(d.ndims).add(d.data_type).add(static_cast<i64>(d.extra.flags));
-  const auto& blocking = d.format_desc.blocking;
-  for (int i = 0; i < d.ndims; ++i) form.add(d.dims[i]).add(d.padded_dims[i]).add(blocking.strides[i]);
-  for (int i = 0; i < blocking.inner_nblks; ++i) form.add(blocking.inner_blks[i]).add(blocking.inner_idxs[i]);
-  return form.hash();
-}
-
 dnnl::primitive_attr withEpilogue(const FusedAct& act, bool sum) {
   dnnl::primitive_attr attributes = userScratchpad();
   dnnl::post_ops steps;
@@ -72,7 +59,7 @@ dnnl::primitive_attr withEpilogue(const FusedAct& act, bool sum) {
   return attributes;
 }
 
-void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, const Key& key) {
+void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction) {
   const Terms t(p);
   const Desc x = f32(t.x, t.channelsLast), y = f32(t.y, t.channelsLast), userW = f32(t.w, t.rowMajor),
              anyW = f32(t.w, Tag::any), bias = f32({p.y[1]}, Tag::x);
@@ -113,11 +100,11 @@ void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, const 
   }
   if (plan.kernel.isReference()) return;
 
-  if (w != userW) {
-    plan.packWeights =
-        direction == ConvDirection::BackwardWeights ? Primitive::reorder(w, userW) : Primitive::reorder(userW, w);
+  if (direction != ConvDirection::BackwardWeights) {
+    plan.weights = Packing(userW, w);
+  } else if (w != userW) {
+    plan.unpack = Primitive::reorder(w, userW);
     plan.packedBytes = w.get_size();
-    plan.packedForm = formOf(w, key);
   }
   plan.usable = true;
 }
@@ -126,7 +113,7 @@ void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction, const 
 
 void ConvPlan::describe(std::vector<std::string>& names) const {
   if (!usable) return;
-  for (const Primitive* primitive : {&kernel, &packWeights}) {
+  for (const Primitive* primitive : {&kernel, &weights.pack, &unpack}) {
     if (*primitive) names.push_back(primitive->name());
   }
 }
@@ -148,7 +135,7 @@ std::shared_ptr<const ConvPlan> convPlan(const ConvProblem& p, ConvDirection dir
   return cached<ConvPlan>(key, [&] {
     auto plan = std::make_shared<ConvPlan>();
     try {
-      setUp(*plan, p, direction, key);
+      setUp(*plan, p, direction);
     } catch (const dnnl::error& error) {
       if (error.status == dnnl_out_of_memory) throw OutOfMemory("conv", "oneDNN could not get memory for its kernel");
       // No such kernel: an unusable plan sends the caller elsewhere.

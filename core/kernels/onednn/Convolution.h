@@ -1,8 +1,8 @@
 #pragma once
 #include <ember/core/kernels/ConvRule.h>
 
-/// Direct f32 convolutions on oneDNN. Activations are channels last, weights and their gradients row-major, all dense; packed
-/// weights are kept with the weights' storage until it is written. 1-D data run as 2-D with height 1.
+/// Direct f32 convolutions on oneDNN. Activations are channels last, weights and their gradients row-major, all dense;
+/// packed weights are kept with the weights' storage until it is written. 1-D data run as 2-D with height 1.
 ///
 /// Each returns false, having written nothing, if oneDNN has nothing better than its reference loops for the shape.
 /// Forward computes y = act(conv + bias [+ y]) as the problem says.

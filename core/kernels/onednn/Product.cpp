@@ -3,7 +3,7 @@
 #include <utility>
 
 #include <ember/core/Error.h>
-#include <ember/core/kernels/onednn/Primitive.h>
+#include <ember/core/kernels/onednn/Packing.h>
 #include <ember/core/kernels/onednn/PrimitiveCache.h>
 
 namespace ember::core::onednn {
@@ -11,6 +11,7 @@ namespace {
 
 struct ProductPlan : Plan {
   Primitive kernel;
+  Packing b;
   void describe(std::vector<std::string>& names) const override {
     if (kernel && !kernel.isReference()) names.push_back(kernel.name());
   }
@@ -26,7 +27,8 @@ Strides positive(Strides strides, const Shape& shape) {
   return strides;
 }
 
-std::shared_ptr<ProductPlan> makePlan(const MatrixView& a, const MatrixView& b, bool hasBias, const NDArray& y) {
+std::shared_ptr<ProductPlan> makePlan(const MatrixView& a, const MatrixView& b, bool hasBias, const NDArray& y,
+                                      bool keepsB) {
   const auto descA = stridedDesc(a.shape, positive(a.strides, a.shape), DType::F32);
   const auto descB = stridedDesc(b.shape, positive(b.strides, b.shape), DType::F32);
   const auto descY = stridedDesc(y.shape(), denseStrides(y.shape(), MemoryOrder::RowMajor), DType::F32);
@@ -37,10 +39,15 @@ std::shared_ptr<ProductPlan> makePlan(const MatrixView& a, const MatrixView& b, 
   auto plan = std::make_shared<ProductPlan>();
   try {
     using Product = dnnl::matmul;
+    const auto wantB =
+        keepsB ? dnnl::memory::desc(dims(b.shape), dnnl::memory::data_type::f32, dnnl::memory::format_tag::any) : descB;
     const Product::primitive_desc made(
-        hasBias ? Product::desc(descA, descB, descBias, descY) : Product::desc(descA, descB, descY), userScratchpad(),
+        hasBias ? Product::desc(descA, wantB, descBias, descY) : Product::desc(descA, wantB, descY), userScratchpad(),
         engine());
-    std::vector<Primitive::Argument> arguments{{DNNL_ARG_SRC, descA}, {DNNL_ARG_WEIGHTS, descB}, {DNNL_ARG_DST, descY}};
+    const auto kernelB = made.weights_desc();
+    plan->b = Packing(descB, kernelB);
+    std::vector<Primitive::Argument> arguments{
+        {DNNL_ARG_SRC, descA}, {DNNL_ARG_WEIGHTS, kernelB}, {DNNL_ARG_DST, descY}};
     if (hasBias) arguments.push_back({DNNL_ARG_BIAS, descBias});
     plan->kernel = Primitive("matmul", Product(made), made, std::move(arguments));
   } catch (const dnnl::error& error) {
@@ -51,15 +58,17 @@ std::shared_ptr<ProductPlan> makePlan(const MatrixView& a, const MatrixView& b, 
 
 }  // namespace
 
-bool product(const MatrixView& a, const MatrixView& b, const NDArray& bias, const NDArray& y) {
+bool product(const MatrixView& a, const MatrixView& b, const NDArray& bias, const NDArray& y, bool keepsB) {
   Key key("matmul");
-  key.add(bias.defined()).add(a.shape).add(a.strides).add(b.shape).add(b.strides).add(y.shape());
-  const auto plan = cached<ProductPlan>(key, [&] { return makePlan(a, b, bias.defined(), y); });
+  key.add(bias.defined()).add(keepsB).add(a.shape).add(a.strides).add(b.shape).add(b.strides).add(y.shape());
+  const auto plan = cached<ProductPlan>(key, [&] { return makePlan(a, b, bias.defined(), y, keepsB); });
   if (!plan->kernel || plan->kernel.isReference()) return false;
+  const auto packed = plan->b.of(b.array);
+  const void* right = packed ? packed->data() : b.array.raw();
   if (bias.defined()) {
-    plan->kernel.run({a.array.raw(), b.array.raw(), y.raw(), bias.raw()});
+    plan->kernel.run({a.array.raw(), right, y.raw(), bias.raw()});
   } else {
-    plan->kernel.run({a.array.raw(), b.array.raw(), y.raw()});
+    plan->kernel.run({a.array.raw(), right, y.raw()});
   }
   return true;
 }
