@@ -16,10 +16,15 @@ std::string shown(const ModuleScope& scope, const std::string& details) {
 
 }  // namespace
 
-ModuleScope::ModuleScope(std::string_view name, std::string_view type, i64* calls, Details describe,
-                         const void* module, bool trains) noexcept
+ModuleScope::ModuleScope(std::string_view name, const char* typeName, i64* calls, bool trains) noexcept
+    : name_(name), type_(typeName), calls_(calls), trains_(trains), parent_(innermost) {
+  innermost = this;
+}
+
+ModuleScope::ModuleScope(std::string_view name, Details typeOf, i64* calls, Details describe, const void* module,
+                         bool trains) noexcept
     : name_(name),
-      type_(type),
+      typeOf_(typeOf),
       calls_(calls),
       details_(describe),
       module_(module),

@@ -12,10 +12,13 @@ class ModuleScope {
  public:
   /// What a module says of itself behind its type ("1 -> 32, 5x5"); asked only when a message is made.
   using Details = std::string (*)(const void* module);
-  /// `name` under its parent ("" for a root), `type` as printed ("Conv2D"), `calls` the module's random call counter.
-  /// Unless `trains`, that counter is only read.
-  ModuleScope(std::string_view name, std::string_view type, i64* calls, Details describe = nullptr,
-              const void* module = nullptr, bool trains = true) noexcept;
+  /// `name` under its parent ("" for a root), `typeName` as printed ("Conv2D"), `calls` the module's random call
+  /// counter. Unless `trains`, that counter is only read.
+  ModuleScope(std::string_view name, const char* typeName, i64* calls, bool trains = true) noexcept;
+  /// The same where the type, too, is asked for only when a message is made: the registry's lock and strings took a
+  /// tenth of a small layer's time.
+  ModuleScope(std::string_view name, Details typeOf, i64* calls, Details describe, const void* module,
+              bool trains) noexcept;
   ~ModuleScope();
   ModuleScope(const ModuleScope&) = delete;
   ModuleScope& operator=(const ModuleScope&) = delete;
@@ -26,7 +29,7 @@ class ModuleScope {
   /// Number of the next draw; calls() is not null. Without training it counts on from the counter within this forward
   /// alone, so that draws of one forward differ and nothing that another thread sees is written.
   i64 nextCall() const noexcept { return trains_ ? (*calls_)++ : *calls_ + drawn_++; }
-  std::string_view type() const noexcept { return type_; }
+  std::string type() const { return typeOf_ ? typeOf_(module_) : std::string(type_); }
   /// "features.0" (empty for the root itself).
   std::string path() const;
   void appendPath(std::string& text) const;
@@ -34,10 +37,12 @@ class ModuleScope {
   std::string details() const { return details_ ? details_(module_) : std::string(); }
 
  private:
-  std::string_view name_, type_;
+  std::string_view name_;
+  const char* type_ = nullptr;
+  Details typeOf_ = nullptr;
   i64* calls_;
-  Details details_;
-  const void* module_;
+  Details details_ = nullptr;
+  const void* module_ = nullptr;
   bool trains_;
   mutable i64 drawn_ = 0;  // scopes are seen by their own thread only
   const ModuleScope* parent_;

@@ -44,11 +44,11 @@ Tensors Module::operator()(const Tensors& inputs) {
 }
 
 Tensors Module::callAs(const Tensors& inputs, const std::function<Tensors()>& body) {
-  const std::string type = typeName();
   if (moved_.away) {
-    throw StateError(type, "the module was moved from: its parameters and children are elsewhere", {},
+    throw StateError(typeName(), "the module was moved from: its parameters and children are elsewhere", {},
                      "call the module that it was moved into; add() and Sequential return a reference to theirs");
   }
+  const auto type = [](const void* module) { return static_cast<const Module*>(module)->typeName(); };
   const auto describe = [](const void* module) { return static_cast<const Module*>(module)->details(); };
   const auto isShape = [](const Tensor& t) { return t.defined() && t.isShapeOnly(); };
   const bool trains = training_ && !SummaryRecorder::recording() && std::none_of(inputs.begin(), inputs.end(), isShape);
@@ -61,7 +61,7 @@ Tensors Module::callAs(const Tensors& inputs, const std::function<Tensors()>& bo
   Tensors outputs = body();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].defined()) continue;
-    throw StateError(type, "forward returned an undefined tensor",
+    throw StateError(typeName(), "forward returned an undefined tensor",
                      {{"output", std::to_string(i) + " of " + std::to_string(outputs.size())}},
                      "return a tensor on every path through forward");
   }
