@@ -34,7 +34,8 @@ class Program {
     buffers_.push_back(ember::core::NDArray::full({static_cast<i64>(desc.get_size())}, 0, ember::DType::U8));
     auto* data = static_cast<unsigned char*>(buffers_.back().raw());
     for (std::size_t i = 0; i + 4 <= desc.get_size(); i += 4) {
-      const float value = static_cast<float>((i / 4 * 7) % 13) / 13.0F - 0.4F;  // denormal or equal numbers could flatter
+      const float value =
+          static_cast<float>((i / 4 * 7) % 13) / 13.0F - 0.4F;  // denormal or equal numbers could flatter
       std::memcpy(data + i, &value, sizeof value);
     }
     return {desc, engine_, data};
@@ -77,9 +78,10 @@ inline Pairs linear(i64 m, i64 k, i64 n) {
   auto p = std::make_shared<Pair>();
   const auto product = [](Program& at, const Desc& a, const Desc& b, const Desc& y, bool bias) {
     const Desc perColumn = f32({1, y.dims()[1]}, Tag::ab);
-    const dnnl::matmul::primitive_desc made(
-        bias ? dnnl::matmul::desc(a, b, perColumn, y) : dnnl::matmul::desc(a, b, y), at.engine());
-    Program::Arguments arguments{{DNNL_ARG_SRC, at.memory(a)}, {DNNL_ARG_WEIGHTS, at.memory(b)}, {DNNL_ARG_DST, at.memory(y)}};
+    const dnnl::matmul::primitive_desc made(bias ? dnnl::matmul::desc(a, b, perColumn, y) : dnnl::matmul::desc(a, b, y),
+                                            at.engine());
+    Program::Arguments arguments{
+        {DNNL_ARG_SRC, at.memory(a)}, {DNNL_ARG_WEIGHTS, at.memory(b)}, {DNNL_ARG_DST, at.memory(y)}};
     if (bias) arguments.emplace_back(DNNL_ARG_BIAS, at.memory(perColumn));
     at.add(dnnl::matmul(made), arguments);
   };
@@ -103,7 +105,8 @@ inline Pairs conv(const Sizes& x, const Sizes& w, i64 pad) {
   const Desc dx = plain(x), dy = plain(y), bias = f32({w[0]}, Tag::a);
   const auto direct = dnnl::algorithm::convolution_direct;
   const dnnl::convolution_forward::primitive_desc forward(
-      dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, direct, dx, any(w), bias, dy, ones, pads, pads),
+      dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, direct, dx, any(w), bias, dy, ones, pads,
+                                      pads),
       p->forward.engine());
   Program& f = p->forward;
   f.add(dnnl::convolution_forward(forward), {{DNNL_ARG_SRC, f.memory(dx)},
@@ -141,7 +144,8 @@ inline Pairs batchNorm(const Sizes& x) {
                                                      {DNNL_ARG_SCALE, f.memory(each)},
                                                      {DNNL_ARG_SHIFT, f.memory(each)}});
   const dnnl::batch_normalization_backward::primitive_desc backward(
-      dnnl::batch_normalization_backward::desc(dnnl::prop_kind::backward, data, data, 1e-5F, flags), b.engine(), forward);
+      dnnl::batch_normalization_backward::desc(dnnl::prop_kind::backward, data, data, 1e-5F, flags), b.engine(),
+      forward);
   b.add(dnnl::batch_normalization_backward(backward), {{DNNL_ARG_SRC, b.memory(data)},
                                                        {DNNL_ARG_DIFF_DST, b.memory(data)},
                                                        {DNNL_ARG_DIFF_SRC, b.memory(data)},
@@ -163,7 +167,8 @@ inline Pairs pool(const Sizes& x, dnnl::algorithm algorithm) {
   const Desc dx = plain(x), dy = plain(y);
   Program &f = p->forward, &b = p->backward;
   const dnnl::pooling_forward::primitive_desc forward(
-      dnnl::pooling_forward::desc(dnnl::prop_kind::forward_training, algorithm, dx, dy, twos, twos, zeros, zeros), f.engine());
+      dnnl::pooling_forward::desc(dnnl::prop_kind::forward_training, algorithm, dx, dy, twos, twos, zeros, zeros),
+      f.engine());
   const dnnl::memory workspace = f.memory(forward.workspace_desc());
   f.add(dnnl::pooling_forward(forward),
         {{DNNL_ARG_SRC, f.memory(dx)}, {DNNL_ARG_DST, f.memory(dy)}, {DNNL_ARG_WORKSPACE, workspace}});
@@ -183,8 +188,8 @@ inline Pairs relu(const Sizes& x) {
   const dnnl::eltwise_forward::primitive_desc forward(
       dnnl::eltwise_forward::desc(dnnl::prop_kind::forward_training, kind, data, 0.0F), f.engine());
   f.add(dnnl::eltwise_forward(forward), {{DNNL_ARG_SRC, f.memory(data)}, {DNNL_ARG_DST, f.memory(data)}});
-  const dnnl::eltwise_backward::primitive_desc backward(dnnl::eltwise_backward::desc(kind, data, data, 0.0F), b.engine(),
-                                                        forward);
+  const dnnl::eltwise_backward::primitive_desc backward(dnnl::eltwise_backward::desc(kind, data, data, 0.0F),
+                                                        b.engine(), forward);
   b.add(dnnl::eltwise_backward(backward),
         {{DNNL_ARG_SRC, b.memory(data)}, {DNNL_ARG_DIFF_DST, b.memory(data)}, {DNNL_ARG_DIFF_SRC, b.memory(data)}});
   return p;
@@ -195,7 +200,8 @@ inline Pairs sum(const Sizes& x) {
   auto p = std::make_shared<Pair>();
   const Desc data = plain(x);
   Program& f = p->forward;
-  const dnnl::binary::primitive_desc forward(dnnl::binary::desc(dnnl::algorithm::binary_add, data, data, data), f.engine());
+  const dnnl::binary::primitive_desc forward(dnnl::binary::desc(dnnl::algorithm::binary_add, data, data, data),
+                                             f.engine());
   f.add(dnnl::binary(forward),
         {{DNNL_ARG_SRC_0, f.memory(data)}, {DNNL_ARG_SRC_1, f.memory(data)}, {DNNL_ARG_DST, f.memory(data)}});
   return p;
@@ -218,7 +224,8 @@ inline Pairs softmax(i64 rows, i64 columns, bool logarithm) {
     const dnnl::softmax_forward::primitive_desc forward(
         dnnl::softmax_forward::desc(dnnl::prop_kind::forward_training, data, 1), f.engine());
     f.add(dnnl::softmax_forward(forward), {{DNNL_ARG_SRC, f.memory(data)}, {DNNL_ARG_DST, f.memory(data)}});
-    const dnnl::softmax_backward::primitive_desc backward(dnnl::softmax_backward::desc(data, data, 1), b.engine(), forward);
+    const dnnl::softmax_backward::primitive_desc backward(dnnl::softmax_backward::desc(data, data, 1), b.engine(),
+                                                          forward);
     b.add(dnnl::softmax_backward(backward),
           {{DNNL_ARG_DST, b.memory(data)}, {DNNL_ARG_DIFF_DST, b.memory(data)}, {DNNL_ARG_DIFF_SRC, b.memory(data)}});
   }

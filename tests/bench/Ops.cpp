@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include <ember/ember.h>
 #include <ember/core/Threads.h>
+#include <ember/ember.h>
 
 #include "BareOneDnn.h"
 
@@ -44,14 +44,25 @@ struct Options {
 
 struct Case {
   std::string name;
-  std::function<Tensor()> op;           // undefined result: there is no backward
+  std::function<Tensor()> op;  // undefined result: there is no backward
   std::function<void()> bare, bareBackward;
 };
 
-Tensor values(const Shape& shape) { return Tensor::normal(shape).setRequiresGrad(); }
+/// Those of the ops that are being measured; a backward's gradients in them are dropped, as zeroGrad() does.
+std::vector<Tensor>& leaves() {
+  static std::vector<Tensor> all;
+  return all;
+}
+
+Tensor leaf(Tensor value) {
+  leaves().push_back(value.setRequiresGrad());
+  return value;
+}
+
+Tensor values(const Shape& shape) { return leaf(Tensor::normal(shape)); }
 
 Tensor activation(const Shape& shape) {
-  return Tensor(Tensor::normal(shape).array().contiguous(MemoryOrder::ChannelsLast)).setRequiresGrad();
+  return leaf(Tensor(Tensor::normal(shape).array().contiguous(MemoryOrder::ChannelsLast)));
 }
 
 Shape shapeOf(const bare::Sizes& sizes) { return Shape(std::vector<i64>(sizes.begin(), sizes.end())); }
@@ -62,8 +73,9 @@ Case onPair(std::string name, std::function<Tensor()> op, const bare::Pairs& pai
 
 Case linearCase(i64 m, i64 k, i64 n) {
   const Tensor x = values({m, k}), w = values({n, k}), b = values({n});
-  return onPair("linear " + std::to_string(m) + "x" + std::to_string(k) + "->" + std::to_string(n),
-                [=] { return linear(x, w, b); }, bare::linear(m, k, n));
+  return onPair(
+      "linear " + std::to_string(m) + "x" + std::to_string(k) + "->" + std::to_string(n),
+      [=] { return linear(x, w, b); }, bare::linear(m, k, n));
 }
 
 std::string sizesText(const bare::Sizes& sizes) {
@@ -78,45 +90,51 @@ Case convCase(const bare::Sizes& x, i64 filters, i64 kernel) {
   for (int i = 0; i < spatial; ++i) w.push_back(kernel);
   const Tensor input = activation(shapeOf(x)), weights = values(shapeOf(w)), b = values({filters});
   const ConvOptions options{.padding = kernel / 2};
-  return onPair("conv" + std::to_string(spatial) + "d " + sizesText(x) + "->" + std::to_string(filters),
-                [=] { return convND(spatial, input, weights, b, options); }, bare::conv(x, w, kernel / 2));
+  return onPair(
+      "conv" + std::to_string(spatial) + "d " + sizesText(x) + "->" + std::to_string(filters),
+      [=] { return convND(spatial, input, weights, b, options); }, bare::conv(x, w, kernel / 2));
 }
 
 Case batchNormCase(const bare::Sizes& x) {
   const Tensor input = activation(shapeOf(x)), gamma = values({x[1]}), beta = values({x[1]});
   const Tensor mean = Tensor::zeros({x[1]}), var = Tensor::ones({x[1]});
-  return onPair("batchNorm " + sizesText(x), [=] { return batchNorm(input, gamma, beta, mean, var).y; },
-                bare::batchNorm(x));
+  return onPair(
+      "batchNorm " + sizesText(x), [=] { return batchNorm(input, gamma, beta, mean, var).y; }, bare::batchNorm(x));
 }
 
 Case maxPoolCase(const bare::Sizes& x) {
   const int spatial = static_cast<int>(x.size()) - 2;
   const Tensor input = activation(shapeOf(x));
-  return onPair("maxPool " + sizesText(x), [=] { return maxPoolND(spatial, input); },
-                bare::pool(x, dnnl::algorithm::pooling_max));
+  return onPair(
+      "maxPool " + sizesText(x), [=] { return maxPoolND(spatial, input); },
+      bare::pool(x, dnnl::algorithm::pooling_max));
 }
 
 Case avgPoolCase(const bare::Sizes& x) {
   const int spatial = static_cast<int>(x.size()) - 2;
   const Tensor input = activation(shapeOf(x));
-  return onPair("avgPool " + sizesText(x), [=] { return avgPoolND(spatial, input); },
-                bare::pool(x, dnnl::algorithm::pooling_avg_exclude_padding));
+  return onPair(
+      "avgPool " + sizesText(x), [=] { return avgPoolND(spatial, input); },
+      bare::pool(x, dnnl::algorithm::pooling_avg_exclude_padding));
 }
 
 Case reluCase(const bare::Sizes& x) {
   const Tensor input = activation(shapeOf(x));
-  return onPair("relu " + sizesText(x), [=] { return relu(input); }, bare::relu(x));
+  return onPair(
+      "relu " + sizesText(x), [=] { return relu(input); }, bare::relu(x));
 }
 
 Case addCase(const bare::Sizes& x) {
   const Tensor a = activation(shapeOf(x)), b = activation(shapeOf(x));
-  return onPair("add " + sizesText(x), [=] { return a + b; }, bare::sum(x));
+  return onPair(
+      "add " + sizesText(x), [=] { return a + b; }, bare::sum(x));
 }
 
 Case softmaxCase(i64 rows, i64 columns) {
   const Tensor x = values({rows, columns});
-  return onPair("softmax " + std::to_string(rows) + "x" + std::to_string(columns), [=] { return softmax(x, 1); },
-                bare::softmax(rows, columns, false));
+  return onPair(
+      "softmax " + std::to_string(rows) + "x" + std::to_string(columns), [=] { return softmax(x, 1); },
+      bare::softmax(rows, columns, false));
 }
 
 Case crossEntropyCase(i64 rows, i64 columns) {
@@ -124,8 +142,9 @@ Case crossEntropyCase(i64 rows, i64 columns) {
   std::vector<i64> classes;
   for (i64 i = 0; i < rows; ++i) classes.push_back(i % columns);
   const Tensor labels = Tensor::of(classes);
-  return onPair("crossEntropy " + std::to_string(rows) + "x" + std::to_string(columns),
-                [=] { return crossEntropy(x, labels); }, bare::softmax(rows, columns, true));
+  return onPair(
+      "crossEntropy " + std::to_string(rows) + "x" + std::to_string(columns), [=] { return crossEntropy(x, labels); },
+      bare::softmax(rows, columns, true));
 }
 
 Case reshapeCase(i64 rows, i64 columns) {
@@ -150,8 +169,10 @@ Case sgdCase(int tensors, i64 elements) {
       to[i] -= 1e-6F * velocity[i];
     }
   };
-  return {"SGD step " + std::to_string(tensors) + "x" + std::to_string(elements), [sgd] { return sgd->step(), Tensor(); },
-          [all, loop] { core::parallelFor(all, 16384, loop); }, {}};
+  return {"SGD step " + std::to_string(tensors) + "x" + std::to_string(elements),
+          [sgd] { return sgd->step(), Tensor(); },
+          [all, loop] { core::parallelFor(all, 16384, loop); },
+          {}};
 }
 
 std::vector<std::function<Case()>> tinyCases() {
@@ -161,14 +182,30 @@ std::vector<std::function<Case()>> tinyCases() {
             Case c = linearCase(4, 8, 8);
             return Case{"matmul 4x8x8", [=] { return matmul(a, b); }, c.bare, c.bareBackward};
           },
-          [] { return convCase({1, 4, 6}, 4, 3); },
-          [] { return convCase({1, 4, 6, 6}, 4, 3); },
-          [] { return convCase({1, 4, 4, 4, 4}, 4, 3); },
-          [] { return batchNormCase({2, 4, 2, 2}); },
-          [] { return maxPoolCase({1, 4, 4, 4}); },
-          [] { return avgPoolCase({1, 4, 4, 4}); },
-          [] { return reluCase({4, 8}); },
-          [] { return addCase({4, 8}); },
+          [] {
+            return convCase({1, 4, 6}, 4, 3);
+          },
+          [] {
+            return convCase({1, 4, 6, 6}, 4, 3);
+          },
+          [] {
+            return convCase({1, 4, 4, 4, 4}, 4, 3);
+          },
+          [] {
+            return batchNormCase({2, 4, 2, 2});
+          },
+          [] {
+            return maxPoolCase({1, 4, 4, 4});
+          },
+          [] {
+            return avgPoolCase({1, 4, 4, 4});
+          },
+          [] {
+            return reluCase({4, 8});
+          },
+          [] {
+            return addCase({4, 8});
+          },
           [] { return softmaxCase(4, 8); },
           [] { return crossEntropyCase(4, 8); },
           [] { return reshapeCase(4, 8); },
@@ -176,22 +213,14 @@ std::vector<std::function<Case()>> tinyCases() {
 }
 
 std::vector<std::function<Case()>> largeCases() {
-  return {[] { return linearCase(32, 784, 256); },
-          [] { return linearCase(32, 256, 256); },
-          [] { return linearCase(32, 256, 10); },
-          [] { return linearCase(64, 3136, 512); },
-          [] { return linearCase(64, 512, 10); },
-          [] { return convCase({64, 32, 256}, 64, 5); },
-          [] { return convCase({64, 32, 14, 14}, 64, 5); },
-          [] { return convCase({8, 16, 4, 16, 16}, 32, 3); },
-          [] { return batchNormCase({128, 64, 14, 14}); },
-          [] { return maxPoolCase({128, 32, 28, 28}); },
-          [] { return avgPoolCase({128, 32, 28, 28}); },
-          [] { return reluCase({128, 32, 28, 28}); },
-          [] { return addCase({128, 32, 28, 28}); },
-          [] { return softmaxCase(128, 1000); },
-          [] { return crossEntropyCase(128, 1000); },
-          [] { return sgdCase(20, 50000); }};
+  return {[] { return linearCase(32, 784, 256); },          [] { return linearCase(32, 256, 256); },
+          [] { return linearCase(32, 256, 10); },           [] { return linearCase(64, 3136, 512); },
+          [] { return linearCase(64, 512, 10); },           [] { return convCase({64, 32, 256}, 64, 5); },
+          [] { return convCase({64, 32, 14, 14}, 64, 5); }, [] { return convCase({8, 16, 4, 16, 16}, 32, 3); },
+          [] { return batchNormCase({128, 64, 14, 14}); },  [] { return maxPoolCase({128, 32, 28, 28}); },
+          [] { return avgPoolCase({128, 32, 28, 28}); },    [] { return reluCase({128, 32, 28, 28}); },
+          [] { return addCase({128, 32, 28, 28}); },        [] { return softmaxCase(128, 1000); },
+          [] { return crossEntropyCase(128, 1000); },       [] { return sgdCase(20, 50000); }};
 }
 
 double now() {
@@ -208,7 +237,7 @@ int callsOf(const std::function<void()>& f) {
 
 /// What is measured in turn, and the times of its bursts in nanoseconds a call.
 struct Contestant {
-  std::function<void()> call;
+  std::function<void()> call{};
   int calls = 0;
   std::vector<double> times{};
   void burst() {
@@ -232,9 +261,14 @@ void measure(const Case& c, const Options& options) {
   if (sample.defined()) gradient = Tensor(core::NDArray::full(sample.shape(), 1, DType::F32, sample.array().order()));
   Contestant recorded{[&] { c.op(); }};
   Contestant noGrad{[&] { c.op(); }};
-  Contestant both{gradient.defined() ? std::function<void()>([&] { c.op().backward({.gradient = gradient}); }) : nullptr};
-  Contestant bareForward{c.bare};
-  Contestant bareBoth{gradient.defined() ? std::function<void()>([&] { c.bare(), c.bareBackward(); }) : nullptr};
+  Contestant both, bareForward{c.bare}, bareBoth;
+  if (gradient.defined()) {
+    both.call = [&] {
+      c.op().backward({.gradient = gradient});
+      for (Tensor& t : leaves()) t.zeroGrad();
+    };
+    bareBoth.call = [&] { c.bare(), c.bareBackward(); };
+  }
   for (int round = 0; round < options.rounds; ++round) {
     recorded.burst();
     {
@@ -295,6 +329,7 @@ void table(const char* title, const std::vector<std::function<Case()>>& cases, c
   std::printf("%s, ns a call, quantile %.2f, %d threads\n%-26s %11s %11s %11s %11s %13s %11s %7s\n", title,
               options.quantile, threads(), "", "recorded", "no grad", "bare", "beyond", "+ backward", "bare", "ratio");
   for (const auto& make : cases) {
+    leaves().clear();
     Case c;
     {
       const core::ComputeScope scope;  // primitives are partitioned when they are made

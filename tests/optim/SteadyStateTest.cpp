@@ -107,14 +107,14 @@ TEST_CASE("a step of a perceptron takes no memory from the system and reorders n
 
 TEST_CASE("a step in one and three dimensions takes no memory from the system and reorders weights and the input") {
   nn::Sequential signals(nn::Conv1D(4, 16, {.kernel = 5, .padding = 2, .bias = false}),
-                         nn::BatchNorm1D(16, {.act = nn::Act::ReLU}), nn::MaxPool1D({.kernel = 2}),
-                         nn::GlobalAvgPool(), nn::Linear(16, 10));
+                         nn::BatchNorm1D(16, {.act = nn::Act::ReLU}), nn::MaxPool1D({.kernel = 2}), nn::GlobalAvgPool(),
+                         nn::Linear(16, 10));
   const Counts flat = steady(signals, {4, 4, 32});
   CHECK(flat.systemCalls == 0);
   CHECK(flat.reorders <= input + firstConvolution);
   nn::Sequential volumes(nn::Conv3D(4, 16, {.kernel = 3, .padding = 1, .bias = false}),
-                         nn::BatchNorm3D(16, {.act = nn::Act::ReLU}), nn::MaxPool3D({.kernel = 2}),
-                         nn::GlobalAvgPool(), nn::Linear(16, 10));
+                         nn::BatchNorm3D(16, {.act = nn::Act::ReLU}), nn::MaxPool3D({.kernel = 2}), nn::GlobalAvgPool(),
+                         nn::Linear(16, 10));
   const Counts deep = steady(volumes, {2, 4, 6, 6, 6});
   CHECK(deep.systemCalls == 0);
   CHECK(deep.reorders <= input + firstConvolution);
