@@ -68,14 +68,12 @@ void backwardWeights(const Geometry& g, const float* in, const float* gradient, 
   const i64 panels = (columns + width - 1) / width;
   for (i64 first = 0; first < tiles; first += block) {
     const i64 count = std::min(block, tiles - first);
+    const Block b(g, first, first + count);
     parallelFor(count, 8, [&](i64 begin, i64 end) {
       const Scratch local(lineFloats * sizeof(float));
       float* lines = static_cast<float*>(local.data());
-      withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
-        using Isa = decltype(isa);
-        transformIn<Isa, InputLine>(g, x, first + begin, first + end, lines, v, begin);
-        transformIn<Isa, GradientLine>(g, dy, first + begin, first + end, lines, n, begin);
-      });
+      transformIn<InputLine>(g, x, b, first + begin, first + end, lines, v, level);
+      transformIn<GradientLine>(g, dy, b, first + begin, first + end, lines, n, level);
     });
     const i64 stop = first + count, units = frequencies * panels;
     // A thread fetches what it will transform.
@@ -92,8 +90,10 @@ void backwardWeights(const Geometry& g, const float* in, const float* gradient, 
       Ahead ahead = next(begin, end);
       for (i64 unit = begin; unit < end; ++unit) {
         const i64 f = unit / panels, column = unit % panels * width;
-        multiply({v.data + f * v.apart, 1, v.stride, n.data + f * n.apart + column, n.stride, sums + f * apart + column,
-                  columns, g.inChannels, count, std::min(width, columns - column), first > 0},
+        const i64 row = b.firstRow(g, f), rows = b.lastRow(g, f) - row;
+        multiply({v.data + f * v.apart + row * v.stride, 1, v.stride, n.data + f * n.apart + row * n.stride + column,
+                  n.stride, sums + f * apart + column, columns, g.inChannels, rows, std::min(width, columns - column),
+                  first > 0},
                  ahead, level);
       }
     });

@@ -48,26 +48,23 @@ Cut cutFor(const Geometry& g, i64 threads) {
   return {block, (tiles + block - 1) / block, part, (g.outChannels + part - 1) / part};
 }
 
-struct Block {
-  i64 begin, end;
-  Matrices in, out;
-};
-
 /// The products of a block for output channels [first, last).
-void multiplyAll(const Geometry& g, const Block& b, const float* filters, i64 first, i64 last, Ahead ahead,
-                 simd::Level level) {
+void multiplyAll(const Geometry& g, const Block& b, const Matrices& in, const Matrices& out, const float* filters,
+                 i64 first, i64 last, Ahead ahead, simd::Level level) {
   // Sums of many channels are added up from sums of this many, which keeps rounding small.
   constexpr i64 run = 128;
   const PackedFilters packed(g.inChannels, g.outChannels, level);
   const i64 stop = packed.padded(last);
   for (i64 f = 0; f < frequencies; ++f) {
+    const i64 row = b.firstRow(g, f), rows = b.lastRow(g, f) - row;
+    const float* left = in.data + f * in.apart + row * in.stride;
     for (i64 column = first; column < stop; column += packed.panel) {
       const i64 columns = std::min(packed.panel, packed.columns - column);
       const float* right = filters + f * packed.apart + column * g.inChannels;
-      float* result = b.out.data + f * b.out.apart + (column - first);
+      float* result = out.data + f * out.apart + row * out.stride + (column - first);
       for (i64 c = 0; c < g.inChannels; c += run) {
-        multiply({b.in.data + f * b.in.apart + c, b.in.stride, 1, right + c * columns, columns, result, b.out.stride,
-                  b.end - b.begin, std::min(run, g.inChannels - c), columns, c > 0},
+        multiply({left + c, in.stride, 1, right + c * columns, columns, result, out.stride, rows,
+                  std::min(run, g.inChannels - c), columns, c > 0},
                  ahead, level);
       }
     }
@@ -101,20 +98,13 @@ void convolve(const Geometry& g, const float* in, const Storage& packed, const A
     const Matrices v(lines + lineFloats, cut.block, g.inChannels), m(lines + lineFloats + inFloats, cut.block, chunk);
     for (i64 unit = begin; unit < end; ++unit) {
       const i64 first = unit / cut.parts * cut.block, part = unit % cut.parts * cut.part;
-      const Block b{first, std::min(g.tiles(), first + cut.block), v, m};
-      if (unit == begin || unit % cut.parts == 0) {
-        withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
-          transformIn<decltype(isa), InputLine>(g, planes, b.begin, b.end, lines, b.in, 0);
-        });
-      }
+      const Block b(g, first, std::min(g.tiles(), first + cut.block));
+      if (unit == begin || unit % cut.parts == 0) transformIn<InputLine>(g, planes, b, b.begin, b.end, lines, v, level);
       const i64 last = std::min(g.outChannels, part + cut.part);
       for (i64 channel = part; channel < last; channel += chunk) {
         const i64 stop = std::min(last, channel + chunk);
-        multiplyAll(g, b, filters, channel, stop, aheadOf(g, cut, b, in, out, stop == last), level);
-        withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
-          using Isa = decltype(isa);
-          transformOut<Isa>(g, b.out, b.begin, b.end, channel, stop - channel, out, WithAfter{after, out});
-        });
+        multiplyAll(g, b, v, m, filters, channel, stop, aheadOf(g, cut, b, in, out, stop == last), level);
+        transformOut(g, m, b, channel, stop - channel, out, WithAfter{after, out}, level);
       }
     }
   });

@@ -10,9 +10,7 @@ struct PackedFilters {
   i64 lanes, panel, columns, apart;
 
   PackedFilters(i64 inChannels, i64 outChannels, simd::Level level)
-      : lanes(level == simd::Level::Avx512 ? Avx512::lanes
-              : level == simd::Level::Avx2 ? Avx2::lanes
-                                           : Baseline::lanes),
+      : lanes(lanesOf(level)),
         panel(2 * lanes),
         columns(padded(outChannels)),
         apart(Matrices::oddLines(inChannels * columns)) {}

@@ -19,6 +19,9 @@ namespace ember::core::winograd {
 struct Baseline {
   static constexpr int lanes = 4, rows = 4;
 };
+struct One {
+  static constexpr int lanes = 1;
+};
 struct Avx2 {
   static constexpr int lanes = 8, rows = 6;
 };
@@ -80,17 +83,6 @@ EMBER_INLINE void unrolled(const F& f) {
   unrolledOver(f, std::make_integer_sequence<int, n>{});
 }
 
-/// Calls f(first channel, lanes) for the vectors that cover `channels`: whole ones, then narrower ones for the rest.
-template <class Isa, class F>
-EMBER_INLINE void forChannels(i64 channels, const F& f) {
-  i64 c = 0;
-  for (; c + Isa::lanes <= channels; c += Isa::lanes) f(c, std::integral_constant<int, Isa::lanes>{});
-  if constexpr (Isa::lanes > 4) {
-    for (; c + 4 <= channels; c += 4) f(c, std::integral_constant<int, 4>{});
-  }
-  for (; c < channels; ++c) f(c, std::integral_constant<int, 1>{});
-}
-
 namespace {
 
 #if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
@@ -123,6 +115,24 @@ void withIsa(simd::Level, const Body& body) {
 }
 
 #endif
+
+inline i64 lanesOf(simd::Level level) {
+  return level == simd::Level::Avx512 ? Avx512::lanes : level == simd::Level::Avx2 ? Avx2::lanes : Baseline::lanes;
+}
+
+/// Calls body(isa, first, last) for the vectors that cover channels [0, channels): whole ones of that level, then
+/// narrower ones of the baseline for the rest.
+template <class Body>
+void forChannels(simd::Level level, i64 channels, const Body& body) {
+  const i64 fours = channels / 4 * 4,
+            whole = level == simd::Level::Baseline ? 0 : channels / lanesOf(level) * lanesOf(level);
+  if (whole > 0)
+    withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
+      if constexpr (decltype(isa)::lanes > 4) body(isa, 0, whole);
+    });
+  if (whole < fours) body(Baseline{}, whole, fours);
+  if (fours < channels) body(One{}, fours, channels);
+}
 
 }  // namespace
 }  // namespace ember::core::winograd

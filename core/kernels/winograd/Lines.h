@@ -22,46 +22,77 @@ inline constexpr float squares = static_cast<float>(pointA * pointA + pointB * p
 inline constexpr float normA = static_cast<float>(1 / (2 * pointA * pointA * (pointA * pointA - pointB * pointB)));
 inline constexpr float normB = static_cast<float>(1 / (2 * pointB * pointB * (pointB * pointB - pointA * pointA)));
 
-/// B^T: six values of the input.
+/// What a line of `outs` results takes: all six points for 4, four and five of them for 2 and 3, the results that are
+/// left at the end of an axis. The filters' transform is the same for all, for it evaluates them at points; what
+/// depends on how many there are is in the transform of the input.
+constexpr bool takes(int outs, int point) { return point < outs + 1 || point == 5; }
+
+/// B^T: outs + 2 values of the input.
+template <int outs>
 struct InputLine {
-  static constexpr int taps = 6;
+  static constexpr int results = outs, taps = outs + 2;
   template <class V>
-  static EMBER_INLINE void apply(const V (&d)[6], V (&v)[6]) {
-    v[0] = (d[0] + d[4]) - squares * d[2];
-    v[5] = (d[1] + d[5]) - squares * d[3];
-    const V evenA = d[4] - b2 * d[2], oddA = d[3] - b2 * d[1];
-    v[1] = evenA + a1 * oddA;
-    v[2] = evenA - a1 * oddA;
-    const V evenB = d[4] - a2 * d[2], oddB = d[3] - a2 * d[1];
-    v[3] = evenB + b1 * oddB;
-    v[4] = evenB - b1 * oddB;
+  static EMBER_INLINE void apply(const V (&d)[taps], V (&v)[6]) {
+    if constexpr (outs == 4) {
+      v[0] = (d[0] + d[4]) - squares * d[2];
+      v[5] = (d[1] + d[5]) - squares * d[3];
+      const V evenA = d[4] - b2 * d[2], oddA = d[3] - b2 * d[1];
+      v[1] = evenA + a1 * oddA;
+      v[2] = evenA - a1 * oddA;
+      const V evenB = d[4] - a2 * d[2], oddB = d[3] - a2 * d[1];
+      v[3] = evenB + b1 * oddB;
+      v[4] = evenB - b1 * oddB;
+    } else if constexpr (outs == 3) {
+      v[0] = (d[0] - a1 * d[1]) + (b1 * d[3] - b2 * d[2]);
+      v[1] = (b1 + a1) * ((d[3] - d[1]) + (a1 - b1) * d[2]);
+      v[2] = (b1 - a1) * ((d[3] + d[1]) - (a1 + b1) * d[2]);
+      v[3] = (2 * b1) * (d[3] - a2 * d[1]);
+      v[5] = (d[4] + a1 * d[1]) - (b1 * d[3] + a2 * d[2]);
+    } else {
+      v[0] = d[0] - b2 * d[2];
+      v[1] = (a2 - b2) * (d[2] + a1 * d[1]);
+      v[2] = (a2 - b2) * (d[2] - a1 * d[1]);
+      v[5] = d[3] - a2 * d[1];
+    }
   }
 };
 
-/// A: four values of the output's gradient.
+/// A: `outs` values of the output's gradient.
+template <int outs>
 struct GradientLine {
-  static constexpr int taps = 4;
+  static constexpr int results = outs, taps = outs;
   template <class V>
-  static EMBER_INLINE void apply(const V (&d)[4], V (&v)[6]) {
+  static EMBER_INLINE void apply(const V (&d)[taps], V (&v)[6]) {
     v[0] = d[0];
-    v[5] = d[3];
-    const V evenA = d[0] + a2 * d[2], oddA = d[1] + a2 * d[3];
+    v[5] = d[outs - 1];
+    V evenA = d[0], oddA = d[1], evenB = d[0], oddB = d[1];
+    if constexpr (outs > 2) evenA += a2 * d[2], evenB += b2 * d[2];
+    if constexpr (outs > 3) oddA += a2 * d[3], oddB += b2 * d[3];
     v[1] = evenA + a1 * oddA;
     v[2] = evenA - a1 * oddA;
-    const V evenB = d[0] + b2 * d[2], oddB = d[1] + b2 * d[3];
     v[3] = evenB + b1 * oddB;
     v[4] = evenB - b1 * oddB;
   }
 };
 
-/// A^T: four results.
-template <class V>
+/// A^T: `outs` results.
+template <int outs, class V>
 EMBER_INLINE void outputLine(const V (&m)[6], V (&y)[4]) {
-  const V sumA = m[1] + m[2], differenceA = m[1] - m[2], sumB = m[3] + m[4], differenceB = m[3] - m[4];
-  y[0] = (m[0] + sumA) + sumB;
-  y[1] = a1 * differenceA + b1 * differenceB;
-  y[2] = a2 * sumA + b2 * sumB;
-  y[3] = a3 * differenceA + (b3 * differenceB + m[5]);
+  const V sumA = m[1] + m[2], differenceA = m[1] - m[2];
+  if constexpr (outs == 4) {
+    const V sumB = m[3] + m[4], differenceB = m[3] - m[4];
+    y[0] = (m[0] + sumA) + sumB;
+    y[1] = a1 * differenceA + b1 * differenceB;
+    y[2] = a2 * sumA + b2 * sumB;
+    y[3] = a3 * differenceA + (b3 * differenceB + m[5]);
+  } else if constexpr (outs == 3) {
+    y[0] = (m[0] + sumA) + m[3];
+    y[1] = a1 * differenceA + b1 * m[3];
+    y[2] = a2 * sumA + (b2 * m[3] + m[5]);
+  } else {
+    y[0] = m[0] + sumA;
+    y[1] = a1 * differenceA + m[5];
+  }
 }
 
 /// G: three taps of a filter.
