@@ -56,13 +56,13 @@ void checkWritable(const Tensor& t, const char* what) {
 /// An update writes its tensors one after the other: memory that two of them share would be overwritten under the
 /// second.
 void checkOwnMemory(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& var,
-                    const Tensor& batches) {
-  const std::pair<const char*, const Tensor*> all[] = {{"runningMean", &mean}, {"runningVar", &var},
-                                                       {"batches", &batches},  {"x", &x},
-                                                       {"gamma", &gamma},      {"beta", &beta}};
+                    const BatchNormOptions& o) {
+  const std::pair<const char*, const Tensor*> all[] = {
+      {"runningMean", &mean}, {"runningVar", &var}, {"batches", &o.batches},  {"x", &x},
+      {"gamma", &gamma},      {"beta", &beta},      {"residual", &o.residual}};
   for (int written = 0; written < 3; ++written) {
     if (!all[written].second->defined()) continue;
-    for (int other = written + 1; other < 6; ++other) {
+    for (int other = written + 1; other < 7; ++other) {
       if (!all[other].second->defined() ||
           all[other].second->array().storage() != all[written].second->array().storage())
         continue;
@@ -197,13 +197,13 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   const bool recorded = needsRecording(operands);
   if (options.inplace) {
     checkInplaceInput(x);
-    if (recorded) checkInplaceRecorded(x, options);
+    if (recorded && !options.residual.defined()) checkInplaceRecorded(x, options);  // with one x is kept
   }
   if (use.update) {
     checkWritable(runningMean, "runningMean");
     checkWritable(runningVar, "runningVar");
     checkWritable(options.batches, "batches");
-    checkOwnMemory(x, gamma, beta, runningMean, runningVar, options.batches);
+    checkOwnMemory(x, gamma, beta, runningMean, runningVar, options);
   }
 
   // Statistics and normalisation both want it dense; in place it must stay where it is.

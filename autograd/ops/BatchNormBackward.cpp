@@ -134,7 +134,20 @@ Tensor parameterGrad(const Record& r, const NDArray& sums, DType dtype) {
   return wrap(op, sums.to(dtype).reshape(r.channels.parameters));
 }
 
+/// g = dy·act'(..) by the sign of y, in a pass of its own.
+NDArray branchGradient(const Record& r, const BackwardContext& c) {
+  const NDArray g = r.channels.inFront(c.grad().array());
+  if (r.options.act == Act::None) return g;
+  // The separate activations take no bf16.
+  const DType type = g.dtype() == DType::BF16 ? DType::F32 : g.dtype();
+  const NDArray wide = g.to(type), y = r.channels.inFront(c.output().array()).to(type);
+  return (r.options.act == Act::ReLU ? core::reluBackward(wide, y) : core::leakyReluBackward(wide, y, r.options.slope))
+      .to(g.dtype());
+}
+
 Tensors fusedGradients(const Record& r, const BackwardContext& c) {
+  if (r.residual && !c.needs(0) && !c.needs(1) && !c.needs(2))
+    return {{}, {}, {}, wrap(op, r.channels.back(branchGradient(r, c)))};
   core::BatchNormSaved saved = savedFor(r, c);
   NDArray dy = r.channels.inFront(c.grad().array()).contiguous(MemoryOrder::ChannelsLast);
   const bool reference = r.options.backend == BatchNormBackend::Reference;
@@ -148,7 +161,7 @@ Tensors fusedGradients(const Record& r, const BackwardContext& c) {
     if (c.needs(3)) grads[3] = wrap(op, r.channels.back(g));
     dy = g;
     saved.act = {};
-  } else if (c.needs(1) || c.needs(2) || r.batch) {
+  } else if (c.needs(1) || c.needs(2) || (c.needs(0) && r.batch)) {
     sums = sumsOf(dy, saved, nullptr);
   }
   if (c.needs(0)) {
@@ -162,13 +175,7 @@ Tensors fusedGradients(const Record& r, const BackwardContext& c) {
 
 Tensors oneDnnGradients(const Record& r, const BackwardContext& c) {
   const core::BatchNormSaved saved = savedFor(r, c);
-  NDArray g = r.channels.inFront(c.grad().array());
-  if (r.options.act != Act::None) {
-    // The separate activations take no bf16.
-    const NDArray wide = g.to(DType::F32), y = r.channels.inFront(c.output().array()).to(DType::F32);
-    g = (r.options.act == Act::ReLU ? core::reluBackward(wide, y) : core::leakyReluBackward(wide, y, r.options.slope))
-            .to(g.dtype());
-  }
+  const NDArray g = branchGradient(r, c);
   const core::onednn::BatchNormBackward result = core::onednn::batchNormBackward(
       saved.x, g, saved.gamma, r.statistics.mean, r.statistics.var, r.options.epsilon, !r.batch);
   Tensors grads(4);

@@ -126,6 +126,7 @@ RunningUpdate::RunningUpdate(Tensor mean, Tensor var, const Statistics& statisti
       options_(options) {
   const double m =
       static_cast<double>(options.varEstimator == VarEstimator::UnbiasedLocal ? ownCount : statistics.count);
+  options_.residual = {};  // not kept alive for the update
   correction_ = options.varEstimator == VarEstimator::Biased || m <= 1 ? 1 : m / (m - 1);
 }
 

@@ -67,6 +67,7 @@ struct Lanes {
   const T *h, *scale, *shift;  // scale = a
   const T *b, *c;              // of dx; null in the first pass
   T slope;
+  bool cuts;  // Relu: below zero is 0, also where that would be infinity times 0
 };
 
 /// Pairs of vectors of the constants from lane j on, for elements of type S.
@@ -125,7 +126,7 @@ EMBER_INLINE void unfoldByOutput2(const Strip<Isa, pairs, S>& strip, int p, cons
   load2<Isa>(dy, gradients);
   for (int half = 0; half < 2; ++half) {
     u[half] = values[half] - strip.h[2 * p + half];
-    const auto below = cuts ? strip.zero : gradients[half] * strip.slope;  // infinity times 0 is not 0
+    const auto below = cuts ? strip.zero : gradients[half] * strip.slope;
     g[half] = outputs[half] > strip.zero ? gradients[half] : below;
   }
 }

@@ -19,7 +19,8 @@ using Act = FusedAct::Kind;
 template <class T>
 struct Affine {
   const T *hi, *scale, *shift;
-  T slope;  // below zero: 1 for None, 0 for Relu
+  T slope;    // below zero: 1 for None, 0 for Relu
+  bool cuts;  // below zero is 0, also where that would be infinity times 0
 };
 
 /// What stands before the loops as a constant. Residual is any activation behind the addition: memory bounds it, so one
@@ -38,7 +39,7 @@ EMBER_INLINE void normalizeStrip(const S* x, const S* residual, S* y, i64 rows, 
     loadLanes2<Isa, S>(affine.shift + j + p * pair, shift[p]);
   }
   const V zero{}, slope = broadcast<Isa>(affine.slope);
-  const bool cuts = affine.slope == 0;  // infinity times 0 is not 0
+  const bool cuts = affine.cuts;
   for (i64 r = 0; r < rows; ++r) {
     for (int p = 0; p < pairs; ++p) {
       const i64 at = r * width + j + p * pair;
@@ -104,7 +105,7 @@ void run(const S* x, const S* residual, S* y, const Rows& rows, const ChannelVal
     wide.set(1, c, scale);
     wide.set(2, c, beta[c] - (mean - hi) * scale);
   }
-  const Affine<T> affine{wide[0], wide[1], wide[2], static_cast<T>(slopeBelowZero(act))};
+  const Affine<T> affine{wide[0], wide[1], wide[2], static_cast<T>(slopeBelowZero(act)), act.kind == Act::Relu};
   if (residual) return normalizeAll<Form::Residual>(x, residual, y, rows, affine);
   switch (act.kind) {
     case Act::None:

@@ -39,7 +39,8 @@ void inputGrad(const S* v, const S* dy, S* dx, const Rows& rows, const BatchNorm
     k.wide.set(3, c, share * k[c].p * gxh[c]);
     k.wide.set(4, c, share * (g[c] + k[c].q * gxh[c]));
   }
-  const Lanes<T> l{k.wide[0], k.wide[1], k.wide[2], k.wide[3], k.wide[4], slopeOf<T>(saved.act)};
+  const Lanes<T> l{
+      k.wide[0], k.wide[1], k.wide[2], k.wide[3], k.wide[4], slopeOf<T>(saved.act), saved.act.kind == Act::Relu};
   const bool streaming = worthStreaming(dx, rows);
   forVariant(saved, [&](auto fromY, auto act) {
     const auto blocks = [&](const S* from, const S* gradient, S* to, const Rows& part, i64 begin, i64 end, bool past) {

@@ -38,7 +38,7 @@ EMBER_INLINE void sumStrip(const Streams<S>& from, i64 rows, i64 width, const La
   using V = VectorOf<Isa, T>;
   constexpr i64 pair = 2 * lanes<Isa, T>;
   const Strip<Isa, pairs, S> strip(l, j);
-  const bool cuts = l.slope == 0;
+  const bool cuts = l.cuts;
   V totalG[pairs][2] = {}, totalGU[pairs][2] = {};
   i64 r = 0;
   for (; r + 4 <= rows; r += 4) {
@@ -110,7 +110,8 @@ template <class S>
 void sums(const Streams<S>& from, const Rows& rows, const BatchNormSaved& saved, double* sumG, double* sumGXh) {
   using T = Arithmetic<S>;
   ChannelConstants<T> k(saved, rows);
-  const Lanes<T> l{k.wide[0], k.wide[1], k.wide[2], nullptr, nullptr, slopeOf<T>(saved.act)};
+  const Lanes<T> l{
+      k.wide[0], k.wide[1], k.wide[2], nullptr, nullptr, slopeOf<T>(saved.act), saved.act.kind == Act::Relu};
   const i64 width = rows.width;
   NDArray results = NDArray::empty({rows.blocks + 1, 2, width}, DTypeOf<T>::value);
   T* out = results.data<T>();

@@ -16,6 +16,8 @@
 #include <ember/core/kernels/onednn/PrimitiveCache.h>
 #include <ember/core/kernels/reference/BatchNorm.h>
 
+#include "support/Cpu.h"
+
 using namespace ember;
 using namespace ember::core;
 
@@ -97,7 +99,7 @@ TEST_CASE("the three kernels agree on statistics and on y") {
           CHECK(expected.isDense(MemoryOrder::ChannelsLast));
           CHECK(difference(normalize(x, exact.mean, invstd, gamma, beta, act), expected) < rounding(dtype));
         }
-        if (dtype == DType::F64) continue;
+        if (dtype == DType::F64 || (dtype == DType::BF16 && !test::oneDnnTakesBf16())) continue;
         const NDArray expected = reference::normalize(x, exact.mean, invstd, gamma, beta, {});
         const onednn::BatchNormForward vendor = onednn::batchNormForward(x, gamma, beta, epsilon, {}, {});
         CHECK(vendor.y.dtype() == dtype);
@@ -141,7 +143,7 @@ TEST_CASE("the three kernels agree on the gradients of x, gamma and beta") {
           CHECK(difference(batchNormInputGrad(dy, saved, batch ? exact : BatchNormSums{}, m), expected, terms) <
                 rounding(dtype) * 3);
         }
-        if (dtype == DType::F64) continue;
+        if (dtype == DType::F64 || (dtype == DType::BF16 && !test::oneDnnTakesBf16())) continue;
         const BatchNormSaved saved{x, {}, statistics.mean, invstd, gamma, beta, {}};
         const BatchNormSums exact = reference::batchNormSums(dy, saved);
         const NDArray expected = reference::batchNormInputGrad(dy, saved, batch ? exact : BatchNormSums{}, m);
