@@ -4,6 +4,7 @@
 #include <typeinfo>
 
 #include <ember/autograd/Fusion.h>
+#include <ember/core/Error.h>
 #include <ember/nn/SummaryRecorder.h>
 #include <ember/nn/layers/Activations.h>
 #include <ember/nn/layers/BatchNormND.h>
@@ -36,7 +37,9 @@ bool isNorm(const Module& m) {
 }
 
 bool takes(const Module& layer, const Activation& activation) {
-  if (isConv(layer) || isLinear(layer)) return activation.act == Act::ReLU || activation.slope >= 0;
+  const bool bySign = activation.act == Act::ReLU || activation.slope >= 0;
+  if (isConv(layer)) return bySign && static_cast<const ConvND&>(layer).options().act == Act::None;
+  if (isLinear(layer)) return bySign && static_cast<const Linear&>(layer).options().act == Act::None;
   return isNorm(layer) && static_cast<const BatchNormND&>(layer).canActivate();
 }
 
@@ -49,6 +52,24 @@ std::size_t fusedModules(const Module& container, std::size_t first) {
   if (activation.act == Act::None || !takes(layer, activation)) return 1;
   const bool watched = layer.hasForwardHooks() || next.hasForwardHooks() || SummaryRecorder::recording();
   return watched || !fusionEnabled() ? 1 : 2;
+}
+
+void putActivation(Args& args, Act act, double slope) {
+  if (act == Act::None) return;
+  args.set("act", act == Act::ReLU ? "relu" : "leakyRelu");
+  if (act == Act::LeakyReLU) args.set("slope", slope);
+}
+
+Act activationOf(const Args& args) {
+  const std::string name = args.get<std::string>("act", "");
+  if (name.empty()) return Act::None;
+  if (name == "relu") return Act::ReLU;
+  if (name == "leakyRelu") return Act::LeakyReLU;
+  throw ValueError("act", "no activation is called \"" + name + "\"", {}, "use relu or leakyRelu");
+}
+
+std::string describeActivation(Act act, double slope) {
+  return act == Act::None ? "" : act == Act::ReLU ? ", relu" : ", leakyRelu " + Value(slope).dump();
 }
 
 Tensors runFused(Module& container, std::size_t first, const Tensors& inputs) {

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstddef>
+#include <string>
 
+#include <ember/nn/Act.h>
 #include <ember/nn/Module.h>
 
 namespace ember::nn {
@@ -9,6 +11,11 @@ namespace ember::nn {
 /// ReLU or LeakyReLU behind it, else 1. Only where nobody can tell: fusion is on (autograd/Fusion.h), neither module
 /// has a forward hook, no summary looks at them, and neither type is derived from ember's.
 std::size_t fusedModules(const Module& container, std::size_t first);
+
+/// A layer's own activation in its arguments ("act": "relu" or "leakyRelu", "slope"; nothing for None), and printed.
+void putActivation(Args& args, Act act, double slope);
+Act activationOf(const Args& args);
+std::string describeActivation(Act act, double slope);
 
 /// Runs that many of them, under the path of the first.
 Tensors runFused(Module& container, std::size_t first, const Tensors& inputs);

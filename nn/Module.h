@@ -68,6 +68,8 @@ class Module {
   /// Called after every forward of this module with its inputs and outputs.
   using ForwardHook = std::function<void(Module& module, const Tensors& inputs, const Tensors& outputs)>;
   void registerForwardHook(ForwardHook hook) { hooks_.push_back(std::move(hook)); }
+  /// Forgets the hook that was registered last.
+  void dropForwardHook() { hooks_.pop_back(); }
   bool hasForwardHooks() const noexcept { return !hooks_.empty(); }
 
   // ---- parts ----

@@ -7,6 +7,7 @@
 
 #include <ember/core/Error.h>
 #include <ember/nn/Init.h>
+#include <ember/nn/inference/FoldedPair.h>
 #include <ember/nn/layers/Activations.h>
 
 namespace ember::nn {
@@ -61,6 +62,13 @@ void checkNoActivation(const BatchNormND& norm) {
   if (norm.options().act == Act::None) return;
   refuse(norm.typeName() + " has an activation, which the folded layer cannot hold",
          "build it with act = None and put the activation behind, or use folded() on the Sequential");
+}
+
+/// An activation of the layer's own stands between it and the norm.
+void checkPlain(const Module& layer, Act act) {
+  if (act == Act::None) return;
+  refuse(layer.typeName() + " has an activation, so the norm behind is not affine in it",
+         "build the layer with act = None and put the activation behind the norm");
 }
 
 void checkAxis(const ConvND& conv, const BatchNormND& norm) {
@@ -124,6 +132,7 @@ Folded foldedOf(const Module& layer, const Tensor& weight, const Tensor& bias, c
 template <class Layer>
 Layer affinePart(const Layer& layer, const BatchNormND& norm) {
   checkNorm(norm);
+  checkPlain(layer, layer.options().act);
   checkAxis(layer, norm);
   const Folded values = foldedOf(layer, layer.weight, layer.bias, norm);
   Args args = layer.args();
@@ -146,11 +155,14 @@ template <class Layer>
 std::unique_ptr<Module> affinePartIf(const Module& layer, const BatchNormND& norm) {
   // A type derived from it may compute something else.
   if (typeid(layer) != typeid(Layer)) return nullptr;
+  // Its own activation stands between the two.
+  if (static_cast<const Layer&>(layer).options().act != Act::None) return nullptr;
   return std::make_unique<Layer>(affinePart(static_cast<const Layer&>(layer), norm));
 }
 
-/// The folded layer, or null if the two are no such pair.
-std::unique_ptr<Module> pairOf(const Module& layer, const Module& next) {
+}  // namespace
+
+std::unique_ptr<Module> foldedPair(const Module& layer, const Module& next) {
   const std::type_info& type = typeid(next);
   if (type != typeid(BatchNormND) && type != typeid(BatchNorm1D) && type != typeid(BatchNorm2D) &&
       type != typeid(BatchNorm3D)) {
@@ -162,6 +174,8 @@ std::unique_ptr<Module> pairOf(const Module& layer, const Module& next) {
   }
   return nullptr;
 }
+
+namespace {
 
 std::unique_ptr<Module> activationOf(const BatchNormNDOptions& o) {
   std::unique_ptr<Module> result;
@@ -185,7 +199,7 @@ Sequential folded(const Sequential& net) {
   const std::size_t count = net.childCount();
   for (std::size_t i = 0; i < count; ++i) {
     const Module& child = net.child(i);
-    if (std::unique_ptr<Module> pair = i + 1 < count ? pairOf(child, net.child(i + 1)) : nullptr) {
+    if (std::unique_ptr<Module> pair = i + 1 < count ? foldedPair(child, net.child(i + 1)) : nullptr) {
       result.addChild(child.name(), std::move(pair));
       const BatchNormND& norm = static_cast<const BatchNormND&>(net.child(++i));
       if (std::unique_ptr<Module> act = activationOf(norm.options())) result.addChild(norm.name(), std::move(act));

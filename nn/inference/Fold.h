@@ -32,4 +32,15 @@ Linear fold(const Linear& layer, const BatchNormND& norm);
 /// for activations.
 Sequential folded(const Sequential& net);
 
+/// Folds in place, in modules of any kind: every batch norm whose input is what a convolution or linear layer gave, and
+/// nothing else reads that. The layer in front gets weight, bias and the norm's activation; the norm stays where it is,
+/// without tensors, and passes its input on (or adds its residual). So relu(norm(conv(x)) + x) runs as one kernel. The
+/// net must be in eval mode and stay there; it saves, loads and clones as it is. Returns how many norms were folded.
+///
+/// Who feeds whom is seen in a forward on a shape-only tensor of shape `input`; then the net runs on numbers, before and
+/// after. Where the results differ by more than rounding (someone else read the convolution's output), StateError; the
+/// net then computes what it did, though layers may have got a bias of zeros. Throws what fold() throws, before anything
+/// has changed, except for activations.
+int foldBatchNorm(Module& net, const Shape& input, DType dtype = DType::F32);
+
 }  // namespace ember::nn

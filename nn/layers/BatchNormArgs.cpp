@@ -155,6 +155,7 @@ Args BatchNormND::args() const {
   }
   if (!materialised_ && options_.empty) a.set("empty", true);
   if (!tracking_) a.set("tracking", false);
+  if (folded_) a.set("folded", true);
   return a;
 }
 
@@ -166,7 +167,7 @@ BatchNormNDOptions BatchNormND::optionsOf(const Args& a) {
   o.empty = a.get<bool>("empty", false);
   static const Value defaults = allOf({});
   for (const auto& [key, value] : a.members()) {
-    if (defaults.has(key) || key == "maps" || key == "empty" || key == "tracking") continue;
+    if (defaults.has(key) || key == "maps" || key == "empty" || key == "tracking" || key == "folded") continue;
     std::vector<std::string> known;
     for (const auto& [name, field] : defaults.members()) known.push_back(name);
     throw ValueError("BatchNorm", "there is no option \"" + key + "\"", {}, nearestHint(key, known));

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include <ember/autograd/ops/Activation.h>
+#include <ember/autograd/ops/Arithmetic.h>
 #include <ember/autograd/ops/BatchNorm.h>
 #include <ember/autograd/ops/BatchNormStatistics.h>
 #include <ember/core/Error.h>
@@ -265,7 +267,27 @@ BatchNormResult BatchNormND::run(const Tensor& x, const Tensor& residual, Act ac
   return normalised();
 }
 
-Tensor BatchNormND::forward(const Tensor& x) { return run(x).y; }
+Tensor BatchNormND::runFolded(const Tensor& x, const Tensor& residual) const {
+  if (training()) {
+    throw StateError(type_, "the layer was folded into the one in front of it, and does not train", {},
+                     "train the net as it was before foldBatchNorm(), or build it anew");
+  }
+  checkInput(x);
+  const Act act = actFolded_ ? Act::None : options_.act;
+  if (!residual.defined() && act == Act::None) return x;
+  Tensor y = residual.defined() ? x + residual : x;
+  if (act == Act::None) return y;
+  return act == Act::ReLU ? relu(std::move(y)) : leakyRelu(std::move(y), options_.slope);
+}
+
+void BatchNormND::dropFolded() {
+  dropTensors();
+  weight = bias = runningMean = runningVar = numBatchesTracked = Tensor();
+  materialised_ = true;
+  if (actFolded_) options_.act = Act::None;
+}
+
+Tensor BatchNormND::forward(const Tensor& x) { return folded_ ? runFolded(x) : run(x).y; }
 Tensor BatchNormND::forward(const Tensor& x, Act act, double slope) { return run(x, {}, act, slope).y; }
 
 Tensors BatchNormND::forward(const Tensors& inputs) {
@@ -273,6 +295,10 @@ Tensors BatchNormND::forward(const Tensors& inputs) {
   if (inputs.empty() || inputs.size() > 2) {
     throw StateError(type_, "forward takes x, or x and a residual, got " + std::to_string(inputs.size()) + " tensors");
   }
+  if (inputs.size() == 2 && !inputs[1].defined())
+    throw StateError(type_, "the residual is an undefined tensor", {},
+                     "give it a value, or call the layer with x alone");
+  if (folded_) return {runFolded(inputs[0], inputs.size() == 2 ? inputs[1] : Tensor())};
   const BatchNormResult result = run(inputs[0], inputs.size() == 2 ? inputs[1] : Tensor());
   if (!options_.outputMeanVar) return {result.y};
   return {result.y, result.mean, result.invstd};

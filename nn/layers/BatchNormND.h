@@ -42,7 +42,7 @@ class BatchNormND : public Module {
   Tensor forward(const Tensor& x, Act act, double slope);
   /// Whether the layer has no activation of its own and may take one.
   bool canActivate() const noexcept {
-    return options_.act == Act::None && !options_.inplace && !options_.outputMeanVar &&
+    return !folded_ && options_.act == Act::None && !options_.inplace && !options_.outputMeanVar &&
            options_.backend != BatchNormBackend::OneDNN;
   }
   /// y = act(gamma·xh + beta + residual): what ends a residual block, in one pass over memory. Like x in shape and
@@ -81,6 +81,11 @@ class BatchNormND : public Module {
   Conv2D foldInto(const Conv2D& layer) const;
   Conv3D foldInto(const Conv3D& layer) const;
   Linear foldInto(const Linear& layer) const;
+  /// For nn::foldBatchNorm(): scale and shift stand in the layer in front, and the activation too with `actAsWell`;
+  /// forward in eval is what is left, forward in training a StateError. dropFolded() forgets the tensors.
+  void setFolded(bool on, bool actAsWell = false) noexcept { folded_ = on, actFolded_ = actAsWell; }
+  void dropFolded();
+  bool folded() const noexcept { return folded_; }
   /// Eval in 8 bits: x i8 or u8 [N, maps, ...], whose full range stands for [minData, maxData]; the result's is
   /// [minCalib, maxCalib] of the options (StateError without). See batchNormInt8().
   Int8BatchNormResult forwardInt8(const Tensor& x, double minData, double maxData) const;
@@ -88,7 +93,7 @@ class BatchNormND : public Module {
   Tensor weight, bias;                                ///< undefined without scale or shift
   Tensor runningMean, runningVar, numBatchesTracked;  ///< undefined without running statistics
 
-  bool pending() const override { return !materialised_ && hasTensors(); }
+  bool pending() const override { return !materialised_ && hasTensors() && !folded_; }
   bool materialiseFrom(const ShapeOf& shapeOf) override;
   void dematerialise() override;
   bool ignoresStored(std::string_view name, const core::NDArray& values) const override;
@@ -99,6 +104,7 @@ class BatchNormND : public Module {
   static Layer make(const Args& a) {
     Layer layer(a.get<i64>("maps"), optionsOf(a));
     layer.tracking_ = a.get<bool>("tracking", true);
+    if (a.get<bool>("folded", false)) layer.setFolded(true), layer.dropFolded();
     return layer;
   }
   void takeOver(const Module& original) override;
@@ -111,6 +117,7 @@ class BatchNormND : public Module {
   BatchNormNDOptions options_;
   bool materialised_ = false;
   bool tracking_ = true;  ///< setTrackRunningStats()
+  bool folded_ = false, actFolded_ = false;  ///< setFolded()
 
   static BatchNormNDOptions optionsOf(const Args& a);
   void checkOptions() const;
@@ -126,6 +133,8 @@ class BatchNormND : public Module {
   void checkInput(const Tensor& x) const;
   /// Throws StateError unless eval uses the running statistics.
   void checkInference() const;
+  /// What is left of a folded layer: act(x + residual).
+  Tensor runFolded(const Tensor& x, const Tensor& residual = {}) const;
   BatchNormResult run(const Tensor& x, const Tensor& residual = {}) {
     return run(x, residual, options_.act, options_.slope);
   }

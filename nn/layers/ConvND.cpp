@@ -5,6 +5,7 @@
 
 #include <ember/autograd/ops/Conv.h>
 #include <ember/core/Error.h>
+#include <ember/nn/Fusion.h>
 #include <ember/nn/Init.h>
 
 namespace ember::nn {
@@ -55,7 +56,7 @@ ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options)
   }
 }
 
-Tensor ConvND::forward(const Tensor& x) { return forward(x, Act::None, 0); }
+Tensor ConvND::forward(const Tensor& x) { return forward(x, options_.act, options_.slope); }
 
 Tensor ConvND::forward(const Tensor& x, Act act, double slope) {
   return convND(spatial_, x, weight, bias,
@@ -68,7 +69,7 @@ Tensor ConvND::forward(const Tensor& x, Act act, double slope) {
 }
 
 Args ConvND::args() const {
-  return {{"in", in_},
+  Args a{{"in", in_},
           {"out", out_},
           {"kernel", options_.kernel.vector()},
           {"stride", options_.stride.vector()},
@@ -76,6 +77,17 @@ Args ConvND::args() const {
           {"dilation", options_.dilation.vector()},
           {"groups", options_.groups},
           {"bias", options_.bias}};
+  putActivation(a, options_.act, options_.slope);
+  return a;
+}
+
+void ConvND::extend(Act act, double slope) {
+  options_.act = act;
+  options_.slope = slope;
+  if (options_.bias) return;
+  options_.bias = true;
+  bias = addParameter("bias", Tensor::zeros({out_}, weight.dtype()));
+  bias.setRequiresGrad(weight.requiresGrad());
 }
 
 ConvOptions ConvND::optionsOf(const Args& a) {
@@ -84,7 +96,9 @@ ConvOptions ConvND::optionsOf(const Args& a) {
           .padding = a.get<std::vector<i64>>("padding"),
           .dilation = a.get<std::vector<i64>>("dilation"),
           .groups = a.get<i64>("groups"),
-          .bias = a.get<bool>("bias")};
+          .bias = a.get<bool>("bias"),
+          .act = activationOf(a),
+          .slope = a.get<double>("slope", 0.01)};
 }
 
 std::string ConvND::details() const {
@@ -103,6 +117,7 @@ std::string ConvND::details() const {
   add("dilation", options_.dilation, 1);
   if (options_.groups != 1) text += ", groups " + std::to_string(options_.groups);
   if (!options_.bias) text += ", no bias";
+  text += describeActivation(options_.act, options_.slope);
   return text;
 }
 

@@ -13,9 +13,11 @@ struct ConvOptions {
   Sizes dilation = 1;  ///< distance between taps, 1 or more
   i64 groups = 1;      ///< divides in and out
   bool bias = true;
+  Act act = Act::None;  ///< behind the bias, in the same op
+  double slope = 0.01;  ///< of LeakyReLU
 };
 
-/// Convolution (cross-correlation) over 1 to 3 spatial axes: x [N, in, ...] -> [N, out, ...].
+/// Convolution (cross-correlation), and an activation if one is given, over 1 to 3 spatial axes: x [N, in, ...] -> [N, out, ...].
 ///
 /// weight [out, in/groups, kernel...] and bias [out] start uniform in ±1/sqrt(in/groups·kernel) (as torch.nn.Conv2d).
 /// Throws ValueError at construction on sizes out of range or groups that do not divide in and out.
@@ -27,6 +29,10 @@ class ConvND : public Module {
   Tensor forward(const Tensor& x, Act act, double slope);
   Args args() const override;
   std::string details() const override;
+
+  const ConvOptions& options() const noexcept { return options_; }
+  /// Gives a layer without one a bias of zeros, and an activation, for what is folded into it.
+  void extend(Act act, double slope);
 
   Tensor weight, bias;  ///< bias undefined without
 

@@ -4,6 +4,7 @@
 
 #include <ember/autograd/ops/MatMul.h>
 #include <ember/core/Error.h>
+#include <ember/nn/Fusion.h>
 #include <ember/nn/Init.h>
 
 namespace ember::nn {
@@ -22,17 +23,32 @@ Linear::Linear(i64 in, i64 out, LinearOptions options) : in_(in), out_(out), opt
   }
 }
 
-Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
+Tensor Linear::forward(const Tensor& x) { return forward(x, options_.act, options_.slope); }
 Tensor Linear::forward(const Tensor& x, Act act, double slope) { return linear(x, weight, bias, act, slope); }
 
-Args Linear::args() const { return {{"in", in_}, {"out", out_}, {"bias", options_.bias}}; }
+void Linear::extend(Act act, double slope) {
+  options_.act = act;
+  options_.slope = slope;
+  if (options_.bias) return;
+  options_.bias = true;
+  bias = addParameter("bias", Tensor::zeros({out_}, weight.dtype()));
+  bias.setRequiresGrad(weight.requiresGrad());
+}
+
+Args Linear::args() const {
+  Args a{{"in", in_}, {"out", out_}, {"bias", options_.bias}};
+  putActivation(a, options_.act, options_.slope);
+  return a;
+}
 
 Linear Linear::fromArgs(const Args& a) {
-  return Linear(a.get<i64>("in"), a.get<i64>("out"), {.bias = a.get<bool>("bias")});
+  return Linear(a.get<i64>("in"), a.get<i64>("out"),
+                {.bias = a.get<bool>("bias"), .act = activationOf(a), .slope = a.get<double>("slope", 0.01)});
 }
 
 std::string Linear::details() const {
-  return std::to_string(in_) + " -> " + std::to_string(out_) + (options_.bias ? "" : ", no bias");
+  return std::to_string(in_) + " -> " + std::to_string(out_) + (options_.bias ? "" : ", no bias") +
+         describeActivation(options_.act, options_.slope);
 }
 
 }  // namespace ember::nn

@@ -6,9 +6,11 @@ namespace ember::nn {
 
 struct LinearOptions {
   bool bias = true;
+  Act act = Act::None;  ///< behind the bias, in the same op
+  double slope = 0.01;  ///< of LeakyReLU
 };
 
-/// y = x·wᵀ + b over the last axis: x [..., in] -> [..., out].
+/// y = act(x·wᵀ + b) over the last axis: x [..., in] -> [..., out].
 ///
 /// weight [out, in] and bias [out] start uniform in ±1/sqrt(in) (as torch.nn.Linear). Throws ValueError unless in, out
 /// >= 1.
@@ -22,6 +24,10 @@ class Linear : public Module {
   Args args() const override;
   static Linear fromArgs(const Args& a);
   std::string details() const override;
+
+  const LinearOptions& options() const noexcept { return options_; }
+  /// Gives a layer without one a bias of zeros, and an activation, for what is folded into it.
+  void extend(Act act, double slope);
 
   Tensor weight, bias;  ///< bias undefined without
 

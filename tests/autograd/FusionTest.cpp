@@ -63,7 +63,8 @@ Tensor w4() { return draw("w", {4, 3, 3, 3}); }
 TEST_CASE("a convolution or linear layer with an activation gives what the two ops give, gradients too") {
   for (const Act act : {Act::ReLU, Act::LeakyReLU}) {
     for (const double slope : {0.2, 0.0, -0.5}) {
-      checkSame([&](const Tensors& in) { return conv2d(in[0], in[1], in[2], {.padding = 1, .act = act, .slope = slope}); },
+      const ConvOptions options{.padding = 1, .act = act, .slope = slope};
+      checkSame([&](const Tensors& in) { return conv2d(in[0], in[1], in[2], options); },
                 {x4(), w4(), draw("b", {4})});
       checkSame([&](const Tensors& in) { return linear(in[0], in[1], in[2], act, slope); },
                 {draw("rows", {5, 7}), draw("w2", {3, 7}), draw("b2", {3})});
@@ -174,7 +175,8 @@ TEST_CASE("anomaly mode and NoFusion run the single ops") {
     CHECK_FALSE(fusionEnabled());
     const double nan = std::numeric_limits<double>::quiet_NaN();
     const Tensor w = Tensor::full({1, 1, 1, 1}, nan, DType::F64);
-    CHECK(headlineOf<NumericError>([&] { return conv2d(Tensor::ones({1, 1, 2, 2}, DType::F64), w, {}, {.act = Act::ReLU}); })
+    const Tensor x = Tensor::ones({1, 1, 2, 2}, DType::F64);
+    CHECK(headlineOf<NumericError>([&] { return conv2d(x, w, {}, {.act = Act::ReLU}); })
               .find("[conv2d] NumericError") == 0);
   }
   {

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include <ember/autograd/ops/Activation.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/core/Error.h>
 #include <ember/nn/layers/Layers.h>
@@ -14,6 +16,7 @@
 #include "support/Draw.h"
 #include "support/Golden.h"
 #include "support/Headline.h"
+#include "support/Residual.h"
 
 using namespace ember;
 using namespace ember::test;
@@ -239,4 +242,119 @@ TEST_CASE("a module of the user's own that derives from a convolution is not fol
   net.eval();
   // It cannot be cloned either, being unregistered, and says so instead of changing what the net computes.
   CHECK(headlineOf([&] { (void)nn::folded(net); }) == "[clone] StateError: Doubled cannot be rebuilt");
+}
+
+namespace {
+
+/// Gives every norm of a net values that training could have left.
+void settleAll(nn::Module& net) {
+  for (const auto& [path, module] : net.namedModules()) {
+    if (auto* norm = dynamic_cast<nn::BatchNormND*>(module)) settle(*norm);
+  }
+  net.eval();
+}
+
+/// relu(norm(conv(x)) + x), with the residual joined by the norm itself.
+struct Joined : nn::Module {
+  using Module::forward;
+  nn::Conv2D& conv = add("conv", nn::Conv2D(3, 3, {.kernel = 3, .padding = 1, .bias = false}));
+  nn::BatchNorm2D& norm = add("norm", nn::BatchNorm2D(3, {.act = nn::Act::ReLU}));
+  Tensor forward(const Tensor& x) override { return norm(Tensors{conv(x), x})[0]; }
+};
+
+/// A convolution whose output has two readers.
+struct Forked : nn::Module {
+  using Module::forward;
+  nn::Conv2D& conv = add("conv", nn::Conv2D(3, 3, {.kernel = 1, .bias = false}));
+  nn::BatchNorm2D& norm = add("norm", nn::BatchNorm2D(3));
+  Tensor forward(const Tensor& x) override {
+    const Tensor h = conv(x);
+    return norm(h) + h;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("norms in modules of any kind fold in place and the net gives the same") {
+  for (const DType dtype : {DType::F32, DType::F64}) {
+    nn::Sequential net(nn::Conv2D(2, 4, {.kernel = 3, .bias = false}),
+                       nn::BatchNorm2D(4, {.act = nn::Act::LeakyReLU, .slope = 0.2}), Residual(4), Residual(4),
+                       nn::Flatten(), nn::Linear(64, 3), nn::BatchNorm1D(3), nn::BatchNorm1D(3));
+    net.to(dtype);
+    CHECK(headlineOf([&] { nn::foldBatchNorm(net, {2, 2, 6, 6}, dtype); }) ==
+          "[foldBatchNorm] StateError: the net is in training mode");
+    settleAll(net);
+    const Tensor x = draw("x", {3, 2, 6, 6}).to(dtype);
+    const NoGrad guard;
+    const Tensor expected = net(x);
+    CHECK(nn::foldBatchNorm(net, {2, 2, 6, 6}, dtype) == 6);
+    // Results of size 1, six layers of roundings each.
+    CHECK_CLOSE(net(x), expected, (Tolerance{0, dtype == DType::F32 ? 2e-5 : 1e-12}), "folded in place");
+    const auto& first = static_cast<const nn::Conv2D&>(net.child(0));
+    CHECK(first.bias.defined());
+    CHECK(first.details() == "2 -> 4, 3x3, leakyRelu 0.2");
+    CHECK(net.child("3.norm1").namedParameters().empty());
+    CHECK(net.child("7").namedParameters().size() == 2);  // behind another norm
+    CHECK_FALSE(net.child(0).hasForwardHooks());
+    CHECK(nn::foldBatchNorm(net, {2, 2, 6, 6}, dtype) == 1);  // now nothing stands before that other norm
+    CHECK(nn::foldBatchNorm(net, {2, 2, 6, 6}, dtype) == 0);
+    CHECK_CLOSE(net(x), expected, (Tolerance{0, dtype == DType::F32 ? 2e-5 : 1e-12}), "folded twice");
+    net.train();
+    CHECK(headlineOf([&] { net(x); }) ==
+          "[BatchNorm2D] StateError: the layer was folded into the one in front of it, and does not train");
+  }
+}
+
+TEST_CASE("a net folded in place clones and prints as it is") {
+  nn::Sequential net(nn::Conv2D(2, 3, {.kernel = 1}), nn::BatchNorm2D(3, {.act = nn::Act::ReLU}), nn::Flatten(),
+                     nn::Linear(12, 2), nn::BatchNorm1D(2, {.act = nn::Act::LeakyReLU, .slope = 0.3}));
+  settleAll(net);
+  CHECK(nn::foldBatchNorm(net, {1, 2, 2, 2}) == 2);
+  const Tensor x = draw("x", {3, 2, 2, 2}).to(DType::F32);
+  const std::unique_ptr<nn::Module> copy = net.clone();
+  CHECK(sameBits((*copy)(x), net(x)));
+  CHECK(copy->toString() == net.toString());
+  CHECK(copy->architecture() == net.architecture());
+}
+
+TEST_CASE("a norm that adds a residual itself keeps its activation") {
+  nn::Sequential net{Joined()};
+  settleAll(net);
+  const Tensor x = draw("x", {2, 3, 5, 5}).to(DType::F32);
+  const NoGrad guard;
+  const Tensor expected = net(x);
+  CHECK(nn::foldBatchNorm(net, {2, 3, 5, 5}) == 1);
+  CHECK_CLOSE(net(x), expected, (Tolerance{0, 1e-5}), "joined");
+  CHECK(static_cast<const nn::BatchNormND&>(net.child("0.norm")).options().act == nn::Act::ReLU);
+}
+
+TEST_CASE("a convolution that somebody else reads is not folded, and the net stays what it was") {
+  nn::Sequential net{Forked()};
+  settleAll(net);
+  const Tensor x = draw("x", {2, 3, 5, 5}).to(DType::F32);
+  const Tensor expected = net(x);
+  CHECK(headlineOf([&] { nn::foldBatchNorm(net, {2, 3, 5, 5}); }) ==
+        "[foldBatchNorm] StateError: the folded net computes something else");
+  CHECK(sameBits(net(x), expected));
+  CHECK_FALSE(net.child("0.conv").hasForwardHooks());
+}
+
+TEST_CASE("layers with activations of their own run, rebuild and refuse a norm behind") {
+  nn::Conv2D conv(2, 3, {.kernel = 3, .act = nn::Act::ReLU});
+  nn::Conv2D plain(2, 3, {.kernel = 3});
+  set(plain.weight, conv.weight);
+  set(plain.bias, conv.bias);
+  const Tensor x = draw("x", {2, 2, 5, 5}).to(DType::F32);
+  CHECK(sameBits(conv(x), relu(plain(x))));
+  CHECK(sameBits((*conv.clone())(x), conv(x)));
+  CHECK(conv.details() == "2 -> 3, 3x3, relu");
+  nn::Linear linear(4, 2, {.act = nn::Act::LeakyReLU, .slope = 0.5});
+  const Tensor rows = draw("rows", {3, 4}).to(DType::F32);
+  CHECK(sameBits((*linear.clone())(rows), linear(rows)));
+  CHECK(refusalOf(conv, nn::BatchNorm2D(3)) ==
+        "[fold] ValueError: Conv2D has an activation, so the norm behind is not affine in it");
+  nn::Sequential net(nn::Conv2D(2, 3, {.kernel = 3, .act = nn::Act::ReLU}), nn::BatchNorm2D(3));
+  settleAll(net);
+  CHECK(sameBits(nn::folded(net)(x), net(x)));
+  CHECK(nn::foldBatchNorm(net, x.shape()) == 0);
 }

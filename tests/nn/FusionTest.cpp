@@ -19,8 +19,8 @@ namespace {
 
 nn::Sequential pairs() {
   seed(3);
-  return nn::Sequential(nn::Conv2D(2, 4, {.kernel = 3, .padding = 1}), nn::ReLU(), nn::BatchNorm2D(4), nn::LeakyReLU(0.2),
-                        nn::Conv2D(4, 4, {.kernel = 3, .bias = false}), nn::LeakyReLU(0.1), nn::BatchNorm2D(4),
+  return nn::Sequential(nn::Conv2D(2, 4, {.kernel = 3, .padding = 1}), nn::ReLU(), nn::BatchNorm2D(4),
+                        nn::LeakyReLU(0.2), nn::Conv2D(4, 4, {.kernel = 3, .bias = false}), nn::LeakyReLU(0.1), nn::BatchNorm2D(4),
                         nn::ReLU(), nn::Flatten(), nn::Linear(4 * 4 * 4, 6), nn::ReLU(), nn::Dropout(0.5),
                         nn::Linear(6, 2), nn::LeakyReLU(-0.3));
 }
