@@ -11,10 +11,12 @@ namespace ember::core::onednn {
 /// Memory objects of one call and the list that the C interface wants: with it a call allocates nothing.
 struct Primitive::Call {
   std::vector<dnnl::memory> memories;
+  std::vector<const void*> bound;  // what each points to
   std::vector<dnnl_exec_arg_t> list;
 
   void add(int index, const dnnl::memory::desc& desc) {
     memories.push_back(dnnl::memory(desc, engine(), DNNL_MEMORY_NONE));
+    bound.push_back(nullptr);
     list.push_back({index, memories.back().get()});
   }
 };
@@ -63,11 +65,16 @@ void Primitive::run(std::initializer_list<const void*> data) const {
     for (const auto& [index, desc] : arguments_) call->add(index, desc);
   }
   const Scratch scratch(scratchBytes_);
-  auto memory = call->memories.begin();
+  std::size_t next = 0;
   dnnl_status_t status = dnnl_success;
+  // Buffers come back to the same places, and telling oneDNN anew takes as long as the rest of this function: it also
+  // clears the padding of packed weights, which the reorder that wrote them has done.
   const auto bind = [&](const void* pointer) {
-    const dnnl_status_t result = dnnl_memory_set_data_handle((memory++)->get(), const_cast<void*>(pointer));
+    const std::size_t i = next++;
+    if (call->bound[i] == pointer) return;
+    const dnnl_status_t result = dnnl_memory_set_data_handle(call->memories[i].get(), const_cast<void*>(pointer));
     if (result != dnnl_success) status = result;
+    call->bound[i] = result == dnnl_success ? pointer : nullptr;
   };
   for (const void* pointer : data) bind(pointer);
   if (scratchBytes_ > 0) bind(scratch.data());
