@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
+#include <ember/core/kernels/Fold.h>
+#include <ember/core/kernels/SimdRun.h>
+#include <ember/core/kernels/VectorMath.h>
 
 // Channels last, [N, C, ...] is a plain matrix of one row a sample and one column a class, and the rows come in the
 // order of the row-major labels.
@@ -77,11 +79,16 @@ class Distribution {
 };
 
 template <class T>
-double logSumExpOf(const T* row, i64 classes) {
-  T largest = -std::numeric_limits<T>::infinity();
-  for (i64 c = 0; c < classes; ++c) largest = std::max(largest, row[c]);
+EMBER_INLINE double logSumExpOf(const T* row, i64 classes) {
+  constexpr i64 block = 256;
+  T each[block];
+  const T largest = foldRun<MaxFold<T>>(row, classes, 1);
   double sum = 0;
-  for (i64 c = 0; c < classes; ++c) sum += static_cast<double>(std::exp(row[c] - largest));
+  for (i64 start = 0; start < classes; start += block) {
+    const i64 count = std::min(block, classes - start);
+    for (i64 c = 0; c < count; ++c) each[c] = vmath::exp(row[start + c] - largest);
+    sum += static_cast<double>(foldRun<SumFold<T>>(each, count, 1));
+  }
   return static_cast<double>(largest) + std::log(sum);
 }
 
@@ -136,15 +143,17 @@ CrossEntropyResult crossEntropy(const NDArray& x, const ClassTargets& targets) {
     using T = decltype(zero);
     const T* data = logits.data<T>();
     parallelFor(q.rows(), grainOf(classes), [&](i64 begin, i64 end) {
+      simd::run([=]() EMBER_SIMD_BODY {
+        for (i64 row = begin; row < end; ++row) logSums[row] = logSumExpOf(data + row * classes, classes);
+      });
       for (i64 row = begin; row < end; ++row) {
         const T* values = data + row * classes;
-        const double logSum = logSumExpOf(values, classes);
+        const double logSum = logSums[row];
         double loss = 0;
         if (!q.ignored(row)) {
           loss = q.sharp(row) * (logSum - static_cast<double>(values[q.label(row)]));
           for (i64 c = 0; q.smooth() && c < classes; ++c) loss += q.flat(c) * (logSum - static_cast<double>(values[c]));
         }
-        logSums[row] = logSum;
         losses[row] = loss;
       }
     });
@@ -183,8 +192,10 @@ NDArray crossEntropyBackward(const NDArray& x, const ClassTargets& targets, cons
         const double each = factor * static_cast<double>(scale[row * step]);
         const T whole = static_cast<T>(each * q.sum(row));
         // The difference is small where the gradient is not, but both of its sides may be large: it is taken in f64.
-        for (i64 c = 0; c < classes; ++c)
-          gradient[c] = std::exp(static_cast<T>(static_cast<double>(values[c]) - logSum)) * whole;
+        simd::run([=]() EMBER_SIMD_BODY {
+          for (i64 c = 0; c < classes; ++c)
+            gradient[c] = vmath::exp(static_cast<T>(static_cast<double>(values[c]) - logSum)) * whole;
+        });
         if (q.smooth()) {
           for (i64 c = 0; c < classes; ++c) gradient[c] -= static_cast<T>(each * q.flat(c));
         }
