@@ -24,9 +24,9 @@ bool winogradPays(const ConvProblem& p, ConvDirection direction) {
   if (!winogradPossible(p) || simd::level() == simd::Level::Baseline) return false;
   if (std::min(p.x[1], p.y[1]) < 8) return false;
   const Shape& result = direction == ConvDirection::BackwardData ? p.x : p.y;
-  const i64 tiles = (result[2] + tile - 1) / tile * ((result[3] + tile - 1) / tile);
-  const double useful = static_cast<double>(result[2] * result[3]) / static_cast<double>(tiles * tile * tile);
-  return useful >= 0.5 && result[0] * tiles >= (direction == ConvDirection::Forward ? 4 : 16);
+  if (std::min(result[2], result[3]) < 2) return false;
+  const i64 tiles = result[0] * ((result[2] + tile - 1) / tile) * ((result[3] + tile - 1) / tile);
+  return tiles >= (direction == ConvDirection::Forward ? 4 : 16);
 }
 
 bool usesWinograd(const ConvProblem& p, ConvDirection direction, ConvAlgorithm algorithm) {

@@ -21,30 +21,31 @@ bool winogradPossible(const ConvProblem&);
 
 /// True if it is also faster than oneDNN's direct kernel:
 ///
-///   AVX2 or more;  C and K at least 8;  useful share of the tiles at least 0.5;  tiles at least 4, backward 16
+///   AVX2 or more;  C and K at least 8;  a result of at least 2x2;  tiles at least 4, backward 16
 ///
-/// tiles = N · ceil(P/4) · ceil(Q/4) over the result (for backward data: over x); the useful share is what of their
-/// 4x4 lies inside. Sizes that fill their tiles badly (5x5: 39 %) lose, and so do few tiles, since filters are
+/// tiles = N · ceil(P/4) · ceil(Q/4) over the result (for backward data: over x). Few tiles lose because filters are
 /// transformed once a version at a cost of C·K (forward, many calls share it most often). Source: ours, measured with
 /// one thread of Zen 4 and oneDNN 2.6.3 (tests/bench/ConvRule); milliseconds direct -> Winograd:
 ///
 ///   AVX-512                  forward         backward data   backward weights
-///   128x32x28x28, 32 out     17.5 -> 6.0     17.4 -> 6.1     16.7 -> 6.8
-///   128x64x14x14, 64 out     16.0 -> 6.8     18.8 -> 6.8     16.7 -> 7.2
-///   128x128x7x7, 128 out     14.3 -> 6.8     15.2 -> 6.8     15.7 -> 7.4
-///   128x64x28x28, 64 out     62.6 -> 22.0    66.4 -> 22.1    70.5 -> 23.6
-///   128x16x32x32, 16 out     5.6 -> 2.5      5.4 -> 2.6      5.2 -> 2.9
-///   128x8x28x28, 8 out       2.2 -> 1.4      2.0 -> 1.4      2.0 -> 1.4
-///   128x64x6x6, 64 out       2.5 -> 1.6      2.4 -> 1.7      2.7 -> 1.8
-///   128x3x28x28, 32 out      2.0 -> 2.7      8.9 -> 3.9      1.7 -> 3.0      three channels: direct
-///   128x64x5x5, 64 out       1.65 -> 1.73    1.54 -> 1.57    1.90 -> 1.63    tiles 39 % full: direct
-///   1x64x14x14, 64 out       0.12 -> 0.05    0.11 -> 0.05    0.13 -> 0.07    16 tiles
-///   1x256x7x7, 256 out       0.42 -> 0.18    0.41 -> 0.18    0.82 -> 1.21    4 tiles; data is 0.65 with its filters
-///   1x128x4x4, 128 out       0.03 -> 0.03    0.03 -> 0.03    0.13 -> 0.10    one tile; 0.1 with filters
+///   128x32x28x28, 32 out     17.5 -> 6.0     17.5 -> 6.0     16.7 -> 7.0
+///   128x64x14x14, 64 out     16.1 -> 6.0     17.4 -> 5.8     16.8 -> 6.4
+///   128x128x7x7, 128 out     14.4 -> 5.6     14.4 -> 5.6     15.5 -> 6.0
+///   128x64x28x28, 64 out     63 -> 22        66 -> 22        69 -> 24
+///   128x16x32x32, 16 out     5.6 -> 2.6      5.4 -> 2.5      5.2 -> 2.9
+///   128x8x28x28, 8 out       2.2 -> 1.5      2.0 -> 1.6      2.0 -> 1.4
+///   128x3x28x28, 32 out      2.0 -> 2.5      9.0 -> 3.8      1.7 -> 2.9      three channels: direct
+///   128x64x5x5, 64 out       1.58 -> 1.13    1.54 -> 1.14    1.81 -> 1.22
+///   128x64x2x2, 64 out       0.24 -> 0.18    0.23 -> 0.18    0.35 -> 0.21
+///   128x64x1x1, 64 out       0.02 -> 0.18    0.02 -> 0.18    0.10 -> 0.20    one pixel: direct
+///   1x64x14x14, 64 out       0.12 -> 0.04    0.11 -> 0.04    0.13 -> 0.06    16 tiles
+///   1x256x7x7, 256 out       0.41 -> 0.16    0.41 -> 0.16    0.82 -> 0.55    4 tiles; equal with new filters
+///   1x128x4x4, 128 out       0.03 -> 0.03    0.03 -> 0.03    0.13 -> 0.10    one tile; 0.10 with new filters
 ///   capped at AVX2
-///   128x32x28x28, 32 out     18.0 -> 8.1     20.2 -> 8.3     21.6 -> 8.7
-///   128x128x7x7, 128 out     17.4 -> 8.6     15.5 -> 8.7     19.7 -> 8.8
-///   128x16x32x32, 16 out     7.0 -> 3.4      5.7 -> 3.7      6.0 -> 3.4
+///   128x32x28x28, 32 out     18.6 -> 7.0     20.7 -> 7.0     20.2 -> 7.6
+///   128x64x14x14, 64 out     18.0 -> 6.2     16.8 -> 6.1     19.8 -> 6.4
+///   128x128x7x7, 128 out     19.9 -> 5.7     16.3 -> 5.8     20.6 -> 6.1
+///   128x16x32x32, 16 out     7.0 -> 3.0      5.7 -> 3.0      6.0 -> 2.9
 bool winogradPays(const ConvProblem&, ConvDirection);
 
 /// Whether Winograd runs: by the rule above, or wherever possible if the algorithm says so.
