@@ -17,7 +17,7 @@ void putActivation(Args& args, Act act, double slope);
 Act activationOf(const Args& args);
 std::string describeActivation(Act act, double slope);
 
-/// Runs that many of them, under the path of the first.
+/// Runs two modules that are to run as one on one tensor, under the path of the first.
 Tensors runFused(Module& container, std::size_t first, const Tensors& inputs);
 
 }  // namespace ember::nn

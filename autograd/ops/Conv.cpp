@@ -50,8 +50,7 @@ core::ConvGeometry convGeometry(int spatial, const ConvOptions& options, const c
   return g;
 }
 
-Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvGeometry& g,
-            const core::FusedAct& act) {
+Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvGeometry& g, const core::FusedAct& act) {
   using Kind = core::FusedAct::Kind;
   const char* op = convName(g.spatial);
   const Tensor* bias = b.defined() ? &b : nullptr;

@@ -8,10 +8,10 @@ namespace ember {
 
 /// Options of a convolution: numbers per spatial axis, or one for all.
 struct ConvOptions {
-  Sizes stride = 1;    ///< step of the kernel, at least 1
-  Sizes padding = 0;   ///< zeros before and after each axis, at least 0
-  Sizes dilation = 1;  ///< distance of kernel elements, at least 1
-  i64 groups = 1;      ///< channels and filters fall into that many groups which do not see each other
+  Sizes stride = 1;     ///< step of the kernel, at least 1
+  Sizes padding = 0;    ///< zeros before and after each axis, at least 0
+  Sizes dilation = 1;   ///< distance of kernel elements, at least 1
+  i64 groups = 1;       ///< channels and filters fall into that many groups which do not see each other
   Act act = Act::None;  ///< applied behind the bias, in the kernel that writes where it can do so
   double slope = 0.01;  ///< of LeakyReLU
 };

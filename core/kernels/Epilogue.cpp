@@ -49,6 +49,11 @@ void finishAs(const NDArray& y, const NDArray& residual, const FusedAct& act) {
   }
 }
 
+/// The program may write into memory of its own at any time.
+bool keepsMark(const NDArray& x) {
+  return !x.storage()->external() && (x.isDense(MemoryOrder::RowMajor) || x.isDense(MemoryOrder::ChannelsLast));
+}
+
 /// Of the part of the storage that the array covers.
 u64 finiteKey(const NDArray& x) {
   return (static_cast<u64>(x.offset()) * 31 + static_cast<u64>(x.numel())) * 0x9e3779b97f4a7c15 + 0xf171;
@@ -98,12 +103,12 @@ NDArray actBackward(const NDArray& dy, const NDArray& y, const FusedAct& act, bo
   return dy;
 }
 
+bool markedFinite(const NDArray& x) { return keepsMark(x) && x.storage()->derived(finiteKey(x)); }
+
 bool knownFinite(const NDArray& x) {
-  // The program may write into memory of its own at any time.
-  const bool keeps = !x.storage()->external() && (x.isDense(MemoryOrder::RowMajor) || x.isDense(MemoryOrder::ChannelsLast));
-  if (keeps && x.storage()->derived(finiteKey(x))) return true;
+  if (markedFinite(x)) return true;
   if (!allFinite(x)) return false;
-  if (keeps) markFinite(x);
+  if (keepsMark(x)) markFinite(x);
   return true;
 }
 

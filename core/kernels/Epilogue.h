@@ -6,7 +6,7 @@ namespace ember::core {
 
 /// What joins the result v of a convolution or matrix product before it is written:  y = act(v + bias + residual).
 struct Epilogue {
-  NDArray bias = {};      ///< [K], one number a filter or column, or undefined
+  NDArray bias = {};  ///< [K], one number a filter or column, or undefined
   FusedAct act = {};
   NDArray residual = {};  ///< of the shape and type of y, or undefined
   /// y may take the memory of the residual, if that lies as y would. The caller reports the write.
@@ -23,6 +23,8 @@ NDArray actBackward(const NDArray& dy, const NDArray& y, const FusedAct& act, bo
 
 /// Whether no element of an f32 or f64 array is NaN or infinite; looked at once a version, and kept with the storage.
 bool knownFinite(const NDArray& x);
+/// Whether that is known without looking.
+bool markedFinite(const NDArray& x);
 /// Keeps for knownFinite() that the values are finite where the operands that made them were. A sum beyond 3e38 is
 /// taken for finite, too.
 void markFinite(const NDArray& x);

@@ -64,8 +64,7 @@ TEST_CASE("a convolution or linear layer with an activation gives what the two o
   for (const Act act : {Act::ReLU, Act::LeakyReLU}) {
     for (const double slope : {0.2, 0.0, -0.5}) {
       const ConvOptions options{.padding = 1, .act = act, .slope = slope};
-      checkSame([&](const Tensors& in) { return conv2d(in[0], in[1], in[2], options); },
-                {x4(), w4(), draw("b", {4})});
+      checkSame([&](const Tensors& in) { return conv2d(in[0], in[1], in[2], options); }, {x4(), w4(), draw("b", {4})});
       checkSame([&](const Tensors& in) { return linear(in[0], in[1], in[2], act, slope); },
                 {draw("rows", {5, 7}), draw("w2", {3, 7}), draw("b2", {3})});
       checkSame([&](const Tensors& in) { return linear(in[0], in[1], {}, act, slope); },
@@ -136,8 +135,7 @@ TEST_CASE("a temporary that was given away is gone, not stale") {
   Tensor t = draw("a", {3, 4}) + draw("b", {3, 4});
   const Tensor y = relu(std::move(t));
   CHECK_FALSE(t.defined());
-  CHECK(headlineOf<StateError>([&] { return relu(t); }) ==
-        "[relu] StateError: operand 0 is an undefined tensor");
+  CHECK(headlineOf<StateError>([&] { return relu(t); }) == "[relu] StateError: operand 0 is an undefined tensor");
 }
 
 TEST_CASE("operands of other shapes, types and orders add as ever") {
@@ -176,8 +174,9 @@ TEST_CASE("anomaly mode and NoFusion run the single ops") {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     const Tensor w = Tensor::full({1, 1, 1, 1}, nan, DType::F64);
     const Tensor x = Tensor::ones({1, 1, 2, 2}, DType::F64);
-    CHECK(headlineOf<NumericError>([&] { return conv2d(x, w, {}, {.act = Act::ReLU}); })
-              .find("[conv2d] NumericError") == 0);
+    CHECK(headlineOf<NumericError>([&] {
+            return conv2d(x, w, {}, {.act = Act::ReLU});
+          }).find("[conv2d] NumericError") == 0);
   }
   {
     const NoFusion outer;
@@ -235,7 +234,7 @@ TEST_CASE("a convolution waits inside a module's forward until someone asks, or 
   CHECK(sameBits(concat({conv2d(x, w), r}, 0), concat({plain, r}, 0)));
   {
     const Tensor trained = w.clone().setRequiresGrad();
-    CHECK_FALSE(waits(conv2d(x, trained)));  // recorded
+    CHECK_FALSE(waits(conv2d(x, trained)));                  // recorded
     const Tensor loss = sum(conv2d(x, w) * trained.mean());  // a waiting operand of a recorded op
     loss.backward();
     CHECK(trained.grad().defined());

@@ -58,8 +58,8 @@ const std::vector<Case> cases{{{2, 3, 9}, {5, 3, 3}},
 
 TEST_CASE("a convolution with an epilogue gives what convolution, addition and activation give one after the other") {
   for (const DType dtype : {DType::F32, DType::F64}) {
-    for (const auto algorithm : {ConvAlgorithm::Auto, ConvAlgorithm::Direct, ConvAlgorithm::Winograd,
-                                 ConvAlgorithm::Reference}) {
+    for (const auto algorithm :
+         {ConvAlgorithm::Auto, ConvAlgorithm::Direct, ConvAlgorithm::Winograd, ConvAlgorithm::Reference}) {
       const UseAlgorithm use(algorithm);
       for (const Case& c : cases) {
         const NDArray x = numbers(c.x, 1, -2, 2, dtype).contiguous(MemoryOrder::ChannelsLast);
@@ -78,8 +78,7 @@ TEST_CASE("a convolution with an epilogue gives what convolution, addition and a
             // Some kernels begin their sums with the residual: a rounding of sums of up to 300 terms below 10.
             const double tolerance = dtype == DType::F32 ? 2e-5 : 0;
             for (const NDArray& residual : layouts(r)) {
-              const NDArray y =
-                  fusedConv(x, w, {.bias = bias, .act = act, .residual = residual}, c.geometry());
+              const NDArray y = fusedConv(x, w, {.bias = bias, .act = act, .residual = residual}, c.geometry());
               CHECK(largestDifference(y, expected) <= tolerance);
               CHECK(residual.toVector<double>() == r.toVector<double>());
             }
@@ -119,8 +118,8 @@ TEST_CASE("NaN and infinity pass a fused relu as they pass relu") {
     return values;
   };
   for (const float bad : {nan, infinity, -infinity}) {
-    const Epilogue all[] = {{.bias = b, .residual = r}, {.bias = spoiled(b, bad), .residual = r},
-                            {.bias = b, .residual = spoiled(r, bad)}};
+    const Epilogue all[] = {
+        {.bias = b, .residual = r}, {.bias = spoiled(b, bad), .residual = r}, {.bias = b, .residual = spoiled(r, bad)}};
     for (const NDArray& x : {clean, spoiled(clean, bad)}) {
       for (const NDArray& filters : {w, spoiled(w, bad)}) {
         for (Epilogue e : all) {
@@ -166,8 +165,6 @@ TEST_CASE("a residual of another shape or type is refused") {
     }
     return "nothing thrown";
   };
-  CHECK(headline(numbers({2, 5, 8, 6}, 3)) ==
-        "[conv2d] ShapeError: residual is [2, 5, 8, 6], the output [2, 5, 8, 7]");
-  CHECK(headline(numbers({2, 5, 8, 7}, 3, -1, 1, DType::F64)) ==
-        "[conv2d] DtypeError: x is f32, residual is f64");
+  CHECK(headline(numbers({2, 5, 8, 6}, 3)) == "[conv2d] ShapeError: residual is [2, 5, 8, 6], the output [2, 5, 8, 7]");
+  CHECK(headline(numbers({2, 5, 8, 7}, 3, -1, 1, DType::F64)) == "[conv2d] DtypeError: x is f32, residual is f64");
 }

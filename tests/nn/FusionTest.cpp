@@ -20,9 +20,9 @@ namespace {
 nn::Sequential pairs() {
   seed(3);
   return nn::Sequential(nn::Conv2D(2, 4, {.kernel = 3, .padding = 1}), nn::ReLU(), nn::BatchNorm2D(4),
-                        nn::LeakyReLU(0.2), nn::Conv2D(4, 4, {.kernel = 3, .bias = false}), nn::LeakyReLU(0.1), nn::BatchNorm2D(4),
-                        nn::ReLU(), nn::Flatten(), nn::Linear(4 * 4 * 4, 6), nn::ReLU(), nn::Dropout(0.5),
-                        nn::Linear(6, 2), nn::LeakyReLU(-0.3));
+                        nn::LeakyReLU(0.2), nn::Conv2D(4, 4, {.kernel = 3, .bias = false}), nn::LeakyReLU(0.1),
+                        nn::BatchNorm2D(4), nn::ReLU(), nn::Flatten(), nn::Linear(4 * 4 * 4, 6), nn::ReLU(),
+                        nn::Dropout(0.5), nn::Linear(6, 2), nn::LeakyReLU(-0.3));
 }
 
 Tensor images() { return draw("images", {4, 2, 6, 6}).to(DType::F32); }
