@@ -57,15 +57,15 @@ void checkWritable(const Tensor& t, const char* what) {
 /// second.
 void checkOwnMemory(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& var,
                     const BatchNormOptions& o) {
-  const std::pair<const char*, const Tensor*> all[] = {
-      {"runningMean", &mean}, {"runningVar", &var}, {"batches", &o.batches},  {"x", &x},
-      {"gamma", &gamma},      {"beta", &beta},      {"residual", &o.residual}};
+  const auto memoryOf = [](const Tensor& t) { return t.defined() ? t.array().storage().get() : nullptr; };
+  const std::pair<const char*, const core::Storage*> all[] = {
+      {"runningMean", memoryOf(mean)}, {"runningVar", memoryOf(var)}, {"batches", memoryOf(o.batches)},
+      {"x", memoryOf(x)},              {"gamma", memoryOf(gamma)},    {"beta", memoryOf(beta)},
+      {"residual", memoryOf(o.residual)}};
   for (int written = 0; written < 3; ++written) {
-    if (!all[written].second->defined()) continue;
+    if (!all[written].second) continue;
     for (int other = written + 1; other < 7; ++other) {
-      if (!all[other].second->defined() ||
-          all[other].second->array().storage() != all[written].second->array().storage())
-        continue;
+      if (all[other].second != all[written].second) continue;
       throw StateError(op,
                        std::string(all[written].first) + " cannot be updated in place: it shares its memory with " +
                            all[other].first,
@@ -271,7 +271,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   // Behind wrap() and record(), which look at y in anomaly mode.
   const auto updated = [&] {
     if (update && options.updateStatsOn == StatsUpdate::Forward) update->apply();
-    return result;
+    return std::move(result);
   };
   if (!recorded) {
     result.y = wrap(op, y, operands);
@@ -292,9 +292,9 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
            .update = options.updateStatsOn == StatsUpdate::Backward ? update : nullptr};
   r.options.residual = {};  // the graph has it as an operand, where it is needed
   const bool readsOutput = overwrite || ((oneDnn || residual.defined()) && options.act != Act::None);
-  result.y = record(
-      op, operands, {y}, [r = std::move(r)](const BackwardContext& c) { return gradientsOf(r, c); },
-      readsOutput ? SaveOutputs::Yes : SaveOutputs::No)[0];
+  result.y = recordOne(
+      op, operands, y, [r = std::move(r)](const BackwardContext& c) { return gradientsOf(r, c); },
+      readsOutput ? SaveOutputs::Yes : SaveOutputs::No);
   return updated();
 }
 
