@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include <ember/core/Scratch.h>
 #include <ember/core/Threads.h>
@@ -9,106 +10,150 @@
 namespace ember::core::winograd {
 namespace {
 
-/// Tiles of a block: both operands' matrices fit a core's cache. Each block's products are summed by themselves, then
-/// added, which keeps rounding small; so the block depends on the shape alone.
-i64 blockFor(const Geometry& g) {
-  constexpr i64 budget = 144 << 10;  // floats
-  return std::min(g.tiles(), std::clamp<i64>(budget / (frequencies * (g.inChannels + g.outChannels)), 64, 96));
-}
+/// The operands of a call, and how they are cut; all of it by the shape alone,
+/// so that the sums are the same whatever the thread count.
+struct Call {
+  Geometry g;
+  const float *in, *gradient;
+  simd::Level level;
+  PackedFilters sums; ///< layout of the transformed gradient
+  i64 block, parts;
 
-/// G^T u G for a vector of filters and one input channel: columns [column, column + valid) of the sums.
-template <class Isa>
-EMBER_INLINE void gradientOfTaps(const float* sums, i64 apart, float* dw, i64 filterStride, i64 valid) {
-  constexpr int lanes = Isa::lanes;
-  using V = Vec<lanes>;
-  V half[3][6];
-  unrolled<6>([&](auto j) EMBER_SIMD_BODY {
-    V u[6], g[3];
-    unrolled<6>([&](auto i) EMBER_SIMD_BODY { u[i] = load<lanes>(sums + (i * 6 + j) * apart); });
-    tapsLine(u, g);
-    unrolled<3>([&](auto i) EMBER_SIMD_BODY { half[i][j] = g[i]; });
-  });
-  alignas(64) float taps[9][lanes];
-  unrolled<3>([&](auto i) EMBER_SIMD_BODY {
-    V g[3];
-    tapsLine(half[i], g);
-    unrolled<3>([&](auto j) EMBER_SIMD_BODY { store<lanes>(taps[i * 3 + j], g[j]); });
-  });
-  i64 lane = 0;
-  for (; lane + 4 <= valid; lane += 4, dw += 4 * filterStride) {
-    for (int t = 0; t < 8; t += 4) {
-      Vec<4> four[4];
-      unrolled<4>([&](auto i) EMBER_SIMD_BODY { four[i] = load<4>(taps[t + i] + lane); });
-      transpose(four);
-      unrolled<4>([&](auto i) EMBER_SIMD_BODY { store<4>(dw + i * filterStride + t, four[i]); });
-    }
-    for (int i = 0; i < 4; ++i) dw[i * filterStride + 8] = taps[8][lane + i];
+  Call(const Geometry &geometry, const float *x, const float *dy, simd::Level l)
+      : g(geometry), in(x), gradient(dy), level(l),
+        sums(g.inChannels, g.outChannels, l) {
+    // Both operands' matrices fit a core's cache. Each block's products are
+    // summed by themselves, then added, which keeps rounding small.
+    constexpr i64 budget = 144 << 10; // floats
+    block = std::min(
+        g.tiles(),
+        std::clamp<i64>(budget / (frequencies * (g.inChannels + g.outChannels)),
+                        64, 96));
+    // Few channels and many tiles: parts of the tiles, each with sums of its
+    // own that stay in a core's cache, too.
+    const auto most =
+        static_cast<u64>(std::clamp<i64>(g.tiles() / block / 8, 1, 16));
+    parts =
+        sumFloats() <= 40 << 10 ? static_cast<i64>(std::bit_floor(most)) : 1;
   }
-  for (; lane < valid; ++lane, dw += filterStride) {
-    for (int t = 0; t < 9; ++t) dw[t] = taps[t][lane];
+
+  i64 sumFloats() const { return frequencies * sums.apart; }
+  i64 panels() const { return (sums.columns + sums.panel - 1) / sums.panel; }
+  i64 units() const { return frequencies * panels(); }
+};
+
+/// The transformed operands of a block.
+struct Operands {
+  Scratch memory;
+  Matrices x, dy;
+
+  explicit Operands(const Call &c)
+      : memory(static_cast<std::size_t>(xFloats(c) + yFloats(c)) *
+               sizeof(float)),
+        x(static_cast<float *>(memory.data()), c.block, c.g.inChannels),
+        dy(static_cast<float *>(memory.data()) + xFloats(c), c.block,
+           c.sums.columns) {
+    if (c.sums.columns > c.g.outChannels)
+      std::fill(dy.data, dy.data + yFloats(c), 0.0f);
   }
-}
+  static i64 xFloats(const Call &c) {
+    return Matrices::floatsFor(c.block, c.g.inChannels);
+  }
+  static i64 yFloats(const Call &c) {
+    return Matrices::floatsFor(c.block, c.sums.columns);
+  }
 
-}  // namespace
+  /// Tiles [begin, end) of the block.
+  void transform(const Call &c, const Block &b, i64 begin, i64 end) const {
+    const Scratch scratch(lineFloats * sizeof(float));
+    float *lines = static_cast<float *>(scratch.data());
+    const Planes in{c.in,           c.g.inHeight, c.g.inWidth,
+                    c.g.inChannels, c.g.padTop,   c.g.padLeft};
+    const Planes gradient{
+        c.gradient, c.g.outHeight, c.g.outWidth, c.g.outChannels, 0, 0};
+    transformIn<InputLine>(c.g, in, b, begin, end, lines, x, c.level);
+    transformIn<GradientLine>(c.g, gradient, b, begin, end, lines, dy, c.level);
+  }
 
-void backwardWeights(const Geometry& g, const float* in, const float* gradient, float* dw, simd::Level level) {
-  const ComputeScope scope;
-  const PackedFilters layout(g.inChannels, g.outChannels, level);
-  const i64 columns = layout.columns, width = layout.panel, apart = layout.apart;
-  const i64 block = blockFor(g), tiles = g.tiles();
-  const i64 xFloats = Matrices::floatsFor(block, g.inChannels), yFloats = Matrices::floatsFor(block, columns);
-  const Scratch scratch(static_cast<std::size_t>(xFloats + yFloats + frequencies * apart) * sizeof(float));
-  float* memory = static_cast<float*>(scratch.data());
-  const Matrices v(memory, block, g.inChannels), n(memory + xFloats, block, columns);
-  float* sums = memory + xFloats + yFloats;
-  if (columns > g.outChannels) std::fill(n.data, n.data + yFloats, 0.0f);
-
-  const Planes x{in, g.inHeight, g.inWidth, g.inChannels, g.padTop, g.padLeft};
-  const Planes dy{gradient, g.outHeight, g.outWidth, g.outChannels, 0, 0};
-  const i64 panels = (columns + width - 1) / width;
-  for (i64 first = 0; first < tiles; first += block) {
-    const i64 count = std::min(block, tiles - first);
-    const Block b(g, first, first + count);
-    parallelFor(count, 8, [&](i64 begin, i64 end) {
-      const Scratch local(lineFloats * sizeof(float));
-      float* lines = static_cast<float*>(local.data());
-      transformIn<InputLine>(g, x, b, first + begin, first + end, lines, v, level);
-      transformIn<GradientLine>(g, dy, b, first + begin, first + end, lines, n, level);
-    });
-    const i64 stop = first + count, units = frequencies * panels;
-    // A thread fetches what it will transform.
-    const auto next = [&](i64 begin, i64 end) {
-      const i64 more = std::min(block, tiles - stop), from = stop + more * begin / units,
-                to = stop + more * end / units;
-      const auto input = [&](i64 tile) { return nearTile(g, in, g.inHeight, g.inWidth, g.inChannels, tile); };
-      const auto output = [&](i64 tile) { return nearTile(g, gradient, g.outHeight, g.outWidth, g.outChannels, tile); };
-      Ahead ahead{input(from), input(to), output(from), output(to), false, 0};
-      ahead.spread((end - begin) * (g.inChannels / 12));
-      return ahead;
+  /// Units [begin, end): a frequency and a panel of output channels each.
+  /// Fetches tiles [next, nextEnd) meanwhile.
+  void multiplyInto(float *sums, bool add, const Call &c, const Block &b,
+                    i64 begin, i64 end, i64 next, i64 nextEnd) const {
+    const Geometry &g = c.g;
+    const auto input = [&](i64 tile) {
+      return nearTile(g, c.in, g.inHeight, g.inWidth, g.inChannels, tile);
     };
-    parallelFor(units, 1, [&](i64 begin, i64 end) {
-      Ahead ahead = next(begin, end);
-      for (i64 unit = begin; unit < end; ++unit) {
-        const i64 f = unit / panels, column = unit % panels * width;
-        const i64 row = b.firstRow(g, f), rows = b.lastRow(g, f) - row;
-        multiply({v.data + f * v.apart + row * v.stride, 1, v.stride, n.data + f * n.apart + row * n.stride + column,
-                  n.stride, sums + f * apart + column, columns, g.inChannels, rows, std::min(width, columns - column),
-                  first > 0},
-                 ahead, level);
-      }
-    });
+    const auto output = [&](i64 tile) {
+      return nearTile(g, c.gradient, g.outHeight, g.outWidth, g.outChannels,
+                      tile);
+    };
+    Ahead ahead{input(next),     input(nextEnd), output(next),
+                output(nextEnd), false,          0};
+    ahead.spread((end - begin) * (g.inChannels / 12));
+    for (i64 unit = begin; unit < end; ++unit) {
+      const i64 f = unit / c.panels(),
+                column = unit % c.panels() * c.sums.panel;
+      const i64 row = b.firstRow(g, f), rows = b.lastRow(g, f) - row;
+      multiply({x.data + f * x.apart + row * x.stride, 1, x.stride,
+                dy.data + f * dy.apart + row * dy.stride + column, dy.stride,
+                sums + f * c.sums.apart + column, c.sums.columns, g.inChannels,
+                rows, std::min(c.sums.panel, c.sums.columns - column), add},
+               ahead, c.level);
+    }
   }
-  parallelFor(g.inChannels, std::max<i64>(1, 4096 / g.outChannels), [&](i64 begin, i64 end) {
-    withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
-      using Isa = decltype(isa);
-      for (i64 c = begin; c < end; ++c) {
-        for (i64 k = 0; k < g.outChannels; k += Isa::lanes) {
-          gradientOfTaps<Isa>(sums + c * columns + k, apart, dw + (k * g.inChannels + c) * 9, g.inChannels * 9,
-                              std::min<i64>(Isa::lanes, g.outChannels - k));
-        }
+};
+
+/// Each thread takes parts of the tiles.
+void sumParts(const Call &c, float *sums) {
+  parallelFor(c.parts, 1, [&](i64 begin, i64 end) {
+    const Operands operands(c);
+    for (i64 part = begin; part < end; ++part) {
+      const i64 start = c.g.tiles() * part / c.parts,
+                stop = c.g.tiles() * (part + 1) / c.parts;
+      for (i64 first = start; first < stop; first += c.block) {
+        const Block b(c.g, first, std::min(stop, first + c.block));
+        operands.transform(c, b, b.begin, b.end);
+        operands.multiplyInto(sums + part * c.sumFloats(), first > start, c, b,
+                              0, c.units(), b.end,
+                              std::min(c.g.tiles(), b.end + c.block));
       }
-    });
+    }
   });
 }
 
-}  // namespace ember::core::winograd
+/// All threads work on one block, first on its tiles, then on its frequencies.
+void sumBlocks(const Call &c, float *sums) {
+  const Operands operands(c);
+  for (i64 first = 0; first < c.g.tiles(); first += c.block) {
+    const Block b(c.g, first, std::min(c.g.tiles(), first + c.block));
+    parallelFor(b.end - first, 8, [&](i64 begin, i64 end) {
+      operands.transform(c, b, first + begin, first + end);
+    });
+    const i64 more = std::min(c.block, c.g.tiles() - b.end);
+    parallelFor(c.units(), 1, [&](i64 begin, i64 end) {
+      operands.multiplyInto(sums, first > 0, c, b, begin, end,
+                            b.end + more * begin / c.units(),
+                            b.end + more * end / c.units());
+    });
+  }
+}
+
+} // namespace
+
+void backwardWeights(const Geometry &g, const float *in, const float *gradient,
+                     float *dw, simd::Level level) {
+  const ComputeScope scope;
+  const Call call(g, in, gradient, level);
+  const Scratch scratch(
+      static_cast<std::size_t>(call.parts * call.sumFloats()) * sizeof(float));
+  float *sums = static_cast<float *>(scratch.data());
+  if (call.parts > 1) {
+    sumParts(call, sums);
+  } else {
+    sumBlocks(call, sums);
+  }
+  unpackGradient(sums, call.parts, call.sumFloats(), g.inChannels,
+                 g.outChannels, dw, level);
+}
+
+} // namespace ember::core::winograd
