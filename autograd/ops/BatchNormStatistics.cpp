@@ -117,27 +117,25 @@ NDArray invstdBends(const NDArray& var, const BatchNormOptions& o) {
   });
 }
 
+void updateRunning(Tensor mean, Tensor var, const Statistics& statistics, i64 ownCount, const BatchNormOptions& o) {
+  const NoGrad guard;
+  const double m = static_cast<double>(o.varEstimator == VarEstimator::UnbiasedLocal ? ownCount : statistics.count);
+  const double correction = o.varEstimator == VarEstimator::Biased || m <= 1 ? 1 : m / (m - 1);
+  const i64 batches = o.batches.defined() ? static_cast<i64>(o.batches.item()) + 1 : 1;
+  const double factor = updateFactor(o, batches);
+  blend(mean, statistics.mean, factor, 1);
+  blend(var, statistics.var, factor, correction);
+  if (o.batches.defined()) Tensor(o.batches).fill_(static_cast<double>(batches));
+}
+
 RunningUpdate::RunningUpdate(Tensor mean, Tensor var, const Statistics& statistics, i64 ownCount,
                              const BatchNormOptions& options)
-    : mean_(std::move(mean)),
-      var_(std::move(var)),
-      batches_(options.batches),
-      statistics_(statistics),
-      options_(options) {
-  const double m =
-      static_cast<double>(options.varEstimator == VarEstimator::UnbiasedLocal ? ownCount : statistics.count);
+    : mean_(std::move(mean)), var_(std::move(var)), statistics_(statistics), ownCount_(ownCount), options_(options) {
   options_.residual = {};  // not kept alive for the update
-  correction_ = options.varEstimator == VarEstimator::Biased || m <= 1 ? 1 : m / (m - 1);
 }
 
 void RunningUpdate::apply() {
-  if (std::exchange(done_, true)) return;
-  const NoGrad guard;
-  const i64 batches = batches_.defined() ? static_cast<i64>(batches_.item()) + 1 : 1;
-  const double factor = updateFactor(options_, batches);
-  blend(mean_, statistics_.mean, factor, 1);
-  blend(var_, statistics_.var, factor, correction_);
-  if (batches_.defined()) batches_.fill_(static_cast<double>(batches));
+  if (!std::exchange(done_, true)) updateRunning(mean_, var_, statistics_, ownCount_, options_);
 }
 
 Tensor sumOverRanks(const Tensor& x, const std::shared_ptr<Communicator>& group) {

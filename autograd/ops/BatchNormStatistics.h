@@ -22,18 +22,21 @@ core::NDArray invstdOf(const core::NDArray& var, const BatchNormOptions& options
 /// 1 where invstd depends on the variance, 0 where it is constant, f64 [C].
 core::NDArray invstdBends(const core::NDArray& var, const BatchNormOptions& options);
 
-/// The update of the running statistics, from the forward that decides on it to the moment it happens.
+/// Counts the batch and writes the running mean and variance. `ownCount`: elements a channel of this rank alone.
+void updateRunning(Tensor mean, Tensor var, const Statistics& statistics, i64 ownCount,
+                   const BatchNormOptions& options);
+
+/// An update that waits for the backward.
 class RunningUpdate {
  public:
-  /// `ownCount`: elements a channel of this rank alone.
   RunningUpdate(Tensor mean, Tensor var, const Statistics& statistics, i64 ownCount, const BatchNormOptions& options);
-  /// Counts the batch and writes mean and variance, once; later calls do nothing.
+  /// Once; later calls do nothing.
   void apply();
 
  private:
-  Tensor mean_, var_, batches_;
+  Tensor mean_, var_;
   Statistics statistics_;
-  double correction_;  ///< of the variance
+  i64 ownCount_;
   BatchNormOptions options_;
   bool done_ = false;
 };

@@ -85,7 +85,7 @@ void normalizeAll(const S* x, const S* residual, S* y, const Rows& rows, const A
               [&](i64 begin, i64 end) { normalizeBlocks<form>(x, residual, y, rows, affine, begin, end, streaming); });
   if (rows.restWidth == 0) return;
   PaddedRest<S> rest(x, rows);
-  const PaddedRest<S> restOfResidual(residual ? residual : x, rows);
+  const PaddedRest<S> restOfResidual(residual, rows);
   normalizeBlocks<form>(rest.row.data(), restOfResidual.row.data(), rest.row.data(), rows.oneRow(), affine, 0, 1,
                         false);
   rest.copyTo(y, rows);

@@ -99,12 +99,14 @@ void forFloating(const NDArray& x, F&& f) {
   f(float{});
 }
 
-/// The shorter row at the end as a full one, so that the loops need no other form.
+/// The shorter row at the end as a full one, so that the loops need no other form. Of no array it is empty.
 template <class S>
 struct PaddedRest {
   std::vector<S> row;
 
-  PaddedRest(const S* from, const Rows& rows) : row(static_cast<std::size_t>(rows.width)) {
+  PaddedRest(const S* from, const Rows& rows) {
+    if (!from) return;
+    row.resize(static_cast<std::size_t>(rows.width));
     std::copy_n(from + rows.restOffset(), rows.restWidth, row.begin());
   }
   void copyTo(S* to, const Rows& rows) const { std::copy_n(row.begin(), rows.restWidth, to + rows.restOffset()); }

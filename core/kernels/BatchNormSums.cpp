@@ -99,8 +99,8 @@ void sumBlocks(const Streams<S>& from, const Rows& rows, const Lanes<T>& l, T* o
   };
   parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) { blocks(from, out, rows, begin, end); });
   if (rows.restWidth == 0) return;
-  const PaddedRest<S> v(from.v, rows), dy(from.dy, rows), y(from.y ? from.y : from.v, rows);
-  PaddedRest<S> g(from.dy, rows);
+  const PaddedRest<S> v(from.v, rows), dy(from.dy, rows), y(from.y, rows);
+  PaddedRest<S> g(from.g, rows);
   blocks({v.row.data(), dy.row.data(), y.row.data(), g.row.data()}, out + 2 * rows.blocks * width, rows.oneRow(), 0, 1);
   if (from.g) g.copyTo(from.g, rows);
 }

@@ -129,8 +129,10 @@ template <class S>
 void mergeAll(const S* x, const Rows& rows, double* mean, double* var) {
   const i64 width = rows.width, channels = rows.channels;
   // Lanes first, block after block; then the lanes of a channel; then the rest row, element by element.
-  std::vector<double> laneMean(static_cast<std::size_t>(width), 0.0), laneM2 = laneMean;
+  std::vector<double> laneMean, laneM2;
   if (rows.blocks > 0) {
+    laneMean.resize(static_cast<std::size_t>(width));
+    laneM2.resize(static_cast<std::size_t>(width));
     const NDArray results = blockResults(x, rows);
     const double* block = results.data<double>();
     for (i64 b = 0; b < rows.blocks; ++b, block += 2 * width) {
@@ -147,13 +149,12 @@ void mergeAll(const S* x, const Rows& rows, double* mean, double* var) {
       merge(mean, var, count, laneMean.data() + j, laneM2.data() + j, perLane, channels);
     }
   }
-  const std::vector<double> none(static_cast<std::size_t>(channels), 0.0);
-  std::vector<double> row(none);
-  for (i64 j = 0; j < rows.restWidth; j += channels, count += 1) {
+  for (i64 j = 0; j < rows.restWidth; j += channels, count += 1) {  // merges of one element
     for (i64 c = 0; c < channels; ++c) {
-      row[static_cast<std::size_t>(c)] = convert<double>(x[rows.restOffset() + j + c]);
+      const double delta = convert<double>(x[rows.restOffset() + j + c]) - mean[c];
+      mean[c] += delta / (count + 1);
+      var[c] += delta * delta * (count / (count + 1));
     }
-    merge(mean, var, count, row.data(), none.data(), 1, channels);
   }
   for (i64 c = 0; c < channels; ++c) var[c] /= count;
 }
