@@ -59,9 +59,8 @@ void checkOwnMemory(const Tensor& x, const Tensor& gamma, const Tensor& beta, co
                     const BatchNormOptions& o) {
   const auto memoryOf = [](const Tensor& t) { return t.defined() ? t.array().storage().get() : nullptr; };
   const std::pair<const char*, const core::Storage*> all[] = {
-      {"runningMean", memoryOf(mean)},   {"runningVar", memoryOf(var)},
-      {"batches", memoryOf(o.batches)},  {"x", memoryOf(x)},
-      {"gamma", memoryOf(gamma)},        {"beta", memoryOf(beta)},
+      {"runningMean", memoryOf(mean)}, {"runningVar", memoryOf(var)}, {"batches", memoryOf(o.batches)},
+      {"x", memoryOf(x)},              {"gamma", memoryOf(gamma)},    {"beta", memoryOf(beta)},
       {"residual", memoryOf(o.residual)}};
   for (int written = 0; written < 3; ++written) {
     if (!all[written].second) continue;
@@ -253,11 +252,10 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   if (options.fixGamma && options.training && gamma.defined()) setToOne(gamma);
   // Frozen parameters take no part in second derivatives either.
   const auto frozen = [&](const Tensor& t) { return options.freeze && t.defined() ? t.detach() : t; };
-  const bool later = use.update && options.updateStatsOn == StatsUpdate::Backward;
-  std::shared_ptr<RunningUpdate> update;
-  if (later && recorded) {
-    update = std::make_shared<RunningUpdate>(runningMean, runningVar, statistics, channels.perChannel, options);
-  }
+  const bool updatesNow = use.update && options.updateStatsOn == StatsUpdate::Forward;
+  std::shared_ptr<RunningUpdate> later;
+  if (use.update && !updatesNow)
+    later = std::make_shared<RunningUpdate>(runningMean, runningVar, statistics, channels.perChannel, options);
   // Copies: what the caller does to them must not reach the backward.
   const auto used = [&](const NDArray& values) {
     NDArray copy = NDArray::empty(channels.parameters, parameterType);
@@ -272,7 +270,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   BatchNormResult result{{}, used(statistics.mean), used(invstd), used(statistics.var)};
   // Behind wrap() and record(), which look at y in anomaly mode.
   const auto updated = [&] {
-    if (use.update && !later) updateRunning(runningMean, runningVar, statistics, channels.perChannel, options);
+    if (updatesNow) RunningUpdate(runningMean, runningVar, statistics, channels.perChannel, options).apply();
     return std::move(result);
   };
   if (!recorded) {
@@ -291,7 +289,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
            .beta = Saved(frozen(beta)),
            .statistics = statistics,
            .invstd = invstd,
-           .update = update};
+           .update = std::move(later)};
   r.options.residual = {};  // the graph has it as an operand, where it is needed
   const bool readsOutput = overwrite || ((oneDnn || residual.defined()) && options.act != Act::None);
   result.y = recordOne(

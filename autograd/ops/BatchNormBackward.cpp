@@ -59,7 +59,7 @@ NDArray Channels::back(const NDArray& x) const {
 }
 
 NDArray Channels::flat(const NDArray& parameter) const {
-  return parameter.defined() && parameter.rank() != 1 ? parameter.reshape({count}) : parameter;
+  return parameter.rank() > 1 ? parameter.reshape({count}) : parameter;
 }
 
 Shape Channels::broadcast() const {
