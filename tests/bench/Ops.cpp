@@ -80,7 +80,10 @@ Case linearCase(i64 m, i64 k, i64 n) {
 
 std::string sizesText(const bare::Sizes& sizes) {
   std::string text;
-  for (const i64 size : sizes) text += (text.empty() ? "" : "x") + std::to_string(size);
+  for (const i64 size : sizes) {
+    if (!text.empty()) text += 'x';
+    text += std::to_string(size);
+  }
   return text;
 }
 
