@@ -158,7 +158,7 @@ Case reshapeCase(i64 rows, i64 columns) {
 Case sgdCase(int tensors, i64 elements) {
   nn::Parameters parameters;
   for (int i = 0; i < tensors; ++i) {
-    parameters.push_back({"p" + std::to_string(i), values({elements}), {}});
+    parameters.push_back({std::to_string(i), values({elements}), {}});
     parameters.back().tensor.setGrad(Tensor::normal({elements}));
   }
   const auto sgd = std::make_shared<optim::SGD>(parameters, optim::SGDOptions{.lr = 1e-6, .momentum = 0.9});
