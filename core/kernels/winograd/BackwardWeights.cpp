@@ -10,117 +10,104 @@
 namespace ember::core::winograd {
 namespace {
 
-/// The operands of a call, and how they are cut: by the shape alone, so that the sums are the same whatever the thread
-/// count.
-struct Call {
-  Geometry g;
-  const float *in, *gradient;
-  simd::Level level;
+/// How the work is cut. Parts of the tiles, each with sums of its own, are added up in their order: they depend on the
+/// shape alone, so that the result is the same whatever the thread count. Where they are fewer than the threads, output
+/// channels are split, too, and every split transforms all of x: that costs less than to share it between cores.
+struct Cut {
   PackedFilters sums;  ///< layout of the transformed gradient
-  i64 block, parts;
+  i64 block, parts, split, splits;
 
-  Call(const Geometry& geometry, const float* x, const float* dy, simd::Level l)
-      : g(geometry), in(x), gradient(dy), level(l), sums(g.inChannels, g.outChannels, l) {
+  Cut(const Geometry& g, i64 threads, simd::Level level) : sums(g.inChannels, g.outChannels, level) {
     // Both operands' matrices fit a core's cache. Each block's products are summed by themselves, then added, which
     // keeps rounding small.
-    constexpr i64 budget = 144 << 10;  // floats
+    constexpr i64 budget = 144 << 10, most = 4 << 20;  // floats of a block, of all sums
     block = std::min(g.tiles(), std::clamp<i64>(budget / (frequencies * (g.inChannels + g.outChannels)), 64, 96));
-    // Few channels and many tiles: parts of the tiles, each with sums of its own that stay in a core's cache, too.
-    const auto most = static_cast<u64>(std::clamp<i64>(g.tiles() / block / 8, 1, 16));
-    parts = sumFloats() <= 40 << 10 ? static_cast<i64>(std::bit_floor(most)) : 1;
+    const i64 wanted = std::clamp<i64>(std::min(g.tiles() / block / 4, most / sumFloats()), 1, 16);
+    parts = static_cast<i64>(std::bit_floor(static_cast<u64>(wanted)));
+    const i64 panels = (sums.columns + sums.panel - 1) / sums.panel;
+    const i64 each = (panels + std::max<i64>(1, threads / parts) - 1) / std::max<i64>(1, threads / parts);
+    split = each * sums.panel;
+    splits = (sums.columns + split - 1) / split;
   }
-
   i64 sumFloats() const { return frequencies * sums.apart; }
-  i64 panels() const { return (sums.columns + sums.panel - 1) / sums.panel; }
-  i64 units() const { return frequencies * panels(); }
 };
 
-/// The transformed operands of a block.
-struct Operands {
-  Scratch memory;
-  Matrices x, dy;
+/// One part and one split: their sums from the tiles [start, stop) and output channels [first, first + columns).
+class Share {
+ public:
+  Share(const Geometry& g, const Cut& cut, simd::Level level)
+      : g_(g),
+        cut_(cut),
+        level_(level),
+        memory_(static_cast<std::size_t>(lineFloats + xFloats() + yFloats()) * sizeof(float)),
+        lines_(static_cast<float*>(memory_.data())),
+        x_(lines_ + lineFloats, cut.block, g.inChannels),
+        dy_(lines_ + lineFloats + xFloats(), cut.block, cut.split) {}
 
-  explicit Operands(const Call& c)
-      : memory(static_cast<std::size_t>(xFloats(c) + yFloats(c)) * sizeof(float)),
-        x(static_cast<float*>(memory.data()), c.block, c.g.inChannels),
-        dy(static_cast<float*>(memory.data()) + xFloats(c), c.block, c.sums.columns) {
-    if (c.sums.columns > c.g.outChannels) std::fill(dy.data, dy.data + yFloats(c), 0.0f);
-  }
-  static i64 xFloats(const Call& c) { return Matrices::floatsFor(c.block, c.g.inChannels); }
-  static i64 yFloats(const Call& c) { return Matrices::floatsFor(c.block, c.sums.columns); }
-
-  /// Tiles [begin, end) of the block.
-  void transform(const Call& c, const Block& b, i64 begin, i64 end) const {
-    const Scratch scratch(lineFloats * sizeof(float));
-    float* lines = static_cast<float*>(scratch.data());
-    const Planes in{c.in, c.g.inHeight, c.g.inWidth, c.g.inChannels, c.g.padTop, c.g.padLeft};
-    const Planes gradient{c.gradient, c.g.outHeight, c.g.outWidth, c.g.outChannels, 0, 0};
-    transformIn<InputLine>(c.g, in, b, begin, end, lines, x, c.level);
-    transformIn<GradientLine>(c.g, gradient, b, begin, end, lines, dy, c.level);
-  }
-
-  /// Units [begin, end): a frequency and a panel of output channels each. Fetches tiles [next, nextEnd) meanwhile.
-  void multiplyInto(float* sums, bool add, const Call& c, const Block& b, i64 begin, i64 end, i64 next,
-                    i64 nextEnd) const {
-    const Geometry& g = c.g;
-    const auto input = [&](i64 tile) { return nearTile(g, c.in, g.inHeight, g.inWidth, g.inChannels, tile); };
-    const auto output = [&](i64 tile) { return nearTile(g, c.gradient, g.outHeight, g.outWidth, g.outChannels, tile); };
-    Ahead ahead{input(next), input(nextEnd), output(next), output(nextEnd), false, 0};
-    ahead.spread((end - begin) * (g.inChannels / 12));
-    for (i64 unit = begin; unit < end; ++unit) {
-      const i64 f = unit / c.panels(), column = unit % c.panels() * c.sums.panel;
-      const i64 row = b.firstRow(g, f), rows = b.lastRow(g, f) - row;
-      multiply({x.data + f * x.apart + row * x.stride, 1, x.stride, dy.data + f * dy.apart + row * dy.stride + column,
-                dy.stride, sums + f * c.sums.apart + column, c.sums.columns, g.inChannels, rows,
-                std::min(c.sums.panel, c.sums.columns - column), add},
-               ahead, c.level);
+  void sum(const float* in, const float* gradient, i64 start, i64 stop, i64 first, float* sums) {
+    const i64 columns = std::min(cut_.split, cut_.sums.columns - first),
+              channels = std::min(columns, g_.outChannels - first);
+    if (columns > channels) std::fill(dy_.data, dy_.data + yFloats(), 0.0f);
+    const Planes x{in, g_.inHeight, g_.inWidth, g_.inChannels, g_.inChannels, g_.padTop, g_.padLeft};
+    const Planes dy{gradient + first, g_.outHeight, g_.outWidth, g_.outChannels, channels, 0, 0};
+    for (i64 tile = start; tile < stop; tile += cut_.block) {
+      const Block b(g_, tile, std::min(stop, tile + cut_.block));
+      transformIn<InputLine>(g_, x, b, b.begin, b.end, lines_, x_, level_);
+      transformIn<GradientLine>(g_, dy, b, b.begin, b.end, lines_, dy_, level_);
+      multiplyAll(b, columns, tile > start, sums + first, ahead(in, gradient, b.end));
     }
   }
-};
 
-/// Each thread takes parts of the tiles.
-void sumParts(const Call& c, float* sums) {
-  parallelFor(c.parts, 1, [&](i64 begin, i64 end) {
-    const Operands operands(c);
-    for (i64 part = begin; part < end; ++part) {
-      const i64 start = c.g.tiles() * part / c.parts, stop = c.g.tiles() * (part + 1) / c.parts;
-      for (i64 first = start; first < stop; first += c.block) {
-        const Block b(c.g, first, std::min(stop, first + c.block));
-        operands.transform(c, b, b.begin, b.end);
-        operands.multiplyInto(sums + part * c.sumFloats(), first > start, c, b, 0, c.units(), b.end,
-                              std::min(c.g.tiles(), b.end + c.block));
+ private:
+  i64 xFloats() const { return Matrices::floatsFor(cut_.block, g_.inChannels); }
+  i64 yFloats() const { return Matrices::floatsFor(cut_.block, cut_.split); }
+
+  /// The block after this one.
+  Ahead ahead(const float* in, const float* gradient, i64 tile) const {
+    const i64 end = std::min(g_.tiles(), tile + cut_.block);
+    const auto input = [&](i64 t) { return nearTile(g_, in, g_.inHeight, g_.inWidth, g_.inChannels, t); };
+    const auto output = [&](i64 t) { return nearTile(g_, gradient, g_.outHeight, g_.outWidth, g_.outChannels, t); };
+    Ahead next{input(tile), input(end), output(tile), output(end), false, 0};
+    next.spread(frequencies * (cut_.split / cut_.sums.panel) * (g_.inChannels / 12));
+    return next;
+  }
+
+  void multiplyAll(const Block& b, i64 columns, bool add, float* sums, Ahead ahead) const {
+    for (i64 f = 0; f < frequencies; ++f) {
+      const i64 row = b.firstRow(g_, f), rows = b.lastRow(g_, f) - row;
+      for (i64 column = 0; column < columns; column += cut_.sums.panel) {
+        multiply({x_.data + f * x_.apart + row * x_.stride, 1, x_.stride,
+                  dy_.data + f * dy_.apart + row * dy_.stride + column, dy_.stride, sums + f * cut_.sums.apart + column,
+                  cut_.sums.columns, g_.inChannels, rows, std::min(cut_.sums.panel, columns - column), add},
+                 ahead, level_);
       }
     }
-  });
-}
-
-/// All threads work on one block, first on its tiles, then on its frequencies.
-void sumBlocks(const Call& c, float* sums) {
-  const Operands operands(c);
-  for (i64 first = 0; first < c.g.tiles(); first += c.block) {
-    const Block b(c.g, first, std::min(c.g.tiles(), first + c.block));
-    parallelFor(b.end - first, 8, [&](i64 begin, i64 end) { operands.transform(c, b, first + begin, first + end); });
-    const i64 more = std::min(c.block, c.g.tiles() - b.end);
-    parallelFor(c.units(), 1, [&](i64 begin, i64 end) {
-      operands.multiplyInto(sums, first > 0, c, b, begin, end, b.end + more * begin / c.units(),
-                            b.end + more * end / c.units());
-    });
   }
-}
+
+  const Geometry& g_;
+  const Cut& cut_;
+  simd::Level level_;
+  Scratch memory_;
+  float* lines_;
+  Matrices x_, dy_;
+};
 
 }  // namespace
 
 void backwardWeights(const Geometry& g, const float* in, const float* gradient, float* dw, simd::Level level) {
   const ComputeScope scope;
-  const Call call(g, in, gradient, level);
-  const Scratch scratch(static_cast<std::size_t>(call.parts * call.sumFloats()) * sizeof(float));
+  const Cut cut(g, ComputeScope::threads(), level);
+  const Scratch scratch(static_cast<std::size_t>(cut.parts * cut.sumFloats()) * sizeof(float));
   float* sums = static_cast<float*>(scratch.data());
-  if (call.parts > 1) {
-    sumParts(call, sums);
-  } else {
-    sumBlocks(call, sums);
-  }
-  unpackGradient(sums, call.parts, call.sumFloats(), g.inChannels, g.outChannels, dw, level);
+  parallelFor(cut.parts * cut.splits, 1, [&](i64 begin, i64 end) {
+    Share share(g, cut, level);
+    for (i64 unit = begin; unit < end; ++unit) {
+      const i64 part = unit / cut.splits;
+      share.sum(in, gradient, g.tiles() * part / cut.parts, g.tiles() * (part + 1) / cut.parts,
+                unit % cut.splits * cut.split, sums + part * cut.sumFloats());
+    }
+  });
+  unpackGradient(sums, cut.parts, cut.sumFloats(), g.inChannels, g.outChannels, dw, level);
 }
 
 }  // namespace ember::core::winograd

@@ -88,7 +88,7 @@ void convolve(const Geometry& g, const float* in, const Storage& packed, const A
   const ComputeScope scope;
   const Cut cut = cutFor(g, ComputeScope::threads());
   const i64 chunk = std::min<i64>(cut.part, 128);
-  const Planes planes{in, g.inHeight, g.inWidth, g.inChannels, g.padTop, g.padLeft};
+  const Planes planes{in, g.inHeight, g.inWidth, g.inChannels, g.inChannels, g.padTop, g.padLeft};
   const auto filters = static_cast<const float*>(packed.data());
   parallelFor(cut.blocks * cut.parts, 1, [&](i64 begin, i64 end) {
     const i64 inFloats = Matrices::floatsFor(cut.block, g.inChannels),

@@ -11,10 +11,10 @@ inline constexpr i64 lineFloats = (tileSide * longestStrip + 2) * patchSide * 16
 alignas(64) inline constexpr float zeroChannels[16] = {};
 
 /// The planes [batch, height, width, channels] that patches are cut from: those of tile (i, j) start at (4 i - top,
-/// 4 j - left).
+/// 4 j - left). `taken` of the channels, from the first, are transformed.
 struct Planes {
   const float* data;
-  i64 height, width, channels, top, left;
+  i64 height, width, channels, taken, top, left;
 };
 
 /// Columns [left, left + columns) of the planes, to lines [columns][6].
@@ -93,7 +93,7 @@ EMBER_INLINE void transformStrip(const Geometry& g, const Planes& from, const St
 template <template <int> class Line>
 void transformIn(const Geometry& g, const Planes& from, const Block& block, i64 begin, i64 end, float* lines,
                  const Matrices& to, simd::Level level) {
-  forChannels(level, from.channels, [&](auto isa, i64 first, i64 last) EMBER_SIMD_BODY {
+  forChannels(level, from.taken, [&](auto isa, i64 first, i64 last) EMBER_SIMD_BODY {
     constexpr int lanes = decltype(isa)::lanes;
     Kinds next = block.rowsAt(g, begin);
     forStrips(g, begin, end, longestStrip, next, [&](const Strip& strip) EMBER_SIMD_BODY {
