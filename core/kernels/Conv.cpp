@@ -105,6 +105,12 @@ bool mayFuse(const NDArray& x, const NDArray& w, const NDArray& bias, const Epil
          (!e.residual.defined() || knownFinite(e.residual));
 }
 
+/// Whether the kernel for few channels may take x as it lies: an image of the user's, row-major.
+bool readsPlain(const ConvProblem& p, const NDArray& x, const Epilogue& e) {
+  return plainPays(p) && x.isDense(MemoryOrder::RowMajor) && !e.residual.defined() &&
+         !usesWinograd(p, ConvDirection::Forward, convAlgorithm());
+}
+
 /// Memory for y that holds the residual.
 NDArray holding(const Epilogue& e) {
   const NDArray& residual = e.residual;
@@ -212,10 +218,26 @@ NDArray fusedConv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, 
   checkBias(op, epilogue.bias, x, w);
   if (epilogue.residual.defined()) checkResidual(op, epilogue.residual, yShape, x);
   const ComputeScope scope;
-  const NDArray input = x.contiguous(MemoryOrder::ChannelsLast), filters = w.contiguous();
+  const NDArray filters = w.contiguous();
   const NDArray offsets = epilogue.bias.defined() ? epilogue.bias.contiguous() : epilogue.bias;
-  if (onKernels(x.dtype(), std::min(x.numel(), numel(yShape)))) {
-    ConvProblem problem{x.shape(), w.shape(), yShape, g, offsets.defined()};
+  ConvProblem problem{x.shape(), w.shape(), yShape, g, offsets.defined()};
+  const bool onKernel = onKernels(x.dtype(), std::min(x.numel(), numel(yShape)));
+  if (onKernel && readsPlain(problem, x, epilogue)) {
+    const bool fuses = mayFuse(x, filters, offsets, epilogue);
+    problem.plainX = true;
+    if (fuses) problem.act = epilogue.act;
+    if (onednn::convRuns(problem)) {
+      const NDArray y = NDArray::empty(yShape, x.dtype(), MemoryOrder::ChannelsLast);
+      onednn::convForward(problem, x, filters, offsets, y);
+      if (!fuses) finish(y, {}, epilogue.act);
+      if (fuses && epilogue.act.kind == FusedAct::Kind::Relu) markFinite(y);
+      return y;
+    }
+    problem.plainX = false;
+    problem.act = {};
+  }
+  const NDArray input = x.contiguous(MemoryOrder::ChannelsLast);
+  if (onKernel) {
     if (usesWinograd(problem, ConvDirection::Forward, convAlgorithm())) {
       return byWinograd(problem, input, filters, offsets, epilogue);
     }

@@ -9,6 +9,11 @@ namespace {
 constexpr i64 tile = 4;
 }
 
+bool plainPays(const ConvProblem& p) {
+  return p.x[0] == 1 && p.x[1] >= 2 && p.x[1] <= 4 && p.y[1] == 16 && p.geometry.groups == 1 &&
+         p.geometry.spatial >= 2;
+}
+
 bool winogradPossible(const ConvProblem& p) {
   const ConvGeometry& g = p.geometry;
   if (g.spatial != 2 || g.groups != 1) return false;

@@ -61,8 +61,11 @@ dnnl::primitive_attr withEpilogue(const FusedAct& act, bool sum) {
 
 void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction) {
   const Terms t(p);
-  const Desc x = f32(t.x, t.channelsLast), y = f32(t.y, t.channelsLast), userW = f32(t.w, t.rowMajor),
-             anyW = f32(t.w, Tag::any), bias = f32({p.y[1]}, Tag::x);
+  // Blocks of 16 channels are channels last where there are 16.
+  const bool volumes = p.geometry.spatial == 3;
+  const Tag plain = volumes ? Tag::ncdhw : Tag::nchw, blocks = volumes ? Tag::nCdhw16c : Tag::nChw16c;
+  const Desc x = f32(t.x, p.plainX ? plain : t.channelsLast), y = f32(t.y, p.plainX ? blocks : t.channelsLast),
+             userW = f32(t.w, t.rowMajor), anyW = f32(t.w, Tag::any), bias = f32({p.y[1]}, Tag::x);
   const auto algorithm = dnnl::algorithm::convolution_direct;
   const auto attributes = direction == ConvDirection::Forward ? withEpilogue(p.act, p.addsToY) : userScratchpad();
 
@@ -121,7 +124,7 @@ void ConvPlan::describe(std::vector<std::string>& names) const {
 std::shared_ptr<const ConvPlan> convPlan(const ConvProblem& p, ConvDirection direction) {
   const ConvGeometry& g = p.geometry;
   Key key("conv");
-  key.add(static_cast<i64>(direction)).add(p.bias).add(p.addsToY);
+  key.add(static_cast<i64>(direction)).add(p.bias).add(p.addsToY).add(p.plainX);
   key.add(static_cast<i64>(p.act.kind))
       .add(std::bit_cast<i64>(p.act.slope))
       .add(g.spatial)

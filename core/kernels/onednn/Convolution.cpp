@@ -3,6 +3,11 @@
 #include <ember/core/kernels/onednn/ConvPlan.h>
 
 namespace ember::core::onednn {
+bool convRuns(const ConvProblem& p) {
+  const auto plan = convPlan(p, ConvDirection::Forward);
+  return plan->usable && plan->kernel.name().find("gemm") == std::string::npos;
+}
+
 bool convForward(const ConvProblem& p, const NDArray& x, const NDArray& w, const NDArray& bias, const NDArray& y) {
   const auto plan = convPlan(p, ConvDirection::Forward);
   if (!plan->usable) return false;

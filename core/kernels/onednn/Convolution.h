@@ -8,6 +8,8 @@
 /// Forward computes y = act(conv + bias [+ y]) as the problem says.
 namespace ember::core::onednn {
 
+/// Whether convForward() would run, and not by way of a matrix product.
+bool convRuns(const ConvProblem&);
 bool convForward(const ConvProblem&, const NDArray& x, const NDArray& w, const NDArray& bias, const NDArray& y);
 bool convBackwardData(const ConvProblem&, const NDArray& dy, const NDArray& w, const NDArray& dx);
 bool convBackwardWeights(const ConvProblem&, const NDArray& dy, const NDArray& x, const NDArray& dw);
