@@ -57,6 +57,8 @@ bench::Plan planOf(int argc, char** argv, bool& curves) {
       plan.fastest = true;
     else if (word == "--no-check")
       plan.check = false;
+    else if (word == "--installed-blas")
+      plan.installedBlas = value();
     else if (word == "--curves")
       curves = true;
     else if (word == "--only") {
