@@ -108,11 +108,7 @@ void Optimizer::step() {
     }
     due.push_back({i, parameter.writable("optimizer step").contiguous(), gradient.array().contiguous()});
   }
-  struct Work {
-    Chunk whole;
-    i64 first;  // its place if all elements stood in one row
-  };
-  std::vector<Work> work;
+  std::vector<Chunk> work;
   work.reserve(due.size());
   i64 elements = 0;
   for (const Due& d : due) {
@@ -121,17 +117,20 @@ void Optimizer::step() {
                 state.lr * lrFactor_, state.weightDecay, ++state.step, d.value.dtype()};
     for (std::size_t s = 0; s < state.slots.size(); ++s)
       chunk.slots[s] = state.slots[s].writable("optimizer step").raw();
-    work.push_back({chunk, elements});
+    work.push_back(chunk);
     elements += chunk.count;
   }
-  // Elements are shared out, not parameters: one large matrix among many biases must not be one thread's work.
-  core::parallelFor(elements, grain, [&](i64 begin, i64 end) {
-    for (const Work& w : work) {
-      const i64 from = std::max(begin, w.first), to = std::min(end, w.first + w.whole.count), offset = from - w.first;
-      if (from >= to) continue;
-      Chunk chunk = w.whole;
+  // Every thread takes its share of every parameter: one large matrix among many biases must not be one thread's work,
+  // and the share is about what the thread computes in products with it, so that it stays in the thread's cache.
+  const core::ComputeScope scope;
+  const i64 shares = elements < grain ? 1 : core::ComputeScope::threads();
+  core::parallelFor(shares, 1, [&](i64 begin, i64 end) {
+    for (const Chunk& whole : work) {
+      const i64 from = whole.count * begin / shares, to = whole.count * end / shares;
+      if (from == to) continue;
+      Chunk chunk = whole;
       chunk.count = to - from;
-      const i64 bytes = offset * static_cast<i64>(itemSize(chunk.dtype));
+      const i64 bytes = from * static_cast<i64>(itemSize(chunk.dtype));
       chunk.value = static_cast<std::byte*>(chunk.value) + bytes;
       chunk.gradient = static_cast<const std::byte*>(chunk.gradient) + bytes;
       for (std::size_t s = 0; s < slotNames_.size(); ++s)
