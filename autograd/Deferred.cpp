@@ -4,6 +4,7 @@
 
 #include <ember/autograd/Fusion.h>
 #include <ember/autograd/Graph.h>
+#include <ember/core/Error.h>
 #include <ember/core/TraceSpan.h>
 
 namespace ember::autograd {
@@ -11,6 +12,28 @@ namespace {
 
 thread_local int depth = 0;
 thread_local std::weak_ptr<TensorImpl> waiting;
+
+bool external(const core::NDArray& a) { return a.defined() && a.storage()->external(); }
+
+u64 versionsOf(const Deferred& d) {
+  u64 sum = 0;
+  for (const core::NDArray* a : {&d.x, &d.w, &d.epilogue.bias, &d.epilogue.residual}) {
+    if (a->defined()) sum += a->version();
+  }
+  return sum;
+}
+
+/// What the writers of the operands are called.
+Error::Details writersOf(const Deferred& d) {
+  Error::Details writers;
+  const std::pair<const char*, const core::NDArray*> all[] = {
+      {"input", &d.x}, {"filters", &d.w}, {"bias", &d.epilogue.bias}, {"residual", &d.epilogue.residual}};
+  for (const auto& [name, a] : all) {
+    if (a->defined() && !a->storage()->lastWriter().empty())
+      writers.push_back({name, toString(a->shape()) + ", last written by " + a->storage()->lastWriter()});
+  }
+  return writers;
+}
 
 /// The convolution behind a handle that nobody else has, if it still waits.
 Deferred* joinable(const Tensor& t) {
@@ -26,10 +49,16 @@ void TensorImpl::run() {
   const std::lock_guard lock(d->mutex);
   if (!waiting.load(std::memory_order_relaxed)) return;  // another thread was first
   core::Epilogue& e = d->epilogue;
+  if (versionsOf(*d) != d->versions) {
+    throw StateError(
+        "conv", "an operand was written by another thread while the convolution waited for what follows it",
+        writersOf(*d), "write before or after the module's call, or turn fusion off with setFusion(false)");
+  }
   // The block in front may have let go of its input by now: then the sum takes that memory.
   e.overwriteResidual = e.residual.defined() && e.residual.storage().use_count() == 1 &&
                         !e.residual.storage()->external() && e.residual.isDense(MemoryOrder::ChannelsLast);
-  array = core::fusedConv(d->x, d->w, e, d->geometry);
+  // Shape and type stay as they are: other threads may be reading them.
+  array.takeStorage(core::fusedConv(d->x, d->w, e, d->geometry).contiguous(MemoryOrder::ChannelsLast));
   version = array.version();
   d->x = d->w = {};
   e = {};
@@ -55,17 +84,21 @@ Tensor deferred(const core::NDArray& x, const core::NDArray& w, const core::Epil
   impl->deferred->w = w;
   impl->deferred->epilogue = epilogue;
   impl->deferred->geometry = geometry;
+  impl->deferred->versions = versionsOf(*impl->deferred);
   impl->waiting.store(true, std::memory_order_release);
   waiting = impl;
+  if (external(x) || external(w) || external(epilogue.bias)) settleWaiting();
   return Tensor(std::move(impl));
 }
 
 bool joinResidual(const Tensor& tensor, const Tensor& residual) {
   Deferred* d = joinable(tensor);
   if (!d || d->epilogue.residual.defined() || residual.shape() != tensor.shape() ||
-      residual.dtype() != tensor.dtype() || residual.requiresGrad() || residual.isShapeOnly())
+      residual.dtype() != tensor.dtype() || residual.requiresGrad() || residual.isShapeOnly() ||
+      external(residual.array()))
     return false;
   d->epilogue.residual = residual.array();
+  d->versions += d->epilogue.residual.version();
   return true;
 }
 

@@ -10,13 +10,16 @@
 /// takes this tensor as a temporary joins; whoever reads it makes it run (TensorImpl::settle).
 ///
 /// One waits on a thread at most, and none when the outermost module's call returns. Who writes into memory in place
-/// settles first, so that the operands are those of the moment of the call.
+/// settles first what waits on its own thread, so that the operands are those of the moment of the call; an operand
+/// that another thread has written meanwhile is a StateError. Memory of the program (fromBlob), which may change or go
+/// without a word, is never waited with.
 namespace ember::autograd {
 
 struct Deferred {
   core::NDArray x, w;
   core::Epilogue epilogue;
   core::ConvGeometry geometry;
+  u64 versions = 0;  ///< of all operands, summed: each only grows
   std::mutex mutex;  ///< of the run: a tensor may be read by several threads
 };
 

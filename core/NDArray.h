@@ -71,6 +71,11 @@ class NDArray {
 
   const std::shared_ptr<Storage>& storage() const noexcept { return storage_; }
   i64 offset() const noexcept { return offset_; }
+  /// Puts the memory of an array of the same shape, type and order behind this one, which has had none.
+  void takeStorage(const NDArray& from) noexcept {
+    offset_ = from.offset_;
+    storage_ = from.storage_;
+  }
   u64 version() const noexcept { return storage_ ? storage_->version() : 0; }
 
   // ---- views: no copy ----

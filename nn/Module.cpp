@@ -158,6 +158,10 @@ void Module::dropTensors() noexcept {
   buffers_.clear();
 }
 
+void Module::dropParameter(std::string_view name) noexcept {
+  std::erase_if(parameters_, [&](const auto& parameter) { return parameter->name == name; });
+}
+
 std::string Module::typeName() const {
   const std::type_info& type = typeid(*this);
   std::string registered = registeredName(type);

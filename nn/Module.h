@@ -164,6 +164,8 @@ class Module {
   void setName(std::string_view name);
   /// Forgets this module's own parameters and buffers.
   void dropTensors() noexcept;
+  /// Forgets one of its own parameters, which it has.
+  void dropParameter(std::string_view name) noexcept;
 
  private:
   /// Tells a module whose parts went to another one by a move.

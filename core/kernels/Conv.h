@@ -7,7 +7,9 @@
 namespace ember {
 
 /// Which convolution algorithm runs. Auto follows the measured rule on shape, direction, dtype and CPU;
-/// Winograd falls back to Direct where it does not exist. Reference: the plain loops that serve as oracle.
+/// Winograd falls back to Direct where it does not exist. Reference: the plain loops that serve as oracle. Winograd's
+/// error is 4e-7 to 1e-6 relative rms (direct: 1.5e-7); a NaN or infinity in the input makes NaN of the 4x4 tiles of the
+/// result that depend on it, not of single elements.
 enum class ConvAlgorithm : u8 { Auto, Direct, Winograd, Reference };
 void setConvAlgorithm(ConvAlgorithm);
 ConvAlgorithm convAlgorithm();

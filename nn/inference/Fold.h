@@ -39,8 +39,8 @@ Sequential folded(const Sequential& net);
 ///
 /// Who feeds whom is seen in a forward on a shape-only tensor of shape `input`; then the net runs on numbers, before and
 /// after. Where the results differ by more than rounding (someone else read the convolution's output), StateError; the
-/// net then computes what it did, though layers may have got a bias of zeros. Throws what fold() throws, before anything
-/// has changed, except for activations.
+/// net then is what it was. Throws what fold() throws, before anything has changed, except for activations. A file of a
+/// folded net loads into a net that was folded, too.
 int foldBatchNorm(Module& net, const Shape& input, DType dtype = DType::F32);
 
 }  // namespace ember::nn

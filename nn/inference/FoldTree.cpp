@@ -65,6 +65,7 @@ struct Pair {
   std::unique_ptr<Module> folded;
   bool takesActivation;  ///< the norm adds no residual before its own
   core::NDArray weight = {}, bias = {};
+  bool hadBias = false;
 };
 
 /// f(layer) with the layer as what it is.
@@ -94,6 +95,7 @@ std::vector<Pair> pairsOf(const Watch& watch) {
 void apply(Pair& pair) {
   const BatchNormNDOptions& o = pair.norm->options();
   withLayer(*pair.layer, [&](auto& layer) {
+    pair.hadBias = layer.bias.defined();
     layer.extend(pair.takesActivation ? o.act : Act::None, o.slope);
     pair.weight = layer.weight.array();
     pair.bias = layer.bias.array();
@@ -106,9 +108,9 @@ void apply(Pair& pair) {
 
 void undo(Pair& pair) {
   withLayer(*pair.layer, [&](auto& layer) {
-    layer.extend(Act::None, 0);
     layer.weight.setArray(pair.weight);
     layer.bias.setArray(pair.bias);
+    layer.retract(pair.hadBias);
   });
   pair.norm->setFolded(false);
 }

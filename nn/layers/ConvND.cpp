@@ -70,13 +70,13 @@ Tensor ConvND::forward(const Tensor& x, Act act, double slope) {
 
 Args ConvND::args() const {
   Args a{{"in", in_},
-          {"out", out_},
-          {"kernel", options_.kernel.vector()},
-          {"stride", options_.stride.vector()},
-          {"padding", options_.padding.vector()},
-          {"dilation", options_.dilation.vector()},
-          {"groups", options_.groups},
-          {"bias", options_.bias}};
+         {"out", out_},
+         {"kernel", options_.kernel.vector()},
+         {"stride", options_.stride.vector()},
+         {"padding", options_.padding.vector()},
+         {"dilation", options_.dilation.vector()},
+         {"groups", options_.groups},
+         {"bias", options_.bias}};
   putActivation(a, options_.act, options_.slope);
   return a;
 }
@@ -88,6 +88,14 @@ void ConvND::extend(Act act, double slope) {
   options_.bias = true;
   bias = addParameter("bias", Tensor::zeros({out_}, weight.dtype()));
   bias.setRequiresGrad(weight.requiresGrad());
+}
+
+void ConvND::retract(bool hadBias) noexcept {
+  options_.act = Act::None;
+  if (hadBias || !options_.bias) return;
+  options_.bias = false;
+  dropParameter("bias");
+  bias = Tensor();
 }
 
 ConvOptions ConvND::optionsOf(const Args& a) {

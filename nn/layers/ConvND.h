@@ -17,7 +17,8 @@ struct ConvOptions {
   double slope = 0.01;  ///< of LeakyReLU
 };
 
-/// Convolution (cross-correlation), and an activation if one is given, over 1 to 3 spatial axes: x [N, in, ...] -> [N, out, ...].
+/// Convolution (cross-correlation), and an activation if one is given, over 1 to 3 spatial axes: x [N, in, ...] -> [N,
+/// out, ...].
 ///
 /// weight [out, in/groups, kernel...] and bias [out] start uniform in ±1/sqrt(in/groups·kernel) (as torch.nn.Conv2d).
 /// Throws ValueError at construction on sizes out of range or groups that do not divide in and out.
@@ -33,6 +34,8 @@ class ConvND : public Module {
   const ConvOptions& options() const noexcept { return options_; }
   /// Gives a layer without one a bias of zeros, and an activation, for what is folded into it.
   void extend(Act act, double slope);
+  /// Takes the activation back, and the bias if there was none.
+  void retract(bool hadBias) noexcept;
 
   Tensor weight, bias;  ///< bias undefined without
 
@@ -46,11 +49,11 @@ class ConvND : public Module {
   ConvOptions options_;
 };
 
-#define EMBER_CONV(Type, spatial)                                                                               \
-  class Type : public ConvND {                                                                                  \
-   public:                                                                                                      \
-    Type(i64 in, i64 out, ConvOptions options = {}) : ConvND(spatial, in, out, std::move(options)) {}           \
-    static Type fromArgs(const Args& a) { return Type(a.get<i64>("in"), a.get<i64>("out"), optionsOf(a)); }     \
+#define EMBER_CONV(Type, spatial)                                                                           \
+  class Type : public ConvND {                                                                              \
+   public:                                                                                                  \
+    Type(i64 in, i64 out, ConvOptions options = {}) : ConvND(spatial, in, out, std::move(options)) {}       \
+    static Type fromArgs(const Args& a) { return Type(a.get<i64>("in"), a.get<i64>("out"), optionsOf(a)); } \
   };
 EMBER_CONV(Conv1D, 1)  ///< x [N, C, L]
 EMBER_CONV(Conv2D, 2)  ///< x [N, C, H, W]

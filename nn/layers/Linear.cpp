@@ -35,6 +35,14 @@ void Linear::extend(Act act, double slope) {
   bias.setRequiresGrad(weight.requiresGrad());
 }
 
+void Linear::retract(bool hadBias) noexcept {
+  options_.act = Act::None;
+  if (hadBias || !options_.bias) return;
+  options_.bias = false;
+  dropParameter("bias");
+  bias = Tensor();
+}
+
 Args Linear::args() const {
   Args a{{"in", in_}, {"out", out_}, {"bias", options_.bias}};
   putActivation(a, options_.act, options_.slope);

@@ -28,6 +28,8 @@ class Linear : public Module {
   const LinearOptions& options() const noexcept { return options_; }
   /// Gives a layer without one a bias of zeros, and an activation, for what is folded into it.
   void extend(Act act, double slope);
+  /// Takes the activation back, and the bias if there was none.
+  void retract(bool hadBias) noexcept;
 
   Tensor weight, bias;  ///< bias undefined without
 

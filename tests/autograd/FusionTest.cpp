@@ -1,6 +1,10 @@
 #include <ember/autograd/Fusion.h>
 
+#include <algorithm>
 #include <limits>
+#include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -242,4 +246,35 @@ TEST_CASE("a convolution waits inside a module's forward until someone asks, or 
   CHECK(headlineOf<ShapeError>([&] { return conv2d(x, w) + draw("b", {7}).to(DType::F32); }).find("[add]") == 0);
   const NoFusion off;
   CHECK_FALSE(waits(conv2d(x, w)));
+}
+
+TEST_CASE("a convolution does not wait with memory of the program, which may change or go without a word") {
+  const Tensor x = x4().to(DType::F32), w = w4().to(DType::F32), r = draw("r", {2, 4, 4, 3}).to(DType::F32);
+  const Tensor plain = conv2d(x, w), expected = plain + r;
+  const autograd::DeferScope scope;
+  for (const bool filters : {false, true}) {
+    std::vector<float> memory = (filters ? w : x).toVector<float>();
+    const Tensor blob = Tensor::fromBlob(memory.data(), (filters ? w : x).shape());
+    const Tensor y = filters ? conv2d(x, blob) : conv2d(blob, w);
+    std::fill(memory.begin(), memory.end(), 0.0f);
+    CHECK(sameBits(y, plain));
+  }
+  std::vector<float> memory = r.toVector<float>();
+  const Tensor y = conv2d(x, w) + Tensor::fromBlob(memory.data(), r.shape());
+  std::fill(memory.begin(), memory.end(), 0.0f);
+  CHECK(sameBits(y, expected));
+}
+
+TEST_CASE("an operand that another thread writes while a convolution waits is an error that names the writer") {
+  const Tensor x = x4().to(DType::F32), r = draw("r", {2, 4, 4, 3}).to(DType::F32);
+  const autograd::DeferScope scope;
+  for (const bool joined : {false, true}) {
+    Tensor w = w4().to(DType::F32), residual = r.clone();
+    Tensor y = conv2d(x, w);
+    if (joined) y = std::move(y) + residual;
+    std::thread([&] { (joined ? residual : w).fill_(0); }).join();
+    const std::string message = messageOf([&] { (void)y.toVector<float>(); });
+    CHECK(message.find("[conv] StateError: an operand was written by another thread") == 0);
+    CHECK(message.find("last written by fill_") != std::string::npos);
+  }
 }

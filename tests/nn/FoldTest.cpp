@@ -337,6 +337,8 @@ TEST_CASE("a convolution that somebody else reads is not folded, and the net sta
         "[foldBatchNorm] StateError: the folded net computes something else");
   CHECK(sameBits(net(x), expected));
   CHECK_FALSE(net.child("0.conv").hasForwardHooks());
+  CHECK(net.parameterCount() == nn::Sequential{Forked()}.parameterCount());  // no bias is left behind
+  CHECK(net.child("0.conv").toString() == nn::Sequential{Forked()}.child("0.conv").toString());
 }
 
 TEST_CASE("layers with activations of their own run, rebuild and refuse a norm behind") {
