@@ -193,37 +193,17 @@ EMBER_INLINE void forStrips(i64 width, F&& f) {
 
 namespace {
 
-#if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
+struct Isas {
+  using Baseline = batchnorm::Baseline;
+  using Avx2 = batchnorm::Avx2;
+  using Avx512 = batchnorm::Avx512;
+};
 
-template <class Body>
-__attribute__((noinline, target("avx2,fma"))) void runAvx2(const Body& body) {
-  body(Avx2{});
-}
-template <class Body>
-__attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void runAvx512(const Body& body) {
-  body(Avx512{});
-}
 /// Runs the body with the best instruction set of this CPU.
 template <class Body>
 void simd(const Body& body) {
-  switch (core::simd::level()) {
-    case core::simd::Level::Avx512:
-      return runAvx512(body);
-    case core::simd::Level::Avx2:
-      return runAvx2(body);
-    case core::simd::Level::Baseline:
-      return body(Baseline{});
-  }
+  core::simd::runOn<Isas>(core::simd::level(), body);
 }
-
-#else
-
-template <class Body>
-void simd(const Body& body) {
-  body(Baseline{});
-}
-
-#endif
 
 }  // namespace
 

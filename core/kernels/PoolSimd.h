@@ -30,36 +30,16 @@ EMBER_INLINE void store(T* to, const Vector<T, bytes>& v) {
 
 namespace {
 
-#if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
-
-template <class Body>
-__attribute__((noinline, target("avx2,fma"))) void vectorsOf32(const Body& body) {
-  body(std::integral_constant<int, 32>{});
-}
-template <class Body>
-__attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void vectorsOf64(const Body& body) {
-  body(std::integral_constant<int, 64>{});
-}
-template <class Body>
-void withVectors(const Body& body) {
-  switch (simd::level()) {
-    case simd::Level::Avx512:
-      return vectorsOf64(body);
-    case simd::Level::Avx2:
-      return vectorsOf32(body);
-    case simd::Level::Baseline:
-      return body(std::integral_constant<int, 16>{});
-  }
-}
-
-#else
+struct Isas {
+  using Baseline = std::integral_constant<int, 16>;
+  using Avx2 = std::integral_constant<int, 32>;
+  using Avx512 = std::integral_constant<int, 64>;
+};
 
 template <class Body>
 void withVectors(const Body& body) {
-  body(std::integral_constant<int, 16>{});
+  simd::runOn<Isas>(simd::level(), body);
 }
-
-#endif
 
 }  // namespace
 }  // namespace ember::core::pooling

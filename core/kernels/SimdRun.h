@@ -25,25 +25,41 @@ namespace {
 
 #if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
 
-template <class Body> __attribute__((noinline, target("avx2,fma"))) void runAvx2(const Body& body) { body(); }
-template <class Body>
-__attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void runAvx512(const Body& body) {
-  body();
+template <class Isas, class Body> __attribute__((noinline, target("avx2,fma"))) void onAvx2(const Body& body) {
+  body(typename Isas::Avx2{});
+}
+template <class Isas, class Body>
+__attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void onAvx512(const Body& body) {
+  body(typename Isas::Avx512{});
 }
 
-template <class Body> void run(const Body& body) {
-  switch (level()) {
-    case Level::Avx512: return runAvx512(body);
-    case Level::Avx2: return runAvx2(body);
-    case Level::Baseline: return body();
+/// Runs body(isa) compiled for that level. What a body wants to know of each level stands in the types Isas::Baseline,
+/// Isas::Avx2 and Isas::Avx512, one of which it gets.
+template <class Isas, class Body> void runOn(Level level, const Body& body) {
+  switch (level) {
+    case Level::Avx512: return onAvx512<Isas>(body);
+    case Level::Avx2: return onAvx2<Isas>(body);
+    case Level::Baseline: return body(typename Isas::Baseline{});
   }
 }
 
 #else
 
-template <class Body> void run(const Body& body) { body(); }
+template <class Isas, class Body> void runOn(Level, const Body& body) { body(typename Isas::Baseline{}); }
 
 #endif
+
+/// What a loop is told that leaves the vectors to the compiler: nothing.
+struct AnyIsa {
+  using Baseline = AnyIsa;
+  using Avx2 = AnyIsa;
+  using Avx512 = AnyIsa;
+};
+
+/// Runs the body with the best instruction set of this CPU.
+template <class Body> void run(const Body& body) {
+  runOn<AnyIsa>(level(), [&](AnyIsa) EMBER_SIMD_BODY { body(); });
+}
 
 /// As run for loops over floats; integers take the baseline: they are rare, and every variant costs code.
 template <class T, class Body> void runFor(const Body& body) {

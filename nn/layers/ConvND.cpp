@@ -22,7 +22,7 @@ std::string times(const std::array<i64, 3>& sizes, int spatial) {
 }  // namespace
 
 ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options)
-    : spatial_(spatial), in_(in), out_(out), options_(std::move(options)) {
+    : AffineLayer(std::move(options)), spatial_(spatial), in_(in), out_(out) {
   const std::string type = typeOf(spatial);
   const auto refuse = [&](const std::string& what, const char* help) { throw ValueError(type, what, {}, help); };
   if (in < 1 || out < 1)
@@ -56,8 +56,6 @@ ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options)
   }
 }
 
-Tensor ConvND::forward(const Tensor& x) { return forward(x, options_.act, options_.slope); }
-
 Tensor ConvND::forward(const Tensor& x, Act act, double slope) {
   return convND(spatial_, x, weight, bias,
                 {.stride = options_.stride,
@@ -79,23 +77,6 @@ Args ConvND::args() const {
          {"bias", options_.bias}};
   putActivation(a, options_.act, options_.slope);
   return a;
-}
-
-void ConvND::extend(Act act, double slope) {
-  options_.act = act;
-  options_.slope = slope;
-  if (options_.bias) return;
-  options_.bias = true;
-  bias = addParameter("bias", Tensor::zeros({out_}, weight.dtype()));
-  bias.setRequiresGrad(weight.requiresGrad());
-}
-
-void ConvND::retract(bool hadBias) noexcept {
-  options_.act = Act::None;
-  if (hadBias || !options_.bias) return;
-  options_.bias = false;
-  dropParameter("bias");
-  bias = Tensor();
 }
 
 ConvOptions ConvND::optionsOf(const Args& a) {

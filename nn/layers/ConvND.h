@@ -1,7 +1,6 @@
 #pragma once
 #include <ember/core/Sizes.h>
-#include <ember/nn/Act.h>
-#include <ember/nn/Module.h>
+#include <ember/nn/layers/AffineLayer.h>
 
 namespace ember::nn {
 
@@ -22,22 +21,12 @@ struct ConvOptions {
 ///
 /// weight [out, in/groups, kernel...] and bias [out] start uniform in ±1/sqrt(in/groups·kernel) (as torch.nn.Conv2d).
 /// Throws ValueError at construction on sizes out of range or groups that do not divide in and out.
-class ConvND : public Module {
+class ConvND : public AffineLayer<ConvOptions> {
  public:
-  using Module::forward;
-  Tensor forward(const Tensor& x) override;
-  /// act(forward(x)) as one op.
-  Tensor forward(const Tensor& x, Act act, double slope);
+  using AffineLayer::forward;
+  Tensor forward(const Tensor& x, Act act, double slope) override;
   Args args() const override;
   std::string details() const override;
-
-  const ConvOptions& options() const noexcept { return options_; }
-  /// Gives a layer without one a bias of zeros, and an activation, for what is folded into it.
-  void extend(Act act, double slope);
-  /// Takes the activation back, and the bias if there was none.
-  void retract(bool hadBias) noexcept;
-
-  Tensor weight, bias;  ///< bias undefined without
 
  protected:
   ConvND(int spatial, i64 in, i64 out, ConvOptions options);
@@ -46,7 +35,6 @@ class ConvND : public Module {
  private:
   int spatial_;
   i64 in_, out_;
-  ConvOptions options_;
 };
 
 #define EMBER_CONV(Type, spatial)                                                                           \

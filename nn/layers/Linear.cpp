@@ -9,7 +9,7 @@
 
 namespace ember::nn {
 
-Linear::Linear(i64 in, i64 out, LinearOptions options) : in_(in), out_(out), options_(options) {
+Linear::Linear(i64 in, i64 out, LinearOptions options) : AffineLayer(options), in_(in), out_(out) {
   if (in < 1 || out < 1) {
     throw ValueError("Linear", std::to_string(in) + " inputs and " + std::to_string(out) + " outputs", {},
                      "both must be 1 or more");
@@ -23,25 +23,7 @@ Linear::Linear(i64 in, i64 out, LinearOptions options) : in_(in), out_(out), opt
   }
 }
 
-Tensor Linear::forward(const Tensor& x) { return forward(x, options_.act, options_.slope); }
 Tensor Linear::forward(const Tensor& x, Act act, double slope) { return linear(x, weight, bias, act, slope); }
-
-void Linear::extend(Act act, double slope) {
-  options_.act = act;
-  options_.slope = slope;
-  if (options_.bias) return;
-  options_.bias = true;
-  bias = addParameter("bias", Tensor::zeros({out_}, weight.dtype()));
-  bias.setRequiresGrad(weight.requiresGrad());
-}
-
-void Linear::retract(bool hadBias) noexcept {
-  options_.act = Act::None;
-  if (hadBias || !options_.bias) return;
-  options_.bias = false;
-  dropParameter("bias");
-  bias = Tensor();
-}
 
 Args Linear::args() const {
   Args a{{"in", in_}, {"out", out_}, {"bias", options_.bias}};

@@ -67,6 +67,13 @@ inline Course straight(const SmallOptions& options) {
   return course;
 }
 
+/// A rich run after three of its steps, in a file.
+inline void saveThreeSteps(const std::string& path) {
+  SmallRun run(rich());
+  run.steps(3);
+  run.trainer->save(path);
+}
+
 inline void checkSame(const Course& a, const Course& b) {
   CHECK(a.losses == b.losses);
   CHECK(a.accuracies == b.accuracies);

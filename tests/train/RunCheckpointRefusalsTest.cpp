@@ -112,9 +112,7 @@ TEST_CASE("a file of weights alone has no optimiser state (J33)") {
 
 TEST_CASE("a missing or damaged file is an IoError, and nothing is changed") {
   const TempFolder folder;
-  SmallRun saved(rich());
-  saved.steps(3);
-  saved.trainer->save(folder / "run.json");
+  saveThreeSteps(folder / "run.json");
   const std::string text = readFile(folder / "run.json");
   SmallRun run(elsewhere(rich()));
   const std::string before = run.state();
@@ -129,9 +127,7 @@ TEST_CASE("a missing or damaged file is an IoError, and nothing is changed") {
 
 TEST_CASE("positions outside the data are refused") {
   const TempFolder folder;
-  SmallRun saved(rich());
-  saved.steps(3);
-  saved.trainer->save(folder / "run.json");
+  saveThreeSteps(folder / "run.json");
   SmallRun run(elsewhere(rich()));
   const std::string before = run.state();
   const auto resume = [&](const char* key, i64 value) {
@@ -149,9 +145,7 @@ TEST_CASE("positions outside the data are refused") {
 
 TEST_CASE("numbers that no run writes are refused by name, and nothing is changed") {
   const TempFolder folder;
-  SmallRun saved(rich());
-  saved.steps(3);
-  saved.trainer->save(folder / "run.json");
+  saveThreeSteps(folder / "run.json");
   SmallRun run(elsewhere(rich()));
   const std::string before = run.state();
   const auto refuses = [&](const std::string& field, const std::function<void(io::Checkpoint&)>& change) {

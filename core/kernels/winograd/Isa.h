@@ -85,36 +85,16 @@ EMBER_INLINE void unrolled(const F& f) {
 
 namespace {
 
-#if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
+struct Isas {
+  using Baseline = winograd::Baseline;
+  using Avx2 = winograd::Avx2;
+  using Avx512 = winograd::Avx512;
+};
 
-template <class Body>
-__attribute__((noinline, target("avx2,fma"))) void runAvx2(const Body& body) {
-  body(Avx2{});
-}
-template <class Body>
-__attribute__((noinline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))) void runAvx512(const Body& body) {
-  body(Avx512{});
-}
 template <class Body>
 void withIsa(simd::Level level, const Body& body) {
-  switch (level) {
-    case simd::Level::Avx512:
-      return runAvx512(body);
-    case simd::Level::Avx2:
-      return runAvx2(body);
-    case simd::Level::Baseline:
-      return body(Baseline{});
-  }
+  simd::runOn<Isas>(level, body);
 }
-
-#else
-
-template <class Body>
-void withIsa(simd::Level, const Body& body) {
-  body(Baseline{});
-}
-
-#endif
 
 inline i64 lanesOf(simd::Level level) {
   return level == simd::Level::Avx512 ? Avx512::lanes : level == simd::Level::Avx2 ? Avx2::lanes : Baseline::lanes;
