@@ -1,41 +1,16 @@
 // Every op against the numbers that PyTorch gives (tests/golden/generate_ops.py, generate_spatial.py,
 // generate_losses.py).
-#include <functional>
-#include <map>
-
 #include <doctest/doctest.h>
 #include <ember/autograd/ops/Ops.h>
-#include <ember/core/Error.h>
 
-#include "support/Golden.h"
+#include "autograd/GoldenCalls.h"
 
 using namespace ember;
 using namespace ember::test;
 
 namespace {
 
-/// Calls the op of a case: inputs in the order of the file, then its options.
-using Call = std::function<Tensors(const Tensors& in, const Json& o)>;
-
-// Function pointers, because the C library has an exp and a div, too.
-Call one(Tensor (*f)(const Tensor&)) {
-  return [f](const Tensors& in, const Json&) { return Tensors{f(in[0])}; };
-}
-Call two(Tensor (*f)(const Tensor&, const Tensor&)) {
-  return [f](const Tensors& in, const Json&) { return Tensors{f(in[0], in[1])}; };
-}
-template <class F>
-Call onAxis(F f) {
-  return [f](const Tensors& in, const Json& o) { return Tensors{f(in[0], o.at("axis").get<int>())}; };
-}
-template <class F>
-Call overAxes(F f) {
-  return [f](const Tensors& in, const Json& o) {
-    return Tensors{f(in[0], intsOf(o.at("axes")), o.at("keepDims").get<bool>())};
-  };
-}
-
-void addShapeOps(std::map<std::string, Call>& calls) {
+void addShapeOps(Calls& calls) {
   calls["reshape"] = [](const Tensors& in, const Json& o) { return Tensors{reshape(in[0], shapeOf(o.at("shape")))}; };
   calls["reshapeOfPermuted"] = [](const Tensors& in, const Json& o) {
     return Tensors{reshape(permute(in[0], intsOf(o.at("axes"))), shapeOf(o.at("shape")))};
@@ -64,7 +39,7 @@ void addShapeOps(std::map<std::string, Call>& calls) {
   };
 }
 
-void addReductions(std::map<std::string, Call>& calls) {
+void addReductions(Calls& calls) {
   calls["sum"] = overAxes(sum);
   calls["mean"] = overAxes(mean);
   calls["amax"] = overAxes(amax);
@@ -78,7 +53,7 @@ void addReductions(std::map<std::string, Call>& calls) {
   calls["sumTo"] = [](const Tensors& in, const Json& o) { return Tensors{sumTo(in[0], shapeOf(o.at("shape")))}; };
 }
 
-void addElementwise(std::map<std::string, Call>& calls) {
+void addElementwise(Calls& calls) {
   calls["add"] = two(add);
   calls["sub"] = two(sub);
   calls["mul"] = two(mul);
@@ -121,7 +96,7 @@ void addElementwise(std::map<std::string, Call>& calls) {
 
 Tensor optional(const Tensors& in, std::size_t i) { return i < in.size() ? in[i] : Tensor(); }
 
-void addSpatial(std::map<std::string, Call>& calls) {
+void addSpatial(Calls& calls) {
   calls["matmul"] = two(matmul);
   calls["linear"] = [](const Tensors& in, const Json&) { return Tensors{linear(in[0], in[1], optional(in, 2))}; };
   for (int spatial = 1; spatial <= 3; ++spatial) {
@@ -162,7 +137,7 @@ Reduction reductionOf(const Json& o) {
   return word == "mean" ? Reduction::Mean : word == "sum" ? Reduction::Sum : Reduction::None;
 }
 
-void addLosses(std::map<std::string, Call>& calls) {
+void addLosses(Calls& calls) {
   calls["crossEntropy"] = [](const Tensors& in, const Json& o) {
     CrossEntropyOptions options{.labelSmoothing = o.at("labelSmoothing").get<double>(),
                                 .classWeights = optional(in, 2),
@@ -179,9 +154,9 @@ void addLosses(std::map<std::string, Call>& calls) {
   };
 }
 
-const std::map<std::string, Call>& calls() {
-  static const std::map<std::string, Call> all = [] {
-    std::map<std::string, Call> map;
+const Calls& calls() {
+  static const Calls all = [] {
+    Calls map;
     addShapeOps(map);
     addReductions(map);
     addElementwise(map);
@@ -192,57 +167,14 @@ const std::map<std::string, Call>& calls() {
   return all;
 }
 
-/// Runs a case and compares results and gradients with PyTorch's.
-void check(const Json& c, DType dtype) {
-  const Tolerance tolerance = toleranceOf(dtype);
-  const auto call = calls().find(c.at("op").get<std::string>());
-  REQUIRE_MESSAGE(call != calls().end(), "no call for " << c.at("op"));
-  Tensors inputs;
-  std::vector<std::string> names;
-  for (const auto& [inputName, value] : c.at("inputs").items()) {
-    Tensor t = tensorOf(value, dtype);
-    if (c.contains("gradients") && c.at("gradients").contains(inputName)) t.setRequiresGrad();
-    inputs.push_back(t);
-    names.push_back(inputName);
-  }
-  const Tensors outputs = call->second(inputs, c.at("options"));
-  REQUIRE(outputs.size() == c.at("outputs").size());
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const Tensor expected = tensorOf(c.at("outputs")[i], dtype);
-    CHECK(name(outputs[i].dtype()) == name(expected.dtype()));
-    // Against the numbers of f64: f32 must not only be consistent but close.
-    CHECK_CLOSE(outputs[i], tensorOf(c.at("outputs")[i]), tolerance, "output " << i);
-  }
-  if (!c.contains("gradients")) return;
-  outputs[0].backward({.gradient = tensorOf(c.at("outputGradients")[0], dtype)});
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].requiresGrad())
-      CHECK_CLOSE(inputs[i].grad(), tensorOf(c.at("gradients").at(names[i])), tolerance, "gradient of " << names[i]);
-  }
-}
-
-void checkFamily(const std::string& family) {
-  for (const Json& c : golden(family)) {
-    for (const DType dtype : {DType::F64, DType::F32}) {
-      const std::string where = c.at("name").get<std::string>() + " " + std::string(name(dtype));
-      CAPTURE(where);
-      try {
-        check(c, dtype);
-      } catch (const Error& error) {
-        FAIL_CHECK(where << " threw " << std::string(error.what()));
-      }
-    }
-  }
-}
-
 }  // namespace
 
-TEST_CASE("elementwise ops agree with PyTorch") { checkFamily("elementwise"); }
-TEST_CASE("reductions agree with PyTorch") { checkFamily("reduction"); }
-TEST_CASE("ops that move elements agree with PyTorch") { checkFamily("shape"); }
-TEST_CASE("matrix products agree with PyTorch") { checkFamily("matmul"); }
-TEST_CASE("activations and softmax agree with PyTorch") { checkFamily("activation"); }
-TEST_CASE("convolutions agree with PyTorch") { checkFamily("convolution"); }
-TEST_CASE("pools agree with PyTorch") { checkFamily("pooling"); }
-TEST_CASE("batch norm agrees with PyTorch") { checkFamily("batchNorm"); }
-TEST_CASE("losses agree with PyTorch") { checkFamily("losses"); }
+TEST_CASE("elementwise ops agree with PyTorch") { checkFamily("elementwise", calls()); }
+TEST_CASE("reductions agree with PyTorch") { checkFamily("reduction", calls()); }
+TEST_CASE("ops that move elements agree with PyTorch") { checkFamily("shape", calls()); }
+TEST_CASE("matrix products agree with PyTorch") { checkFamily("matmul", calls()); }
+TEST_CASE("activations and softmax agree with PyTorch") { checkFamily("activation", calls()); }
+TEST_CASE("convolutions agree with PyTorch") { checkFamily("convolution", calls()); }
+TEST_CASE("pools agree with PyTorch") { checkFamily("pooling", calls()); }
+TEST_CASE("batch norm agrees with PyTorch") { checkFamily("batchNorm", calls()); }
+TEST_CASE("losses agree with PyTorch") { checkFamily("losses", calls()); }
