@@ -10,6 +10,7 @@
 #include <ember/autograd/ops/Loss.h>
 #include <ember/autograd/ops/MatMul.h>
 #include <ember/autograd/ops/Math.h>
+#include <ember/autograd/ops/Pad.h>
 #include <ember/autograd/ops/Pool.h>
 #include <ember/autograd/ops/Reduction.h>
 #include <ember/autograd/ops/Shape.h>

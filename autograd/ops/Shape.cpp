@@ -169,22 +169,28 @@ Tensor stack(const Tensors& parts, int axis) {
   return join("stack", raised, axis);
 }
 
-Tensor pad(const Tensor& x, const std::vector<i64>& before, const std::vector<i64>& after, double value) {
-  checkOperands("pad", {&x});
+Shape paddedShape(const Shape& x, const std::vector<i64>& before, const std::vector<i64>& after) {
   if (static_cast<int>(before.size()) != x.rank() || static_cast<int>(after.size()) != x.rank()) {
     throw ShapeError("pad",
                      std::to_string(before.size()) + " and " + std::to_string(after.size()) + " sizes for rank " +
                          std::to_string(x.rank()),
                      {}, "give one size before and one after for each axis");
   }
-  checkFits("pad", value, x.dtype());
-  Shape shape = x.shape();
+  Shape shape = x;
   for (int i = 0; i < x.rank(); ++i) {
     const i64 low = before[static_cast<std::size_t>(i)], high = after[static_cast<std::size_t>(i)];
     if (low < 0 || high < 0)
       throw ValueError("pad", "negative padding on axis " + std::to_string(i), {}, "use slice() to cut");
     shape[i] = checkedAdd(shape[i], checkedAdd(low, high));
   }
+  numel(shape);  // throws if it overflows
+  return shape;
+}
+
+Tensor pad(const Tensor& x, const std::vector<i64>& before, const std::vector<i64>& after, double value) {
+  checkOperands("pad", {&x});
+  const Shape shape = paddedShape(x.shape(), before, after);
+  checkFits("pad", value, x.dtype());
   return apply("pad", {&x}, shape, x.dtype(), [&] { return core::pad(x.array(), before, after, value); },
                [before, inner = x.shape()](const BackwardContext& c) {
                  Tensor gradient = c.grad();

@@ -29,6 +29,8 @@ Tensor concat(const Tensors& parts, int axis);
 Tensor stack(const Tensors& parts, int axis = 0);
 /// before[i] and after[i] elements of `value` around each axis. Copies.
 Tensor pad(const Tensor& x, const std::vector<i64>& before, const std::vector<i64>& after, double value = 0);
+/// The shape of pad(); throws ShapeError on numbers of sizes that differ from the rank, ValueError on negative ones.
+Shape paddedShape(const Shape& x, const std::vector<i64>& before, const std::vector<i64>& after);
 /// x itself if dense in that order, else a copy.
 Tensor contiguous(const Tensor& x, MemoryOrder = MemoryOrder::RowMajor);
 /// x converted (x itself if the type is the same). Differentiable between floating types.

@@ -39,6 +39,7 @@ const OpRows& opSamples() {
     addReductionSamples(all);
     addShapeSamples(all);
     addSpatialSamples(all);
+    addResizeSamples(all);
     addLossSamples(all);
     return all;
   }();

@@ -50,6 +50,7 @@ void addElementwiseSamples(OpRows& rows);
 void addReductionSamples(OpRows& rows);
 void addShapeSamples(OpRows& rows);
 void addSpatialSamples(OpRows& rows);
+void addResizeSamples(OpRows& rows);
 void addLossSamples(OpRows& rows);
 
 }  // namespace ember::test

@@ -8,8 +8,9 @@ import generate_layers
 import generate_losses
 import generate_ops
 import generate_optim
+import generate_resize
 import generate_spatial
 
-for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_optim):
+for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_optim, generate_resize):
     for golden in module.files():
         golden.write()
