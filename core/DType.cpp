@@ -44,6 +44,11 @@ DType dtypeFromName(std::string_view word) {
                    "one of f32, f64, bf16, i64, i32, i8, u8, bool");
 }
 
+DType computeDtype(DType dtype) noexcept {
+  if (dtype == DType::BF16) return DType::F32;
+  return isFloating(dtype) ? dtype : DType::I64;
+}
+
 bool isFloating(DType dtype) noexcept { return dtype == DType::F32 || dtype == DType::F64 || dtype == DType::BF16; }
 
 namespace {

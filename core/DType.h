@@ -62,4 +62,25 @@ template <class F> decltype(auto) dispatch(DType dtype, F&& f) {
   return f(bool{});
 }
 
+/// The type that rare ones are computed in, so that not every loop is compiled for all eight: f32 for bf16, i64 for the
+/// other integers and bool, itself for f32, f64 and i64.
+DType computeDtype(DType) noexcept;
+
+/// dispatch for what computeDtype returns.
+template <class F> decltype(auto) dispatchWide(DType dtype, F&& f) {
+  if (dtype == DType::F32) return f(float{});
+  if (dtype == DType::F64) return f(double{});
+  return f(i64{});
+}
+
+/// Calls f with a zero of an unsigned type of that many bytes, for loops that only move elements.
+template <class F> decltype(auto) dispatchSize(std::size_t bytes, F&& f) {
+  switch (bytes) {
+    case 1: return f(u8{});
+    case 2: return f(std::uint16_t{});
+    case 4: return f(u32{});
+    default: return f(u64{});
+  }
+}
+
 }  // namespace ember

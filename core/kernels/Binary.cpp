@@ -87,22 +87,32 @@ template <class T> void checkIntegers(Binary kind, const NDArray& a, const NDArr
   }
 }
 
+/// Integers are rare: they share one loop of calls, where floats have a loop for each function.
+template <class T, class F> NDArray map(const char* op, const NDArray& a, const NDArray& b, F f) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return mapPairs<T, T>(op, a, b, f);
+  } else {
+    T (*const call)(T, T) = [](T x, T y) { return F{}(x, y); };
+    return mapPairs<T, T>(op, a, b, call);
+  }
+}
+
 template <class T> NDArray compute(Binary kind, const NDArray& a, const NDArray& b, const char* op) {
   if constexpr (std::is_integral_v<T>) {
     broadcastShapes(a.shape(), b.shape(), op);
     checkIntegers<T>(kind, a, b, op);
   }
   switch (kind) {
-    case Binary::Add: return mapPairs<T, T>(op, a, b, Add{});
-    case Binary::Sub: return mapPairs<T, T>(op, a, b, Sub{});
-    case Binary::Mul: return mapPairs<T, T>(op, a, b, Mul{});
-    case Binary::Div: return mapPairs<T, T>(op, a, b, Div{});
-    case Binary::Max: return mapPairs<T, T>(op, a, b, Max{});
-    case Binary::Min: return mapPairs<T, T>(op, a, b, Min{});
+    case Binary::Add: return map<T>(op, a, b, Add{});
+    case Binary::Sub: return map<T>(op, a, b, Sub{});
+    case Binary::Mul: return map<T>(op, a, b, Mul{});
+    case Binary::Div: return map<T>(op, a, b, Div{});
+    case Binary::Max: return map<T>(op, a, b, Max{});
+    case Binary::Min: return map<T>(op, a, b, Min{});
     case Binary::Pow: break;
   }
   if (std::is_floating_point_v<T> && b.numel() == 1 && b.rank() <= a.rank() && b.item() == 2) return unary(Unary::Square, a, op);
-  return mapPairs<T, T>(op, a, b, Pow{});
+  return map<T>(op, a, b, Pow{});
 }
 
 }  // namespace

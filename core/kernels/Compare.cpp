@@ -47,15 +47,9 @@ void chooseTile(const Nest<4>& nest, const Tile<4>& tile, T* out, const bool* co
 
 NDArray compare(Compare kind, const NDArray& a, const NDArray& b, const char* op) {
   checkSameType(op, a, b);
-  if (a.dtype() == DType::BF16) return compareAs<float>(kind, a.to(DType::F32), b.to(DType::F32), op);
-  return dispatch(a.dtype(), [&](auto zero) -> NDArray {
-    using T = decltype(zero);
-    if constexpr (std::is_same_v<T, bf16>) {
-      return compareAs<float>(kind, a.to(DType::F32), b.to(DType::F32), op);
-    } else {
-      return compareAs<T>(kind, a, b, op);
-    }
-  });
+  const DType wide = computeDtype(a.dtype());
+  if (wide != a.dtype()) return compare(kind, a.to(wide), b.to(wide), op);
+  return dispatchWide(wide, [&](auto zero) { return compareAs<decltype(zero)>(kind, a, b, op); });
 }
 
 NDArray where(const NDArray& condition, const NDArray& a, const NDArray& b, const char* op) {
@@ -72,10 +66,11 @@ NDArray where(const NDArray& condition, const NDArray& a, const NDArray& b, cons
   NDArray out = NDArray::empty(shape, a.dtype(), order);
   const auto nest = makeNest<4>(
       shape, {out.strides(), broadcastStrides(c, shape), broadcastStrides(x, shape), broadcastStrides(y, shape)});
-  dispatch(a.dtype(), [&](auto zero) {
+  dispatchSize(itemSize(a.dtype()), [&](auto zero) {
     using T = decltype(zero);
     forEachTile(nest, [&](const Tile<4>& tile) {
-      chooseTile(nest, tile, out.data<T>(), c.data<bool>(), x.data<T>(), y.data<T>());
+      chooseTile(nest, tile, static_cast<T*>(out.raw()), c.data<bool>(), static_cast<const T*>(x.raw()),
+                 static_cast<const T*>(y.raw()));
     });
   });
   return out;

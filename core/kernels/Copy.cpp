@@ -12,15 +12,6 @@
 namespace ember::core {
 namespace {
 
-template <class F> void dispatchSize(std::size_t bytes, F&& f) {
-  switch (bytes) {
-    case 1: return f(u8{});
-    case 2: return f(std::uint16_t{});
-    case 4: return f(u32{});
-    default: return f(u64{});
-  }
-}
-
 /// out[r·outStride + c] = in[c·inStride + r] for 4 x 4 elements: shuffles instead of single loads and stores.
 template <class T> EMBER_INLINE void transpose4(T* out, i64 outStride, const T* in, i64 inStride) {
   if constexpr (sizeof(T) == 4) {
@@ -116,7 +107,9 @@ template <class To, class From> void copyConverted(To* out, const From* in, cons
       const From* from = in + tile.offset[1] + r * nest.rowStride(1);
       const i64 count = tile.columns;
       if (outStep == 1 && inStep == 1) {
-        simd::run([=]() EMBER_SIMD_BODY {
+        // Pictures become floats and precisions change often, the other pairs seldom.
+        constexpr bool often = std::is_same_v<To, float> || std::is_same_v<From, float>;
+        simd::runFor<std::conditional_t<often, float, i64>>([=]() EMBER_SIMD_BODY {
           EMBER_NO_ALIAS for (i64 i = 0; i < count; ++i) to[i] = convert<To>(from[i]);
         });
       } else {

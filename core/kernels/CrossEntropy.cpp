@@ -143,7 +143,7 @@ CrossEntropyResult crossEntropy(const NDArray& x, const ClassTargets& targets) {
     using T = decltype(zero);
     const T* data = logits.data<T>();
     parallelFor(q.rows(), grainOf(classes), [&](i64 begin, i64 end) {
-      simd::run([=]() EMBER_SIMD_BODY {
+      simd::runFor<T>([=]() EMBER_SIMD_BODY {
         for (i64 row = begin; row < end; ++row) logSums[row] = logSumExpOf(data + row * classes, classes);
       });
       for (i64 row = begin; row < end; ++row) {
@@ -192,7 +192,7 @@ NDArray crossEntropyBackward(const NDArray& x, const ClassTargets& targets, cons
         const double each = factor * static_cast<double>(scale[row * step]);
         const T whole = static_cast<T>(each * q.sum(row));
         // The difference is small where the gradient is not, but both of its sides may be large: it is taken in f64.
-        simd::run([=]() EMBER_SIMD_BODY {
+        simd::runFor<T>([=]() EMBER_SIMD_BODY {
           for (i64 c = 0; c < classes; ++c)
             gradient[c] = vmath::exp(static_cast<T>(static_cast<double>(values[c]) - logSum)) * whole;
         });

@@ -42,7 +42,7 @@ template <class T> bool rangeFinite(const T* x, i64 begin, i64 end) {
   constexpr Bits exponent = sizeof(T) == 8 ? static_cast<Bits>(0x7ff0000000000000u)
                                            : (sizeof(T) == 4 ? static_cast<Bits>(0x7f800000u) : static_cast<Bits>(0x7f80u));
   Bits bad = 0;
-  simd::run([=, &bad]() EMBER_SIMD_BODY {
+  simd::runFor<T>([=, &bad]() EMBER_SIMD_BODY {
     Bits found = 0;
     for (i64 i = begin; i < end; ++i) {
       const Bits bits = std::bit_cast<Bits>(x[i]) & exponent;
@@ -86,7 +86,7 @@ void scaleInPlace(NDArray& destination, double factor, const char* writer) {
         T* to = data + tile.offset[0] + r * nest.rowStride(0);
         const i64 columns = tile.columns, step = nest.columnStride(0);
         if (step == 1) {
-          simd::run([=]() EMBER_SIMD_BODY {
+          simd::runFor<T>([=]() EMBER_SIMD_BODY {
             EMBER_NO_ALIAS for (i64 i = 0; i < columns; ++i) to[i] = scale(to[i]);
           });
         } else {

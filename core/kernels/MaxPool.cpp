@@ -118,8 +118,8 @@ void greatest(const T* x, i64 pixels, i64 step, const std::vector<Tap>& list, i6
     T* to = y + first * channels;
     bool finite = false;
     // T holds the numbers of so many taps exactly.
-    const bool few = count == 0 || taps[count - 1].number < (i32{1} << 24);
-    const auto compare = [&finite, from, size, step, taps, count, channels, to, buffer](auto bytes) EMBER_SIMD_BODY {
+    [[maybe_unused]] const bool few = count == 0 || taps[count - 1].number < (i32{1} << 24);
+    [[maybe_unused]] const auto compare = [&finite, from, size, step, taps, count, channels, to, buffer](auto bytes) EMBER_SIMD_BODY {
       if (count == 2) {
         finite = greatestFinite<tells, checks, 2, bytes>(from, size, step, taps, count, channels, to, buffer);
       } else if (count == 4) {
@@ -130,7 +130,10 @@ void greatest(const T* x, i64 pixels, i64 step, const std::vector<Tap>& list, i6
         finite = greatestFinite<tells, checks, 0, bytes>(from, size, step, taps, count, channels, to, buffer);
       }
     };
-    if (few) pooling::withVectors(compare);
+    // Doubles verify more than they train; vectors for them would be 70 KB of code.
+    if constexpr (std::is_same_v<T, float>) {
+      if (few) pooling::withVectors(compare);
+    }
     W* const winners = won + (tells ? first * channels : 0);
     if (!finite) {
       for (i64 i = 0; i < size; ++i) {

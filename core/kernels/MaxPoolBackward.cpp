@@ -131,7 +131,7 @@ void backwardOverlapping(const T* dy, const W* won, T* dx, const Windows& w) {
       const Tap *begin = list.data(), *stop = begin + list.size();
       const T* gradient = dy + results + output;
       const W* winners = won + results + output;
-      simd::run([=]() EMBER_SIMD_BODY {
+      simd::runFor<T>([=]() EMBER_SIMD_BODY {
         for (const Tap* tap = begin; tap < stop; ++tap)
           scatter(gradient, winners, static_cast<W>(tap->number), count, image + tap->offset);
       });

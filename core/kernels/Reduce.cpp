@@ -42,26 +42,23 @@ const char* wordFor(Reduction kind) {
   return "product";
 }
 
-/// T is the type of x, R that of the result.
-template <class T, class R> void reduceAs(Reduction kind, const NDArray& x, const std::vector<bool>& reduced, NDArray& out) {
+template <class T> void reduceAs(Reduction kind, const NDArray& x, const std::vector<bool>& reduced, NDArray& out) {
   const ReducePlan plan(x, reduced, out);
   const T* in = x.data<T>();
-  R* to = out.data<R>();
-  const auto plain = [](auto value) { return static_cast<R>(value); };
+  T* to = out.data<T>();
+  const auto plain = [](auto value) { return static_cast<T>(value); };
   switch (kind) {
-    case Reduction::Sum: return reduceBlocks<SumFold<T>>(plan, to, in, plain);
     case Reduction::Prod: return reduceBlocks<ProdFold<T>>(plan, to, in, plain);
-    case Reduction::Max:
-      if constexpr (std::is_same_v<T, R>) reduceBlocks<MaxFold<T>>(plan, to, in, plain);
-      return;
-    case Reduction::Min:
-      if constexpr (std::is_same_v<T, R>) reduceBlocks<MinFold<T>>(plan, to, in, plain);
-      return;
-    case Reduction::Mean: break;
+    case Reduction::Max: return reduceBlocks<MaxFold<T>>(plan, to, in, plain);
+    case Reduction::Min: return reduceBlocks<MinFold<T>>(plan, to, in, plain);
+    case Reduction::Sum: case Reduction::Mean: break;
   }
   if constexpr (std::is_floating_point_v<T>) {
-    const double count = static_cast<double>(x.numel() / out.numel());
-    reduceBlocks<SumFold<T>>(plan, to, in, [count](double total) { return static_cast<R>(total / count); });
+    // A quotient by 1 is exact: one loop for sums and means.
+    const double count = kind == Reduction::Mean ? static_cast<double>(x.numel() / out.numel()) : 1;
+    reduceBlocks<SumFold<T>>(plan, to, in, [count](double total) { return static_cast<T>(total / count); });
+  } else {
+    reduceBlocks<SumFold<T>>(plan, to, in, plain);
   }
 }
 
@@ -80,17 +77,20 @@ Shape reduceShape(const Shape& shape, const std::vector<int>& axes, bool keepDim
 }
 
 DType reduceDtype(Reduction kind, DType dtype) noexcept {
-  const bool narrow = dtype == DType::Bool || dtype == DType::U8 || dtype == DType::I8;
+  const bool narrow = !isFloating(dtype) && dtype != DType::I64;
   return narrow && (kind == Reduction::Sum || kind == Reduction::Prod) ? DType::I64 : dtype;
 }
 
 NDArray reduce(Reduction kind, const NDArray& x, const std::vector<int>& axes, bool keepDims, const char* op) {
   checkType(kind, x, op);
-  if (x.dtype() == DType::BF16) return reduce(kind, x.to(DType::F32), axes, keepDims, op).to(DType::BF16);
+  // Small integers are rare and go the way of i64, which holds their sums: loops of their own would cost code.
+  if (const DType wide = computeDtype(x.dtype()); wide != x.dtype()) {
+    return reduce(kind, x.to(wide), axes, keepDims, op).to(reduceDtype(kind, x.dtype()));
+  }
   const std::vector<bool> reduced = reducedAxes(x.shape(), axes, op);
   const Shape kept = reducedShape(x.shape(), reduced, true);
   const MemoryOrder order = keepDims ? resultOrder({&x}, x.rank()) : MemoryOrder::RowMajor;
-  NDArray out = NDArray::empty(kept, reduceDtype(kind, x.dtype()), order);
+  NDArray out = NDArray::empty(kept, x.dtype(), order);
   if (x.numel() == 0 && out.numel() > 0) {
     if (kind != Reduction::Sum && kind != Reduction::Prod) {
       throw ValueError(op, std::string("a ") + wordFor(kind) + " over 0 elements", {{"x", toString(x.shape())}},
@@ -98,13 +98,7 @@ NDArray reduce(Reduction kind, const NDArray& x, const std::vector<int>& axes, b
     }
     fill(out, kind == Reduction::Sum ? 0 : 1, nullptr);
   } else if (x.numel() > 0) {
-    dispatch(x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, u8> || std::is_same_v<T, i8>) {
-        if (out.dtype() == DType::I64) return reduceAs<T, i64>(kind, x, reduced, out);
-      }
-      if constexpr (!std::is_same_v<T, bf16>) reduceAs<T, T>(kind, x, reduced, out);
-    });
+    dispatchWide(x.dtype(), [&](auto zero) { reduceAs<decltype(zero)>(kind, x, reduced, out); });
   }
   return keepDims ? out : *out.viewAs(reducedShape(x.shape(), reduced, false));
 }

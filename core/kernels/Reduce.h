@@ -14,7 +14,7 @@ NDArray reduce(Reduction, const NDArray& x, const std::vector<int>& axes, bool k
 /// Shape of such a reduction, with the same checks.
 Shape reduceShape(const Shape&, const std::vector<int>& axes, bool keepDims, const char* op);
 
-/// Type of the result: that of x, but i64 for sums and products of i8, u8 and bool (a sum of bools counts).
+/// Type of the result: that of x, but i64 for sums and products of smaller integers and bool (a sum of bools counts).
 DType reduceDtype(Reduction, DType) noexcept;
 
 /// Index (i64) of the first maximum along `axis`. NaN counts as the largest.

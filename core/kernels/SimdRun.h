@@ -61,10 +61,19 @@ template <class Body> void run(const Body& body) {
   runOn<AnyIsa>(level(), [&](AnyIsa) EMBER_SIMD_BODY { body(); });
 }
 
-/// As run for loops over floats; integers take the baseline: they are rare, and every variant costs code.
+template <class Body> void runNarrow(const Body& body) {
+#if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
+  if (level() != Level::Baseline) return onAvx2<AnyIsa>([&](AnyIsa) EMBER_SIMD_BODY { body(); });
+#endif
+  body();
+}
+
+/// As run for loops over floats. Doubles, which verify more than they train, go without the widest vectors, and integers
+/// take the baseline: every variant costs code.
 template <class T, class Body> void runFor(const Body& body) {
-  if constexpr (std::is_floating_point_v<T>) run(body);
-  else body();
+  if constexpr (std::is_integral_v<T>) body();
+  else if constexpr (std::is_same_v<T, double>) runNarrow(body);
+  else run(body);
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ template <class F> NDArray times(F f, const NDArray& dy, const NDArray& at, cons
     const T *a = gradient.data<T>(), *b = value.data<T>();
     T* to = out.data<T>();
     parallelFor(dy.numel(), elementwiseGrain, [&](i64 begin, i64 end) {
-      simd::run([=]() EMBER_SIMD_BODY {
+      simd::runFor<T>([=]() EMBER_SIMD_BODY {
         EMBER_NO_ALIAS for (i64 i = begin; i < end; ++i) to[i] = f(a[i], b[i]);
       });
     });

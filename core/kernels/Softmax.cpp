@@ -71,7 +71,7 @@ template <class T> NDArray softmaxAlong(const NDArray& x, int axis, bool logarit
   const i64 chunks = (along.inner + widest - 1) / widest, unitElements = along.size * std::min(widest, along.inner);
   // An exponential costs as much as eight plain elements.
   parallelFor(along.outer * chunks, std::max<i64>(1, elementwiseGrain / 8 / unitElements), [&](i64 begin, i64 end) {
-    simd::run([=]() EMBER_SIMD_BODY {
+    simd::runFor<T>([=]() EMBER_SIMD_BODY {
       for (i64 unit = begin; unit < end; ++unit) {
         const i64 column = unit % chunks * widest, offset = unit / chunks * along.size * along.inner + column;
         if (along.inner == 1) {
