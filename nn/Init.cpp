@@ -8,11 +8,12 @@
 namespace ember::nn::init {
 namespace {
 
-thread_local int skips = 0;
+thread_local int skips = 0, shapes = 0;
 
 template <class Draw>
 void fill(Tensor& t, Draw&& draw) {
   const NoGrad guard;
+  if (t.isShapeOnly()) return;
   if (skips > 0) return t.fill_(0);
   const random::Key key = random::nextInitKey();
   core::NDArray values = core::NDArray::empty(t.shape(), DType::F64);
@@ -46,7 +47,7 @@ Fans fansOf(const Shape& weight) {
 
 void constant_(Tensor& t, double value) {
   const NoGrad guard;
-  t.fill_(value);
+  if (!t.isShapeOnly()) t.fill_(value);
 }
 
 void uniform_(Tensor& t, double low, double high) {
@@ -81,5 +82,9 @@ void xavierNormal_(Tensor& t, double gain) {
 Skip::Skip() noexcept { ++skips; }
 Skip::~Skip() { --skips; }
 bool Skip::active() noexcept { return skips > 0; }
+
+ShapesOnly::ShapesOnly() noexcept { ++shapes; }
+ShapesOnly::~ShapesOnly() { --shapes; }
+bool ShapesOnly::active() noexcept { return shapes > 0; }
 
 }  // namespace ember::nn::init

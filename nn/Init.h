@@ -37,4 +37,16 @@ class Skip {
   static bool active() noexcept;
 };
 
+/// While it lives on this thread, modules that are built get parameters and buffers of the right shape and type and
+/// without values: a net of any size costs nothing. It counts its parameters, prints, runs on shapes (summary()) and
+/// gives its architecture; on data, results have shapes alone, and what reads a value throws StateError.
+class ShapesOnly {
+ public:
+  ShapesOnly() noexcept;
+  ~ShapesOnly();
+  ShapesOnly(const ShapesOnly&) = delete;
+  ShapesOnly& operator=(const ShapesOnly&) = delete;
+  static bool active() noexcept;
+};
+
 }  // namespace ember::nn::init

@@ -15,6 +15,7 @@ constexpr std::string_view functionWord = "a function of the program";
 
 void Initial::fill(Tensor& target, const char* owner, const char* field) const {
   const NoGrad guard;
+  if (target.isShapeOnly()) return;
   if (const double* number = std::get_if<double>(&start_)) return target.fill_(*number);
   if (const Fill* function = std::get_if<Fill>(&start_)) {
     // As init does: the values of a net that is being rebuilt come from elsewhere.

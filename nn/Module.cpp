@@ -27,11 +27,18 @@ std::string join(const std::string& prefix, const std::string& name) {
 // ---- running ----
 
 Tensors Module::forward(const Tensors& inputs) {
-  if (inputs.size() != 1) {
-    throw StateError(typeName(), "forward takes one tensor, got " + std::to_string(inputs.size()), {},
-                     "override forward(const Tensors&) for several");
-  }
+  checkInputs(inputs, 1, 1);
   return {forward(inputs[0])};
+}
+
+void Module::checkInputs(const Tensors& inputs, std::size_t least, std::size_t most) const {
+  if (inputs.size() >= least && (most == 0 || inputs.size() <= most)) return;
+  const auto count = [](std::size_t n) { return n == 1 ? std::string("one") : std::to_string(n); };
+  const std::string expected = most == 0      ? count(least) + " tensor" + (least == 1 ? "" : "s") + " or more"
+                               : least < most ? count(least) + " to " + count(most) + " tensors"
+                                              : count(least) + " tensor" + (least == 1 ? "" : "s");
+  throw StateError(typeName(), "forward takes " + expected + ", got " + std::to_string(inputs.size()), {},
+                   most == 1 ? "override forward(const Tensors&) for several" : "call it with Tensors{a, b, ...}");
 }
 
 Tensor Module::forward(const Tensor&) {
@@ -133,9 +140,16 @@ void checkDefined(const Module& module, std::string_view name, const Tensor& val
 
 }  // namespace
 
+namespace {
+
+Tensor shapeOf(const Tensor& value) { return Tensor::shapeOnly(value.shape(), value.dtype()); }
+
+}  // namespace
+
 Tensor Module::addParameter(std::string_view name, Tensor value, ParameterSettings settings) {
   checkName(name);
   checkDefined(*this, name, value);
+  if (init::ShapesOnly::active()) value = shapeOf(value);
   value.setRequiresGrad();
   parameters_.push_back(std::make_unique<Parameter>(Parameter{std::string(name), value, settings}));
   return value;
@@ -144,6 +158,7 @@ Tensor Module::addParameter(std::string_view name, Tensor value, ParameterSettin
 Tensor Module::addBuffer(std::string_view name, Tensor value, ParameterSettings settings) {
   checkName(name);
   checkDefined(*this, name, value);
+  if (init::ShapesOnly::active()) value = shapeOf(value);
   buffers_.push_back(std::make_unique<Parameter>(Parameter{std::string(name), value, settings}));
   return value;
 }
@@ -399,9 +414,15 @@ std::string Module::toString() const {
 }
 
 Summary Module::summary(const Shape& input, DType dtype) {
+  return summarise({Tensor::shapeOnly(input, dtype)});
+}
+
+Summary Module::summarise(const Tensors& inputs) {
   const NoGrad guard;
-  SummaryRecorder recorder(input);
-  (*this)(Tensor::shapeOnly(input, dtype));
+  Tensors shapes;
+  for (const Tensor& input : inputs) shapes.push_back(Tensor::shapeOnly(input.shape(), input.dtype()));
+  SummaryRecorder recorder(shapes);
+  (*this)(shapes);
   return recorder.finish(*this);
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -156,10 +157,17 @@ class Module {
   /// Runs the real forward on a shape-only tensor: layer, output shape, parameters, multiply-adds, bytes. Throws the
   /// ShapeError that data would meet, and StateError if the forward reads values (item(), toVector()).
   Summary summary(const Shape& input, DType dtype = DType::F32);
+  /// The same for a module of several inputs, of which shapes and types count: summary(Tensors{...}).
+  template <std::same_as<Tensors> T>
+  Summary summary(const T& inputs) {
+    return summarise(inputs);
+  }
 
  protected:
   /// What clone() copies beyond architecture, tensors and modes: things of this run that no file holds.
   virtual void takeOver(const Module& /*original*/) {}
+  /// StateError that says how many tensors came, unless they are `least` to `most` (0: any number).
+  void checkInputs(const Tensors& inputs, std::size_t least, std::size_t most) const;
   /// Names a module that stands alone; a parent's add() names it anew.
   void setName(std::string_view name);
   /// Forgets this module's own parameters and buffers.
@@ -189,6 +197,7 @@ class Module {
   i64 randomCalls_ = 0;
 
   void checkName(std::string_view name) const;
+  Summary summarise(const Tensors& inputs);
   template <class Visit>
   void walk(const std::string& prefix, Visit&& visit);
   template <class Visit>

@@ -8,18 +8,19 @@
 
 namespace ember::nn {
 
-/// What a net does to an input of one shape, layer by layer. Prints as a table with fmt.
+/// What a net does to inputs of one shape each, layer by layer. Prints as a table with fmt.
 struct Summary {
   struct Row {
     std::string path, type, details;
     int depth = 0;
-    Shape output;
+    Shape output;                ///< the first, if there are several
+    std::vector<Shape> outputs;  ///< all of them
     i64 parameters = 0;    ///< of this module and those below
     i64 multiplyAdds = 0;  ///< of convolutions and matrix products, this module and those below
-    i64 outputBytes = 0;
+    i64 outputBytes = 0;   ///< of all outputs
     bool leaf = true;
   };
-  Shape input;
+  std::vector<Shape> inputs;
   std::vector<Row> rows;  ///< in the order of execution, parents before children
   i64 parameters = 0;
   i64 trainable = 0;

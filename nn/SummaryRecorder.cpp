@@ -19,11 +19,17 @@ std::string grouped(i64 value) {
   return digits;
 }
 
+std::string listed(const std::vector<Shape>& shapes) {
+  std::string text;
+  for (const Shape& shape : shapes) text += (text.empty() ? "" : " ") + toString(shape);
+  return text;
+}
+
 }  // namespace
 
-SummaryRecorder::SummaryRecorder(const Shape& input)
+SummaryRecorder::SummaryRecorder(const Tensors& inputs)
     : outer_(std::exchange(active, this)), outerCount_(autograd::multiplyAdds()) {
-  summary_.input = input;
+  for (const Tensor& input : inputs) summary_.inputs.push_back(input.shape());
 }
 
 SummaryRecorder::~SummaryRecorder() {
@@ -52,7 +58,7 @@ SummaryRecorder::Entry::Entry(const Module& module) : module_(module) {
   auto& rows = active->summary_.rows;
   row_ = rows.size();
   before_ = autograd::multiplyAdds();
-  rows.push_back({core::ModuleScope::current()->path(), module.typeName(), {}, active->depth_, {}, 0, 0, 0, true});
+  rows.push_back({core::ModuleScope::current()->path(), module.typeName(), {}, active->depth_, {}, {}, 0, 0, 0, true});
   ++active->depth_;
 }
 
@@ -69,8 +75,11 @@ void SummaryRecorder::Entry::finish(const Tensors& outputs) {
   // Only now: the forward may have made the parameters.
   row.details = module_.details();
   row.parameters = module_.parameterCount();
-  for (const Tensor& output : outputs) row.outputBytes += output.numel() * static_cast<i64>(itemSize(output.dtype()));
-  if (!outputs.empty()) row.output = outputs[0].shape();
+  for (const Tensor& output : outputs) {
+    row.outputBytes += output.numel() * static_cast<i64>(itemSize(output.dtype()));
+    row.outputs.push_back(output.shape());
+  }
+  if (!outputs.empty()) row.output = row.outputs[0];
 }
 
 std::string Summary::text() const {
@@ -81,13 +90,13 @@ std::string Summary::text() const {
         std::string(static_cast<std::size_t>(row.depth) * 2, ' ') + (name.empty() ? "" : name + ": ") + row.type;
     if (!row.details.empty()) label += " (" + row.details + ")";
     table.push_back(
-        {label, toString(row.output), grouped(row.parameters), grouped(row.multiplyAdds), grouped(row.outputBytes)});
+        {label, listed(row.outputs), grouped(row.parameters), grouped(row.multiplyAdds), grouped(row.outputBytes)});
   }
   std::vector<std::size_t> width(5, 0);
   for (const auto& line : table) {
     for (std::size_t i = 0; i < 5; ++i) width[i] = std::max(width[i], line[i].size());
   }
-  std::string out = "input " + toString(input) + "\n";
+  std::string out = "input " + listed(inputs) + "\n";
   const std::string rule(width[0] + width[1] + width[2] + width[3] + width[4] + 8, '-');
   for (std::size_t r = 0; r < table.size(); ++r) {
     for (std::size_t i = 0; i < 5; ++i) {

@@ -12,7 +12,7 @@ class Module;
 /// Watches the forwards of this thread while it lives, and makes a Summary of them.
 class SummaryRecorder {
  public:
-  explicit SummaryRecorder(const Shape& input);
+  explicit SummaryRecorder(const Tensors& inputs);
   ~SummaryRecorder();
   SummaryRecorder(const SummaryRecorder&) = delete;
   SummaryRecorder& operator=(const SummaryRecorder&) = delete;

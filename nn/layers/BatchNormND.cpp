@@ -137,12 +137,12 @@ struct Start {
   Tensor target, values;
   Start(const Tensor& t, const Initial& given, const Initial& otherwise, const char* owner, const char* field)
       : target(t) {
-    if (!t.defined()) return;
+    if (!t.defined() || t.isShapeOnly()) return;
     values = Tensor::empty(t.shape(), t.dtype());
     (given.given() ? given : otherwise).fill(values, owner, field);
   }
   void write() {
-    if (target.defined()) target.copy_(values, "initialiser");
+    if (values.defined()) target.copy_(values, "initialiser");
   }
 };
 
@@ -154,7 +154,7 @@ void BatchNormND::resetRunningStats() {
       var(runningVar, options_.varInit, 1.0, type_, "varInit");
   mean.write();
   var.write();
-  numBatchesTracked.fill_(0);
+  init::constant_(numBatchesTracked, 0);
 }
 
 void BatchNormND::resetParameters() {

@@ -7,6 +7,9 @@
 #include <ember/nn/layers/Dropout.h>
 #include <ember/nn/layers/Flatten.h>
 #include <ember/nn/layers/Identity.h>
+#include <ember/nn/layers/JoinLayers.h>
 #include <ember/nn/layers/Linear.h>
+#include <ember/nn/layers/PadND.h>
 #include <ember/nn/layers/PoolND.h>
 #include <ember/nn/layers/Sequential.h>
+#include <ember/nn/layers/ShapeLayers.h>

@@ -12,5 +12,9 @@ import generate_resize
 import generate_spatial
 
 for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_optim, generate_resize):
+import generate_shape_layers
+import generate_spatial
+
+for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_shape_layers, generate_optim):
     for golden in module.files():
         golden.write()

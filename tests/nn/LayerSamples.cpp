@@ -47,11 +47,9 @@ std::unique_ptr<nn::Module> nested() {
                                           nn::Dropout(0.3), nn::Flatten(), nn::Linear(12, 4));
 }
 
-}  // namespace
-
-const std::map<std::string, LayerRow>& layerSamples() {
+LayerRows basicSamples() {
   using Conv = nn::ConvOptions;
-  static const std::map<std::string, LayerRow> rows = {
+  return {
       {"Sequential",
        {{{"layers",
           [] { return std::make_unique<nn::Sequential>(nn::Linear(3, 4), nn::Tanh(), nn::Linear(4, 2)); },
@@ -113,6 +111,19 @@ const std::map<std::string, LayerRow>& layerSamples() {
          sample<nn::Flatten>("the first two", {2, 3, 4}, Shape{3}, 0, 1)}}},
       {"Identity", anyShape<nn::Identity>()},
   };
+}
+
+}  // namespace
+
+const LayerRows& layerSamples() {
+  static const LayerRows rows = [] {
+    LayerRows all = basicSamples();
+    for (const auto family : {
+             shapeLayerSamples,
+         })
+      all.merge(family());
+    return all;
+  }();
   return rows;
 }
 

@@ -13,13 +13,14 @@
 namespace ember::test {
 
 /// Checks that a row may skip; all others hold for every layer.
-enum class LayerCheck { WrongInput, Golden };
+enum class LayerCheck { WrongInput, Golden, Dtype };
 
 struct LayerSample {
   std::string name;
   std::function<std::unique_ptr<nn::Module>()> make;
   Shape input;
   std::optional<Shape> wrong = {};  ///< a shape that it must refuse
+  std::vector<Shape> more = {};     ///< of further inputs
 };
 
 struct LayerRow {
@@ -27,7 +28,12 @@ struct LayerRow {
   std::map<LayerCheck, std::string> skips = {};  ///< with the reason, which is printed
 };
 
+using LayerRows = std::map<std::string, LayerRow>;
+
 /// By type name.
-const std::map<std::string, LayerRow>& layerSamples();
+const LayerRows& layerSamples();
+
+/// What layerSamples() is put together from, a file each.
+LayerRows shapeLayerSamples();
 
 }  // namespace ember::test

@@ -11,6 +11,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
 #include <ember/nn/Checkpoint.h>
+#include <ember/nn/Init.h>
 #include <ember/nn/Registry.h>
 #include <ember/nn/layers/Layers.h>
 #include <fmt/format.h>
@@ -64,18 +65,36 @@ std::unique_ptr<nn::Module> make(const LayerSample& sample, DType dtype = DType:
   return module;
 }
 
-Tensor inputOf(const LayerSample& sample, DType dtype = DType::F32) {
-  return distinct("input", sample.input).to(dtype);
+Tensors inputsOf(const LayerSample& sample, DType dtype = DType::F32) {
+  Tensors inputs{distinct("input", sample.input).to(dtype)};
+  for (std::size_t i = 0; i < sample.more.size(); ++i)
+    inputs.push_back(distinct("input " + std::to_string(i), sample.more[i]).to(dtype));
+  return inputs;
+}
+
+/// Shapes alone, the first one another if so wanted.
+Tensors shapesOf(const LayerSample& sample, const Shape& first) {
+  Tensors inputs{Tensor::shapeOnly(first)};
+  for (const Shape& shape : sample.more) inputs.push_back(Tensor::shapeOnly(shape));
+  return inputs;
 }
 
 /// Forward with the counters of random draws at 0, so every call draws the same.
-Tensor forward(nn::Module& module, const Tensor& x) {
+Tensors forwardAll(nn::Module& module, const Tensors& inputs) {
   module.setStreams({});
-  return module(x);
+  return module(inputs);
+}
+
+/// The same; several outputs behind each other in one tensor.
+Tensor forward(nn::Module& module, const Tensors& inputs) {
+  Tensors outputs = forwardAll(module, inputs);
+  if (outputs.size() == 1) return outputs[0];
+  for (Tensor& output : outputs) output = flatten(output);
+  return concat(outputs, 0);
 }
 
 /// The same architecture, text, state and results, in training and in evaluation.
-void checkEqual(nn::Module& a, nn::Module& b, const Tensor& x) {
+void checkEqual(nn::Module& a, nn::Module& b, const Tensors& x) {
   CHECK(firstDifference(a.architecture(), b.architecture()) == "");
   CHECK(a.toString() == b.toString());
   CHECK(stateDifference(a, b) == "");
@@ -108,8 +127,8 @@ TEST_CASE("the gradient of a layer's input agrees with differences, in training 
     for (const bool training : {true, false}) {
       CAPTURE(training);
       module->train(training);
-      const auto fn = [&](const Tensor& x) { return forward(*module, x); };
-      CHECK(gradcheck(fn, inputOf(sample, DType::F64)) <= 1);
+      const auto fn = [&](const Tensors& x) { return forward(*module, x); };
+      CHECK(gradcheck(fn, inputsOf(sample, DType::F64)) <= 1);
     }
   });
 }
@@ -117,7 +136,7 @@ TEST_CASE("the gradient of a layer's input agrees with differences, in training 
 TEST_CASE("the gradients of a layer's parameters agree with differences") {
   walk([](const std::string&, const LayerSample& sample) {
     const auto module = make(sample, DType::F64);
-    const Tensor x = inputOf(sample, DType::F64);
+    const Tensors x = inputsOf(sample, DType::F64);
     const Tensor y = forward(*module, x), weights = draw("weights", y.shape());
     if (y.requiresGrad()) y.backward({.gradient = weights});
     const NoGrad guard;
@@ -144,14 +163,15 @@ TEST_CASE("the gradients of a layer's parameters agree with differences") {
 }
 
 TEST_CASE("layers in f32 stay close to f64") {
-  walk([](const std::string&, const LayerSample& sample) {
+  for (const std::string& type : table) (void)skips(type, LayerCheck::Dtype, "the type of the output");
+  walk([](const std::string& type, const LayerSample& sample) {
     const auto wide = make(sample, DType::F64), narrow = make(sample, DType::F32);
     for (const bool training : {true, false}) {
       wide->train(training);
       narrow->train(training);
-      const Tensor y = forward(*narrow, inputOf(sample));
-      CHECK(name(y.dtype()) == "f32");
-      CHECK_CLOSE(y, forward(*wide, inputOf(sample, DType::F64)), toleranceF32, "output");
+      const Tensor y = forward(*narrow, inputsOf(sample));
+      if (!layerSamples().at(type).skips.contains(LayerCheck::Dtype)) CHECK(name(y.dtype()) == "f32");
+      CHECK_CLOSE(y, forward(*wide, inputsOf(sample, DType::F64)), toleranceF32, "output");
     }
   });
 }
@@ -159,16 +179,22 @@ TEST_CASE("layers in f32 stay close to f64") {
 TEST_CASE("a shape-only run and the summary give the shapes and counts of the real run, and leave the state alone") {
   walk([](const std::string& type, const LayerSample& sample) {
     const auto module = make(sample), untouched = make(sample);
-    const nn::Summary summary = module->summary(sample.input);
-    const Tensor shape = forward(*module, Tensor::shapeOnly(sample.input));
+    const nn::Summary summary =
+        sample.more.empty() ? module->summary(sample.input) : module->summary(inputsOf(sample));
+    const Tensors shapes = forwardAll(*module, shapesOf(sample, sample.input));
     CHECK(stateDifference(*module, *untouched) == "");
-    const Tensor real = forward(*module, inputOf(sample));
-    CHECK(shape.isShapeOnly());
-    CHECK(toString(shape.shape()) == toString(real.shape()));
-    CHECK(name(shape.dtype()) == name(real.dtype()));
+    const Tensors real = forwardAll(*module, inputsOf(sample));
     REQUIRE_FALSE(summary.rows.empty());
     CHECK(summary.rows[0].type == type);
-    CHECK(toString(summary.rows[0].output) == toString(real.shape()));
+    REQUIRE(shapes.size() == real.size());
+    REQUIRE(summary.rows[0].outputs.size() == real.size());
+    for (std::size_t i = 0; i < real.size(); ++i) {
+      CHECK(shapes[i].isShapeOnly());
+      CHECK(toString(shapes[i].shape()) == toString(real[i].shape()));
+      CHECK(name(shapes[i].dtype()) == name(real[i].dtype()));
+      CHECK(toString(summary.rows[0].outputs[i]) == toString(real[i].shape()));
+    }
+    CHECK(toString(summary.rows[0].output) == toString(real[0].shape()));
     CHECK(summary.rows[0].parameters == module->parameterCount());
     CHECK(summary.parameters == module->parameterCount());
     CHECK(summary.rows.size() == module->namedModules().size());
@@ -195,6 +221,33 @@ TEST_CASE("a layer is rebuilt from its arguments") {
   });
 }
 
+TEST_CASE("a layer built of shapes alone has the state of the real one, counts and runs on shapes, and holds no numbers") {
+  walk([](const std::string&, const LayerSample& sample) {
+    const auto real = make(sample);
+    seed(7);
+    std::unique_ptr<nn::Module> module;
+    {
+      const nn::init::ShapesOnly scope;
+      module = sample.make();
+    }
+    CHECK_FALSE(nn::init::ShapesOnly::active());
+    CHECK(firstDifference(module->architecture(), real->architecture()) == "");
+    const nn::Parameters here = stateOf(*module), there = stateOf(*real);
+    REQUIRE(here.size() == there.size());
+    for (std::size_t i = 0; i < here.size(); ++i) {
+      CHECK(here[i].name == there[i].name);
+      CHECK(toString(here[i].tensor.shape()) == toString(there[i].tensor.shape()));
+      CHECK(here[i].tensor.requiresGrad() == there[i].tensor.requiresGrad());
+      CHECK(here[i].tensor.isShapeOnly());
+    }
+    const Tensors shapes = forwardAll(*module, shapesOf(sample, sample.input));
+    const Tensors expected = forwardAll(*real, shapesOf(sample, sample.input));
+    REQUIRE(shapes.size() == expected.size());
+    for (std::size_t i = 0; i < shapes.size(); ++i)
+      CHECK(toString(shapes[i].shape()) == toString(expected[i].shape()));
+  });
+}
+
 TEST_CASE("a layer prints its type, and a line for each module below it") {
   walk([](const std::string& type, const LayerSample& sample) {
     const auto module = make(sample);
@@ -208,7 +261,7 @@ TEST_CASE("a layer prints its type, and a line for each module below it") {
 TEST_CASE("a clone is equal, and apart") {
   walk([](const std::string&, const LayerSample& sample) {
     const auto module = make(sample);
-    const Tensor x = inputOf(sample);
+    const Tensors x = inputsOf(sample);
     (void)(*module)(x);  // running statistics and counters that a clone must take over
     module->train(false);
     const auto copy = module->clone();
@@ -231,7 +284,7 @@ TEST_CASE("a layer comes back from its file, by itself and into a layer of other
   walk([&](const std::string& type, const LayerSample& sample) {
     for (const DType dtype : {DType::F32, DType::F64}) {
       const auto module = make(sample, dtype);
-      const Tensor x = inputOf(sample, dtype);
+      const Tensors x = inputsOf(sample, dtype);
       (void)(*module)(x);
       save(path, *module);
       const auto again = nn::load(path);
@@ -265,7 +318,10 @@ TEST_CASE("a wrong input is a ShapeError that names the layer, without data as w
     }
     const auto module = make(sample);
     std::vector<std::string> texts;
-    for (const Tensor& x : {Tensor::zeros(*sample.wrong), Tensor::shapeOnly(*sample.wrong)}) {
+    const Tensors shapes = shapesOf(sample, *sample.wrong);
+    Tensors zeros;
+    for (const Tensor& shape : shapes) zeros.push_back(Tensor::zeros(shape.shape()));
+    for (const Tensors& x : {zeros, shapes}) {
       try {
         (void)forward(*module, x);
         FAIL_CHECK("took " << toString(*sample.wrong));
@@ -283,7 +339,11 @@ TEST_CASE("a wrong input is a ShapeError that names the layer, without data as w
 
 TEST_CASE("every layer is compared with PyTorch in tests/golden") {
   std::set<std::string> covered;
-  for (const char* family : {"layers", "batchNormLayers"}) {
+  for (const char* family : {
+           "layers",
+           "batchNormLayers",
+           "shapeLayers",
+       }) {
     for (const Json& c : golden(family)) {
       const auto name = c.at("name").get<std::string>();
       covered.insert(name.substr(0, name.find_first_of(" :")));

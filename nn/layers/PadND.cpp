@@ -1,0 +1,61 @@
+#include <ember/nn/layers/PadND.h>
+
+#include <ember/autograd/ops/Shape.h>
+#include <ember/core/Error.h>
+
+namespace ember::nn {
+namespace {
+
+std::string typeOf(int spatial) { return "Pad" + std::to_string(spatial) + "D"; }
+
+}  // namespace
+
+PadND::PadND(int spatial, PadOptions options) : spatial_(spatial), options_(std::move(options)) {
+  if (!options_.after.set()) options_.after = options_.before;
+  const std::string type = typeOf(spatial);
+  for (int i = 0; i < spatial; ++i) {
+    const i64 before = options_.before.at(i, spatial, type.c_str(), "before"),
+              after = options_.after.at(i, spatial, type.c_str(), "after");
+    if (before >= 0 && after >= 0) continue;
+    throw ValueError(type, "padding of " + std::to_string(before) + " and " + std::to_string(after), {},
+                     "use 0 or more; Slice cuts");
+  }
+}
+
+Tensor PadND::forward(const Tensor& x) {
+  const std::string type = typeOf(spatial_);
+  if (x.rank() != spatial_ + 2) {
+    throw ShapeError(type, "x " + ember::toString(x.shape()) + " has rank " + std::to_string(x.rank()) + ", expected " +
+                               std::to_string(spatial_ + 2),
+                     {}, "give it [N, C, ...] with " + std::to_string(spatial_) + " spatial axes");
+  }
+  std::vector<i64> before{0, 0}, after{0, 0};
+  for (int i = 0; i < spatial_; ++i) {
+    before.push_back(options_.before.at(i, spatial_, type.c_str(), "before"));
+    after.push_back(options_.after.at(i, spatial_, type.c_str(), "after"));
+  }
+  return pad(x, before, after, options_.value);
+}
+
+Args PadND::args() const {
+  return {{"before", options_.before.vector()}, {"after", options_.after.vector()}, {"value", options_.value}};
+}
+
+PadOptions PadND::optionsOf(const Args& a) {
+  return {.before = a.get<std::vector<i64>>("before"),
+          .after = a.get<std::vector<i64>>("after"),
+          .value = a.get<double>("value")};
+}
+
+std::string PadND::details() const {
+  const auto text = [](const Sizes& sizes) {
+    const std::vector<i64> each = sizes.vector();
+    return each.size() == 1 ? std::to_string(each[0]) : Value(each).dump();
+  };
+  std::string all = text(options_.before);
+  if (!(options_.after == options_.before)) all += " and " + text(options_.after);
+  if (options_.value != 0) all += " of " + Value(options_.value).dump();
+  return all;
+}
+
+}  // namespace ember::nn
