@@ -1,0 +1,76 @@
+// What layers are made of: activations, normalisation, matrix products, losses.
+#include "conformance/Helpers.h"
+
+namespace ember::test::onnx {
+namespace {
+
+/// op along `axis`; before version 13 over all axes from `axis` on as one.
+template <Tensor (*op)(const Tensor&, int)>
+Tensors alongAxis(const Call& call) {
+  const Tensor& x = call.in(0);
+  const int axis = static_cast<int>(call.integer("axis", call.opset < 13 ? 1 : -1));
+  if (call.opset >= 13) return {op(x, axis)};
+  const int first = axis < 0 ? axis + x.rank() : axis;
+  return {reshape(op(flatten(x, first), first), x.shape())};
+}
+
+Tensors batchNormalization(const Call& call) {
+  BatchNormOptions options;
+  options.epsilon = call.number("epsilon", 1e-5);
+  options.training = call.integer("training_mode", 0) != 0;
+  options.momentum = call.number("momentum", 0.9);  // the weight of the old statistic there and here
+  options.varEstimator = VarEstimator::Biased;
+  const Tensor mean = call.in(3).clone(), var = call.in(4).clone();
+  const Tensor y = batchNorm(call.in(0), call.in(1), call.in(2), mean, var, options);
+  return {y, mean, var};
+}
+
+Tensors dropOut(const Call& call) {
+  const bool training = call.has(2) && call.in(2).item() != 0;
+  const double ratio = call.scalar("ratio", 1, 0.5);
+  if (training && ratio != 0) throw Unsupported("another generator's random numbers");
+  const Tensor& x = call.in(0);
+  return {dropout(x, ratio, training), Tensor::ones(x.shape(), DType::Bool)};
+}
+
+Tensors gemm(const Call& call) {
+  const Tensor a = call.integer("transA", 0) ? transpose(call.in(0), 0, 1) : call.in(0);
+  const Tensor b = call.integer("transB", 0) ? transpose(call.in(1), 0, 1) : call.in(1);
+  const Tensor product = matmul(a, b) * call.number("alpha", 1);
+  return {call.has(2) ? product + call.in(2) * call.number("beta", 1) : product};
+}
+
+Reduction reductionOf(const Call& call) {
+  const std::string word = call.text("reduction", "mean");
+  return word == "none" ? Reduction::None : word == "sum" ? Reduction::Sum : Reduction::Mean;
+}
+
+Tensors softmaxCrossEntropy(const Call& call) {
+  CrossEntropyOptions options;
+  options.reduction = reductionOf(call);
+  options.ignoreIndex = call.integer("ignore_index", -100);
+  if (call.has(2)) options.classWeights = call.in(2);
+  const Tensor& logits = call.in(0);
+  return {crossEntropy(logits, cast(call.in(1), DType::I64), options), logSoftmax(logits, 1)};
+}
+
+constexpr Row rows[] = {
+    {"BatchNormalization", Match::Near, batchNormalization},
+    {"Dropout", Match::Exact, dropOut},
+    {"Gemm", Match::Near, gemm},
+    {"LeakyRelu", Match::Near, [](const Call& c) { return Tensors{leakyRelu(c.in(0), c.number("alpha", 0.01))}; }},
+    {"LogSoftmax", Match::Near, alongAxis<logSoftmax>},
+    {"MatMul", Match::Near, binary<matmul>},
+    {"Relu", Match::Exact, unary<relu>},
+    {"Sigmoid", Match::Near, unary<sigmoid>},
+    {"Softmax", Match::Near, alongAxis<softmax>},
+    {"SoftmaxCrossEntropyLoss", Match::Near, softmaxCrossEntropy},
+    {"Softplus", Match::Near, unary<softplus>},
+    {"Tanh", Match::Near, unary<tanh>},
+};
+
+}  // namespace
+
+std::span<const Row> nnOps() { return rows; }
+
+}  // namespace ember::test::onnx

@@ -1,0 +1,58 @@
+// Sums, extremes, and where they are.
+#include "conformance/Helpers.h"
+
+namespace ember::test::onnx {
+namespace {
+
+using Reduce = Tensor (*)(const Tensor&, const std::vector<int>&, bool);
+
+/// The axes to reduce (empty: all), or nothing where x stays as it is.
+struct Reduction {
+  std::vector<int> axes;
+  bool keepDims, none;
+};
+Reduction reductionOf(const Call& call) {
+  const std::vector<i64> axes = call.list("axes", 1);
+  return {toAxes(axes), call.integer("keepdims", 1) != 0,
+          axes.empty() && call.integer("noop_with_empty_axes", 0) != 0};
+}
+
+template <Reduce reduce>
+Tensor reduced(const Call& call, const Tensor& x) {
+  const Reduction r = reductionOf(call);
+  return r.none ? x : reduce(x, r.axes, r.keepDims);
+}
+
+template <Reduce reduce>
+Tensors plain(const Call& call) {
+  return {reduced<reduce>(call, call.in(0))};
+}
+
+Tensors logSumExp(const Call& call) {
+  const Tensor& x = call.in(0);
+  return {log(reduced<sum>(call, exp(x)))};
+}
+
+Tensors largestAt(const Call& call) {
+  if (call.integer("select_last_index", 0)) throw Unsupported("the last of equal extremes");
+  return {argmax(call.in(0), static_cast<int>(call.integer("axis", 0)), call.integer("keepdims", 1) != 0)};
+}
+
+constexpr Row rows[] = {
+    {"ArgMax", Match::Exact, largestAt},
+    {"ReduceL1", Match::Near, [](const Call& c) { return Tensors{reduced<sum>(c, abs(c.in(0)))}; }},
+    {"ReduceL2", Match::Near, [](const Call& c) { return Tensors{sqrt(reduced<sum>(c, square(c.in(0))))}; }},
+    {"ReduceLogSum", Match::Near, [](const Call& c) { return Tensors{log(reduced<sum>(c, c.in(0)))}; }},
+    {"ReduceLogSumExp", Match::Near, logSumExp},
+    {"ReduceMax", Match::Exact, plain<amax>},
+    {"ReduceMean", Match::Near, plain<mean>},
+    {"ReduceMin", Match::Exact, plain<amin>},
+    {"ReduceSum", Match::Near, plain<sum>},
+    {"ReduceSumSquare", Match::Near, [](const Call& c) { return Tensors{reduced<sum>(c, square(c.in(0)))}; }},
+};
+
+}  // namespace
+
+std::span<const Row> reductionOps() { return rows; }
+
+}  // namespace ember::test::onnx
