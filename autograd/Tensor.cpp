@@ -1,14 +1,11 @@
 #include <ember/autograd/Tensor.h>
 
-#include <cmath>
-
 #include <ember/autograd/Deferred.h>
 #include <ember/autograd/Graph.h>
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Reduction.h>
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
-#include <ember/core/Random.h>
 #include <ember/core/kernels/Elementwise.h>
 
 namespace ember {
@@ -32,23 +29,6 @@ const core::NDArray& present(const std::shared_ptr<autograd::TensorImpl>& impl, 
   return array;
 }
 
-// Fills from the stream of the running module; element i depends on the key and i alone.
-template <class Draw>
-Tensor drawn(const Shape& shape, DType dtype, Draw&& draw) {
-  if (dtype != DType::F32 && dtype != DType::F64)
-    throw DtypeError("random", "random tensors are f32 or f64, not " + std::string(name(dtype)));
-  core::NDArray array = core::NDArray::empty(shape, dtype);
-  const random::Key key = random::nextCallKey();
-  dispatch(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (std::is_floating_point_v<T>) {
-      T* out = array.data<T>();
-      for (i64 i = 0; i < array.numel(); ++i) out[i] = static_cast<T>(draw(key, static_cast<u64>(i)));
-    }
-  });
-  return Tensor(std::move(array));
-}
-
 // What is about to be read while `target` is written: a copy if the two share memory.
 core::NDArray readable(const core::NDArray& source, const core::NDArray& target) {
   return source.storage() && source.storage() == target.storage() ? source.copy() : source;
@@ -60,54 +40,6 @@ Tensor::Tensor(core::NDArray array, bool requiresGrad) : impl_(std::make_shared<
   impl_->version = array.version();
   impl_->array = std::move(array);
   if (requiresGrad) setRequiresGrad();
-}
-
-// ---- making ----
-
-Tensor Tensor::empty(const Shape& shape, DType dtype) { return Tensor(core::NDArray::empty(shape, dtype)); }
-Tensor Tensor::zeros(const Shape& shape, DType dtype) { return Tensor(core::NDArray::zeros(shape, dtype)); }
-Tensor Tensor::ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
-Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
-  return Tensor(core::NDArray::full(shape, value, dtype));
-}
-Tensor Tensor::scalar(double value, DType dtype) {
-  checkFits("scalar", value, dtype);
-  return Tensor(core::NDArray::scalar(value, dtype));
-}
-Tensor Tensor::shapeOnly(const Shape& shape, DType dtype) { return Tensor(core::NDArray::shapeOnly(shape, dtype)); }
-
-Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
-  if (!(step != 0) || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step)) {
-    throw ValueError("arange", "start, stop and step must be finite and step not 0");
-  }
-  checkFits("arange", start, dtype);
-  checkFits("arange", step, dtype);
-  const double count = std::max(0.0, std::ceil((stop - start) / step));
-  if (count > 0x1p62)
-    throw ValueError("arange", "the range has more elements than any memory holds", {}, "use a larger step");
-  if (count > 0) checkFits("arange", start + (count - 1) * step, dtype);
-  core::NDArray values = core::NDArray::empty({static_cast<i64>(count)}, DType::F64);
-  double* out = values.data<double>();
-  for (i64 i = 0; i < values.numel(); ++i) out[i] = start + static_cast<double>(i) * step;
-  return Tensor(values.to(dtype));
-}
-
-Tensor Tensor::of(std::initializer_list<double> values, DType dtype) {
-  for (const double value : values) checkFits("of", value, dtype);
-  return Tensor(core::NDArray::from<double>(std::vector<double>(values), {static_cast<i64>(values.size())}).to(dtype));
-}
-
-Tensor Tensor::fromBlob(void* data, const Shape& shape, DType dtype, std::function<void(void*)> deleter) {
-  return Tensor(core::NDArray::fromBlob(data, shape, dtype, std::move(deleter)));
-}
-
-Tensor Tensor::uniform(const Shape& shape, double low, double high, DType dtype) {
-  return drawn(shape, dtype,
-               [&](const random::Key& key, u64 i) { return low + (high - low) * random::uniform(key, i); });
-}
-
-Tensor Tensor::normal(const Shape& shape, double mean, double std, DType dtype) {
-  return drawn(shape, dtype, [&](const random::Key& key, u64 i) { return mean + std * random::normal(key, i); });
 }
 
 // ---- asking ----

@@ -43,6 +43,10 @@ class Tensor {
   static Tensor full(const Shape&, double value, DType = DType::F32);
   /// start, start+step, ... below stop.
   static Tensor arange(double start, double stop, double step = 1, DType = DType::F32);
+  /// `count` numbers at equal distances from start to stop, both included. ValueError if count is negative.
+  static Tensor linspace(double start, double stop, i64 count, DType = DType::F32);
+  /// rows x columns (-1: as many as rows) zeros with ones on `diagonal`, above the main one if positive.
+  static Tensor eye(i64 rows, i64 columns = -1, i64 diagonal = 0, DType = DType::F32);
   static Tensor scalar(double value, DType = DType::F32);
   /// Copies `values` (row-major) into a tensor of that shape; without a shape, of rank 1.
   template <class T> static Tensor of(const std::vector<T>& values, const Shape& shape) {
@@ -61,6 +65,11 @@ class Tensor {
   /// Uniform in [low, high) and normal(mean, std), drawn from the stream of the running module (or of the program).
   static Tensor uniform(const Shape&, double low = 0, double high = 1, DType = DType::F32);
   static Tensor normal(const Shape&, double mean = 0, double std = 1, DType = DType::F32);
+  /// From the same stream: integers in [low, high), ValueError if there is none; the numbers 0..count-1 shuffled; 1 with
+  /// probability p in [0, 1], else 0.
+  static Tensor randint(const Shape&, i64 low, i64 high, DType = DType::I64);
+  static Tensor randperm(i64 count);
+  static Tensor bernoulli(const Shape&, double p = 0.5, DType = DType::F32);
   /// Shape and type without data.
   static Tensor shapeOnly(const Shape&, DType = DType::F32);
 

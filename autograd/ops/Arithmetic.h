@@ -79,4 +79,27 @@ Tensor operator/(N a, const Tensor& b) {
   return div(autograd::beside("div", b, a), b);
 }
 
+/// x += y is x = x + y: the handle gets the new value, with its gradient, and other handles keep the old one. In place, in
+/// everyone's memory and outside the graph, write add_() and mul_().
+inline Tensor& operator+=(Tensor& a, Tensor b) { return a = std::move(a) + std::move(b); }
+inline Tensor& operator-=(Tensor& a, const Tensor& b) { return a = a - b; }
+inline Tensor& operator*=(Tensor& a, const Tensor& b) { return a = a * b; }
+inline Tensor& operator/=(Tensor& a, const Tensor& b) { return a = a / b; }
+template <Number N>
+Tensor& operator+=(Tensor& a, N b) {
+  return a = a + b;
+}
+template <Number N>
+Tensor& operator-=(Tensor& a, N b) {
+  return a = a - b;
+}
+template <Number N>
+Tensor& operator*=(Tensor& a, N b) {
+  return a = a * b;
+}
+template <Number N>
+Tensor& operator/=(Tensor& a, N b) {
+  return a = a / b;
+}
+
 }  // namespace ember

@@ -7,6 +7,7 @@
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/autograd/ops/Comparison.h>
+#include <ember/autograd/ops/LibraryFunction.h>
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
 
@@ -36,6 +37,37 @@ Tensor exp(const Tensor& x) {
 Tensor log(const Tensor& x) {
   return elementwise("log", core::Unary::Log, x,
                      [x = Saved(x)](const BackwardContext& c) { return Tensors{c.grad() / x.get(c)}; });
+}
+
+Tensor expm1(const Tensor& x) {
+  const auto backward = [](const BackwardContext& c) { return Tensors{c.grad() * (c.output() + 1)}; };
+  return elementwise("expm1", core::Unary::Expm1, x, backward, SaveOutputs::Yes);
+}
+
+Tensor log1p(const Tensor& x) {
+  return elementwise("log1p", core::Unary::Log1p, x,
+                     [x = Saved(x)](const BackwardContext& c) { return Tensors{c.grad() / (x.get(c) + 1)}; });
+}
+
+Tensor log2(const Tensor& x) {
+  return libraryFunction("log2", std::log2, std::log2, x,
+                         [](const Tensor& g, const Tensor& v) { return g / (v * std::numbers::ln2); });
+}
+
+Tensor rsqrt(const Tensor& x) {
+  const auto backward = [](const BackwardContext& c) {
+    const Tensor y = c.output();
+    return Tensors{c.grad() * -0.5 * y * y * y};
+  };
+  return elementwise("rsqrt", core::Unary::Rsqrt, x, backward, SaveOutputs::Yes);
+}
+
+Tensor reciprocal(const Tensor& x) {
+  const auto backward = [](const BackwardContext& c) {
+    const Tensor y = c.output();
+    return Tensors{-c.grad() * y * y};
+  };
+  return elementwise("reciprocal", core::Unary::Reciprocal, x, backward, SaveOutputs::Yes);
 }
 
 Tensor sqrt(const Tensor& x) {
@@ -85,9 +117,34 @@ Tensor pow(const Tensor& x, double exponent) {
       });
 }
 
+Tensor pow(const Tensor& base, const Tensor& exponent) {
+  checkOperands("pow", {&base, &exponent});
+  checkSameDtype("pow", base, exponent, "base", "exponent");
+  return apply(
+      "pow", {&base, &exponent}, broadcastShapes(base.shape(), exponent.shape(), "pow"), base.dtype(),
+      [&] { return core::binary(core::Binary::Pow, base.array(), exponent.array(), "pow"); },
+      [base = Saved(base), exponent = Saved(exponent)](const BackwardContext& c) {
+        const Tensor a = base.get(c), b = exponent.get(c), zero = Tensor::zeros({}, a.dtype());
+        Tensors result(2);
+        // a^0 is constant, also at 0, where the formula would give 0·inf.
+        if (c.needs(0)) result[0] = sumTo(c.grad() * where(equal(b, zero), zero, b * pow(a, b - 1)), a.shape());
+        if (c.needs(1)) {
+          // 0^b is constant where b >= 0; the logarithm of 1 stands in for that of 0.
+          const Tensor flat = where(greaterEqual(b, zero), equal(a, zero), Tensor::zeros({}, DType::Bool));
+          result[1] = sumTo(c.grad() * pow(a, b) * log(where(flat, Tensor::ones({}, a.dtype()), a)), b.shape());
+        }
+        return result;
+      });
+}
+
+Tensor pow(double base, const Tensor& exponent) { return pow(beside("pow", exponent, base), exponent); }
+
 Tensor clamp(const Tensor& x, double low, double high) {
   checkOperands("clamp", {&x});
-  checkFloating("clamp", x);
+  if (!isFloating(x.dtype())) {
+    if (std::isfinite(low)) checkFits("clamp", low, x.dtype());
+    if (std::isfinite(high)) checkFits("clamp", high, x.dtype());
+  }
   if (!(low <= high))
     throw ValueError("clamp", "low is " + std::to_string(low) + " and high " + std::to_string(high), {},
                      "low must not exceed high");

@@ -5,6 +5,9 @@
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/autograd/ops/Comparison.h>
+#include <ember/autograd/ops/Cumulative.h>
+#include <ember/autograd/ops/Logic.h>
+#include <ember/autograd/ops/Math.h>
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Reduce.h>
@@ -40,6 +43,23 @@ Tensor extreme(const char* op, core::Reduction kind, const Tensor& x, const std:
                  return Tensors{spread(c.grad(), v.shape(), axes) * hit / sum(hit, axes, true)};
                },
                SaveOutputs::Yes);
+}
+
+// For each element the product of all others that are reduced with it: those before times those behind, so that no zero
+// has to be divided out again. Differentiable any number of times.
+Tensor productOfOthers(const Tensor& x, const std::vector<int>& axes) {
+  const Shape kept = core::reduceShape(x.shape(), axes, true, "prod");
+  std::vector<int> order, back(static_cast<std::size_t>(x.rank()));
+  for (const bool reduced : {false, true}) {
+    for (int i = 0; i < x.rank(); ++i) {
+      if ((kept[i] != x.shape()[i]) != reduced) continue;
+      back[static_cast<std::size_t>(i)] = static_cast<int>(order.size());
+      order.push_back(i);
+    }
+  }
+  const Tensor turned = permute(x, order), lines = reshape(turned, {numel(kept), countOf(x.shape(), axes)});
+  const CumulativeOptions before{.exclusive = true}, behind{.exclusive = true, .reverse = true};
+  return permute(reshape(cumprod(lines, 1, before) * cumprod(lines, 1, behind), turned.shape()), back);
 }
 
 }  // namespace
@@ -84,12 +104,56 @@ Tensor amin(const Tensor& x, const std::vector<int>& axes, bool keepDims) {
   return extreme("amin", core::Reduction::Min, x, axes, keepDims);
 }
 
-Tensor argmax(const Tensor& x, int axis, bool keepDims) {
-  checkOperands("argmax", {&x});
-  axis = normalizeAxis(axis, x.rank(), "argmax");
+Tensor prod(const Tensor& x, const std::vector<int>& axes, bool keepDims) {
+  checkOperands("prod", {&x});
   return apply(
-      "argmax", {&x}, core::reduceShape(x.shape(), {axis}, keepDims, "argmax"), DType::I64,
-      [&] { return core::argmax(x.array(), axis, keepDims); }, nullptr);
+      "prod", {&x}, core::reduceShape(x.shape(), axes, keepDims, "prod"),
+      core::reduceDtype(core::Reduction::Prod, x.dtype()),
+      [&] { return core::reduce(core::Reduction::Prod, x.array(), axes, keepDims, "prod"); },
+      [x = Saved(x), axes](const BackwardContext& c) {
+        const Tensor v = x.get(c);
+        return Tensors{spread(c.grad(), v.shape(), axes) * productOfOthers(v, axes)};
+      });
+}
+
+Tensor logsumexp(const Tensor& x, const std::vector<int>& axes, bool keepDims) {
+  constexpr const char* op = "logsumexp";
+  checkOperands(op, {&x});
+  checkFloating(op, x);
+  return apply(
+      op, {&x}, core::reduceShape(x.shape(), axes, keepDims, op), x.dtype(),
+      [&] {
+        const NoGrad off;
+        const Tensor value = x.detach(), top = Tensor(core::reduce(core::Reduction::Max, x.array(), axes, true, op));
+        const Tensor shift = where(isfinite(top), top, 0);  // infinity - infinity would be NaN
+        const Tensor y = log(sum(exp(value - shift), axes, true)) + shift;
+        return reshape(y, core::reduceShape(x.shape(), axes, keepDims, op)).array();
+      },
+      [x = Saved(x), axes](const BackwardContext& c) {
+        const Tensor v = x.get(c);
+        return Tensors{spread(c.grad(), v.shape(), axes) * exp(v - spread(c.output(), v.shape(), axes))};
+      },
+      SaveOutputs::Yes);
+}
+
+namespace {
+
+Tensor argExtreme(const char* op, decltype(core::argmax)* kernel, const Tensor& x, int axis, bool keepDims,
+                  bool lastOfEqual) {
+  checkOperands(op, {&x});
+  axis = normalizeAxis(axis, x.rank(), op);
+  return apply(
+      op, {&x}, core::reduceShape(x.shape(), {axis}, keepDims, op), DType::I64,
+      [&] { return kernel(x.array(), axis, keepDims, lastOfEqual); }, nullptr);
+}
+
+}  // namespace
+
+Tensor argmax(const Tensor& x, int axis, bool keepDims, bool lastOfEqual) {
+  return argExtreme("argmax", core::argmax, x, axis, keepDims, lastOfEqual);
+}
+Tensor argmin(const Tensor& x, int axis, bool keepDims, bool lastOfEqual) {
+  return argExtreme("argmin", core::argmin, x, axis, keepDims, lastOfEqual);
 }
 
 }  // namespace ember

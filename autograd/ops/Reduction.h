@@ -15,7 +15,12 @@ Tensor var(const Tensor& x, const std::vector<int>& axes = {}, bool keepDims = f
 /// Largest and smallest element; equal ones share the gradient evenly. ValueError over 0 elements.
 Tensor amax(const Tensor& x, const std::vector<int>& axes = {}, bool keepDims = false);
 Tensor amin(const Tensor& x, const std::vector<int>& axes = {}, bool keepDims = false);
-/// Index (i64) of the first largest element along `axis`. Not differentiable.
-Tensor argmax(const Tensor& x, int axis = -1, bool keepDims = false);
+/// Product; of nothing 1. Small integers and bool give i64. The gradient is exact with zeros among the factors.
+Tensor prod(const Tensor& x, const std::vector<int>& axes = {}, bool keepDims = false);
+/// log(sum(exp(x))) without overflow. ValueError over 0 elements.
+Tensor logsumexp(const Tensor& x, const std::vector<int>& axes = {}, bool keepDims = false);
+/// Index (i64) of the first (or last) largest / smallest element along `axis`; NaN is both. Not differentiable.
+Tensor argmax(const Tensor& x, int axis = -1, bool keepDims = false, bool lastOfEqual = false);
+Tensor argmin(const Tensor& x, int axis = -1, bool keepDims = false, bool lastOfEqual = false);
 
 }  // namespace ember

@@ -15,6 +15,7 @@ Tensor flatten(const Tensor& x, int first = 0, int last = -1);
 /// Reorders axes: result axis i is x axis axes[i]. A view.
 Tensor permute(const Tensor& x, const std::vector<int>& axes);
 Tensor transpose(const Tensor& x, int a, int b);
+inline Tensor swapAxes(const Tensor& x, int a, int b) { return transpose(x, a, b); }  ///< as NumPy users type it
 /// Elements start, start+step, ... below stop along `axis`; negatives count from the end, out of range is clamped. A
 /// view.
 Tensor slice(const Tensor& x, int axis, i64 start, i64 stop, i64 step = 1);
@@ -26,6 +27,7 @@ Tensor unsqueeze(const Tensor& x, int axis);
 Tensor squeeze(const Tensor& x, int axis);
 /// Joins along an existing axis / along a new one. Copies.
 Tensor concat(const Tensors& parts, int axis);
+inline Tensor cat(const Tensors& parts, int axis = 0) { return concat(parts, axis); }  ///< as PyTorch users type it
 Tensor stack(const Tensors& parts, int axis = 0);
 /// before[i] and after[i] elements of `value` around each axis. Copies.
 Tensor pad(const Tensor& x, const std::vector<i64>& before, const std::vector<i64>& after, double value = 0);

@@ -12,9 +12,16 @@ enum class Unary : u8 {
   Relu, Gelu, GeluTanh, Silu, Softplus,
 };
 NDArray unary(Unary, const NDArray& x, const char* op);
+/// f of every element of an f32 (or bf16) array, g of an f64 one: functions of the C library that nothing waits for.
+NDArray eachElement(const NDArray& x, float (*f)(float), double (*g)(double), const char* op);
 
 enum class Binary : u8 { Add, Sub, Mul, Div, Pow, Min, Max };  // also integers (Div truncates, by zero throws ValueError)
 NDArray binary(Binary, const NDArray& a, const NDArray& b, const char* op);
+
+/// What a / b leaves over: a - b·q with q cut towards zero (C's fmod and %, the sign of a) or rounded down (Python's %, the
+/// sign of b). Also integers, whose division by zero throws ValueError.
+enum class Quotient : u8 { Truncated, Floored };
+NDArray remainder(Quotient, const NDArray& a, const NDArray& b, const char* op);
 
 enum class Compare : u8 { Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual };  // any dtype; result bool
 NDArray compare(Compare, const NDArray& a, const NDArray& b, const char* op);

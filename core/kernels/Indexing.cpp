@@ -81,6 +81,20 @@ NDArray unslice(const NDArray& x, const Shape& shape, int axis, i64 start, i64 s
   return result;
 }
 
+NDArray flip(const NDArray& x, const std::vector<int>& axes) {
+  NDArray result = NDArray::emptyLike(x);
+  if (x.numel() == 0) return result;
+  // A view of x that runs backwards; the copy's loops take strides of either sign on the side they read.
+  i64 first = x.offset();
+  Strides strides = x.strides();
+  for (const int axis : axes) {
+    first += (x.size(axis) - 1) * strides[axis];
+    strides[axis] = -strides[axis];
+  }
+  copyInto(result, NDArray::ofStorage(x.storage(), first, x.shape(), strides, x.dtype()), nullptr);
+  return result;
+}
+
 NDArray takeRows(const NDArray& x, const std::vector<i64>& index) {
   if (x.rank() == 0) throw ShapeError("takeRows", "a scalar has no rows");
   Shape shape = x.shape();

@@ -16,6 +16,9 @@ NDArray pad(const NDArray& x, const std::vector<i64>& before, const std::vector<
 /// Adjoint of NDArray::slice: zeros of `shape` with x written into the slice.
 NDArray unslice(const NDArray& x, const Shape& shape, int axis, i64 start, i64 step);
 
+/// The elements in reverse order along each of `axes` (positions, none twice).
+NDArray flip(const NDArray& x, const std::vector<int>& axes);
+
 /// Rows x[index[i]] along axis 0, index i64 [n]; out of range throws ValueError with position and value.
 NDArray takeRows(const NDArray& x, const std::vector<i64>& index);
 

@@ -17,8 +17,9 @@ Shape reduceShape(const Shape&, const std::vector<int>& axes, bool keepDims, con
 /// Type of the result: that of x, but i64 for sums and products of smaller integers and bool (a sum of bools counts).
 DType reduceDtype(Reduction, DType) noexcept;
 
-/// Index (i64) of the first maximum along `axis`. NaN counts as the largest.
-NDArray argmax(const NDArray& x, int axis, bool keepDims);
+/// Index (i64) of the first (or last) maximum / minimum along `axis`. NaN wins both.
+NDArray argmax(const NDArray& x, int axis, bool keepDims, bool lastOfEqual = false);
+NDArray argmin(const NDArray& x, int axis, bool keepDims, bool lastOfEqual = false);
 
 /// Sums the axes that broadcasting `shape` to x.shape() added or stretched: the adjoint of expand.
 NDArray sumTo(const NDArray& x, const Shape& shape);

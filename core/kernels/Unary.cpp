@@ -23,20 +23,16 @@ struct Abs {
 };
 struct Sign {
   template <class T> EMBER_INLINE T operator()(T x) const {
-    const T sign = static_cast<T>(x > T(0)) - static_cast<T>(x < T(0));
+    const auto sign = static_cast<T>((x > T(0)) - (x < T(0)));
     return x != x ? x : sign;
   }
 };
 struct Exp { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::exp(x); } };
 struct Log { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::log(x); } };
-struct Log1p { template <class T> EMBER_INLINE T operator()(T x) const { return std::log1p(x); } };
-struct Expm1 { template <class T> EMBER_INLINE T operator()(T x) const { return std::expm1(x); } };
 struct Sqrt { template <class T> EMBER_INLINE T operator()(T x) const { return std::sqrt(x); } };
 struct Rsqrt { template <class T> EMBER_INLINE T operator()(T x) const { return T(1) / std::sqrt(x); } };
 struct Reciprocal { template <class T> EMBER_INLINE T operator()(T x) const { return T(1) / x; } };
 struct Square { template <class T> EMBER_INLINE T operator()(T x) const { return x * x; } };
-struct Sin { template <class T> EMBER_INLINE T operator()(T x) const { return std::sin(x); } };
-struct Cos { template <class T> EMBER_INLINE T operator()(T x) const { return std::cos(x); } };
 struct Tanh { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::tanh(x); } };
 struct Sigmoid { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::sigmoid(x); } };
 struct Erf { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::erf(x); } };
@@ -96,17 +92,17 @@ NDArray unary(Unary kind, const NDArray& x, const char* op) {
   switch (kind) {
     case Unary::Neg: return mapNumbers(Neg{}, x, op);
     case Unary::Abs: return mapNumbers(Abs{}, x, op);
-    case Unary::Sign: return mapFloating(Sign{}, x, op);
+    case Unary::Sign: return mapNumbers(Sign{}, x, op);
     case Unary::Exp: return mapFloating(Exp{}, x, op);
     case Unary::Log: return mapFloating(Log{}, x, op);
-    case Unary::Log1p: return mapFloating(Log1p{}, x, op);
-    case Unary::Expm1: return mapFloating(Expm1{}, x, op);
+    case Unary::Log1p: return eachElement(x, std::log1p, std::log1p, op);
+    case Unary::Expm1: return eachElement(x, std::expm1, std::expm1, op);
     case Unary::Sqrt: return mapFloating(Sqrt{}, x, op);
     case Unary::Rsqrt: return mapFloating(Rsqrt{}, x, op);
     case Unary::Reciprocal: return mapFloating(Reciprocal{}, x, op);
     case Unary::Square: return mapFloating(Square{}, x, op);
-    case Unary::Sin: return mapFloating(Sin{}, x, op);
-    case Unary::Cos: return mapFloating(Cos{}, x, op);
+    case Unary::Sin: return eachElement(x, std::sin, std::sin, op);
+    case Unary::Cos: return eachElement(x, std::cos, std::cos, op);
     case Unary::Tanh: return mapFloating(Tanh{}, x, op);
     case Unary::Sigmoid: return mapFloating(Sigmoid{}, x, op);
     case Unary::Erf: return mapFloating(Erf{}, x, op);
@@ -120,6 +116,25 @@ NDArray unary(Unary kind, const NDArray& x, const char* op) {
     case Unary::Softplus: break;
   }
   return mapFloating(Softplus{}, x, op);
+}
+
+NDArray eachElement(const NDArray& x, float (*f)(float), double (*g)(double), const char* op) {
+  if (x.dtype() == DType::BF16) return eachElement(x.to(DType::F32), f, g, op).to(DType::BF16);
+  const NDArray in = x.isDense(MemoryOrder::ChannelsLast) ? x : x.contiguous();
+  const NDArray out = NDArray::emptyLike(in);
+  const auto run = [&](const auto* from, auto* to, auto function) {
+    parallelFor(in.numel(), elementwiseGrain / 8, [=](i64 begin, i64 end) {
+      for (i64 i = begin; i < end; ++i) to[i] = function(from[i]);
+    });
+  };
+  if (x.dtype() == DType::F64) {
+    run(in.data<double>(), out.data<double>(), g);
+  } else if (x.dtype() == DType::F32) {
+    run(in.data<float>(), out.data<float>(), f);
+  } else {
+    throwUnsupported(op, x, "a floating type");
+  }
+  return out;
 }
 
 NDArray leakyRelu(const NDArray& x, double slope) {

@@ -37,6 +37,7 @@ const OpRows& opSamples() {
     OpRows all;
     addElementwiseSamples(all);
     addReductionSamples(all);
+    addNumPySamples(all);
     addShapeSamples(all);
     addSpatialSamples(all);
     addResizeSamples(all);

@@ -48,6 +48,7 @@ const OpRows& opSamples();
 /// The families that it is made of.
 void addElementwiseSamples(OpRows& rows);
 void addReductionSamples(OpRows& rows);
+void addNumPySamples(OpRows& rows);
 void addShapeSamples(OpRows& rows);
 void addSpatialSamples(OpRows& rows);
 void addResizeSamples(OpRows& rows);

@@ -6,6 +6,7 @@ Run by hand after a change to a generator; the tests read the JSON files and nee
 """
 import generate_layers
 import generate_losses
+import generate_numpy
 import generate_ops
 import generate_optim
 import generate_resize
@@ -16,5 +17,6 @@ import generate_shape_layers
 import generate_spatial
 
 for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_shape_layers, generate_optim):
+for module in (generate_ops, generate_numpy, generate_spatial, generate_losses, generate_layers, generate_optim):
     for golden in module.files():
         golden.write()
