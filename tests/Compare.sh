@@ -64,6 +64,7 @@ pretend ember 100 2 run 'echo error [conv2d] no memory'
 expect "an error" "$(compare W6)" "error [conv2d] no memory"
 
 pretend ember 100
+expect "W3's memory" "$(compare W3)" "peak without Winograd: 100 MB"
 rm "$programs/floor"
 out=$(compare W6)
 expect "without the floor" "$out" "raw oneDNN is not compared"

@@ -58,6 +58,7 @@ struct Options {
   bool f64 = false;    ///< in f64; a program without it throws
   long depth = 4;      ///< of the workload "curve", which is ember's alone
   long width = 32;     ///< its channels
+  bool direct = false; ///< ember's convolutions without Winograd
   std::string layout;  ///< memory format, where the program has several ("contiguous", "channels_last")
 };
 
@@ -142,6 +143,8 @@ inline Options parse(int argc, char** argv) {
       o.lr = std::atof(value().c_str());
     else if (word == "--layout")
       o.layout = value();
+    else if (word == "--direct")
+      o.direct = true;
     else if (word == "--depth")
       o.depth = std::atol(value().c_str());
     else if (word == "--width")

@@ -2,6 +2,7 @@
 #include <memory>
 #include <utility>
 
+#include <ember/core/kernels/Conv.h>
 #include <ember/ember.h>
 
 #include "Child.h"
@@ -151,6 +152,7 @@ class EmberSession : public bench::Session {
  public:
   explicit EmberSession(const bench::Options& o) : options_(o), net_(netOf(o)) {
     setThreads(o.threads);
+    if (o.direct) setConvAlgorithm(ConvAlgorithm::Direct);
     net_.to(dtype());
     Shape shape{o.batch};
     for (const long s : o.workload.input) shape.push(s);

@@ -111,6 +111,15 @@ void conclude(Running& r, const Plan& plan, Result& result) {
   result.blas = r.process->ask("blas", "blas");
 }
 
+/// Peak memory of the same training when no convolution runs on Winograd, which needs room for what it transforms.
+long long peakWithoutWinograd(const Contender& ember, const Plan& plan, const Row& row) {
+  std::vector<std::string> command = commandOf(ember, plan, row, "");
+  command.push_back("--direct");
+  Process process(command, ember.environment);
+  askTime(process, plan, std::min(plan.seconds, 0.3));
+  return std::atoll(process.ask("peak", "peak").c_str());
+}
+
 }  // namespace
 
 std::vector<Contender> contenders(const Plan& plan) {
@@ -187,6 +196,8 @@ Row measure(const Plan& plan, const std::vector<Contender>& all, const std::stri
     if (!result.problem.empty()) continue;
     try {
       conclude(r, plan, result);
+      if (r.contender->key == "ember" && workload == "W3" && mode == "training")
+        result.peakDirect = peakWithoutWinograd(*r.contender, plan, row);
     } catch (const ProcessError& e) {
       result.problem = e.what();
     }

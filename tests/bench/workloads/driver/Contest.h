@@ -38,6 +38,7 @@ struct Result {
   double ms = 0, fastest = 0, slowest = 0;  ///< median, least and greatest of the medians of all turns
   double first = 0;                         ///< seconds from its start to the end of the first step
   long long peak = 0;                       ///< bytes
+  long long peakDirect = 0;                 ///< ember's without Winograd, where that is asked for
   std::string layout = {}, blas = {};
   std::optional<double> lossDifference = {};  ///< greatest relative one to the reference
   bool measured() const { return ms > 0; }

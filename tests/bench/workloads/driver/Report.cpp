@@ -126,6 +126,8 @@ std::string remarks(const Row& row) {
   std::string text;
   if (!losses.empty()) text += fmt::format("    losses: {}\n", fmt::join(losses, ", "));
   if (!builds.empty()) text += fmt::format("    {}\n", fmt::join(builds, "; "));
+  if (const Result& ember = of(row, "ember"); ember.peakDirect > 0)
+    text += fmt::format("    peak without Winograd: {:.0f} MB\n", static_cast<double>(ember.peakDirect) / 1e6);
   const Targets* t = targets(row.mode, row.workload);
   const auto lead = ratio(of(row, "libtorch_best"), of(row, "ember"));
   if (t && t->onnxRuntime > 0 && lead)
@@ -217,6 +219,7 @@ std::string json(const Plan& plan, const std::vector<Row>& rows) {
         {"ember_over_libtorch_installed", lead(installed)},
         {"ember_over_floor", lead(floor)},
         {"ember_peak_bytes", peak(ember)},
+        {"ember_peak_without_winograd_bytes", number(ember.peakDirect > 0, ember.peakDirect)},
         {"libtorch_peak_bytes", peak(best)},
         {"libtorch_installed_peak_bytes", peak(installed)},
         {"floor_peak_bytes", peak(floor)},
