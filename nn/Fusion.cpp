@@ -49,11 +49,14 @@ bool takes(const Module& layer, const Activation& activation) {
 
 std::size_t fusedModules(const Module& container, std::size_t first) {
   if (first + 1 >= container.childCount()) return 1;
-  const Module &layer = container.child(first), &next = container.child(first + 1);
+  return runAsOne(container.child(first), container.child(first + 1)) ? 2 : 1;
+}
+
+bool runAsOne(const Module& layer, const Module& next) {
   const Activation activation = activationOf(next);
-  if (activation.act == Act::None || !takes(layer, activation)) return 1;
+  if (activation.act == Act::None || !takes(layer, activation)) return false;
   const bool watched = layer.hasForwardHooks() || next.hasForwardHooks() || SummaryRecorder::recording();
-  return watched || !fusionEnabled() ? 1 : 2;
+  return !watched && fusionEnabled();
 }
 
 void putActivation(Args& args, Act act, double slope) {
@@ -74,9 +77,8 @@ std::string describeActivation(Act act, double slope) {
   return act == Act::None ? "" : act == Act::ReLU ? ", relu" : ", leakyRelu " + Value(slope).dump();
 }
 
-Tensors runFused(Module& container, std::size_t first, const Tensors& inputs) {
-  Module& layer = container.child(first);
-  const Activation a = activationOf(container.child(first + 1));
+Tensors runFused(Module& layer, const Module& next, const Tensors& inputs) {
+  const Activation a = activationOf(next);
   return layer.callAs(inputs, [&]() -> Tensors {
     const Tensor& x = inputs[0];
     if (isConv(layer)) return {static_cast<ConvND&>(layer).forward(x, a.act, a.slope)};

@@ -87,4 +87,19 @@ std::unique_ptr<Module> build(const Value& architecture) {
   return factory(architecture.at("args"));
 }
 
+Value describeChildren(const Module& container) {
+  Value list = Value::array();
+  for (std::size_t i = 0; i < container.childCount(); ++i) {
+    Value entry{{"name", container.child(i).name()}};
+    const Value architecture = container.child(i).architecture();
+    for (const auto& [key, value] : architecture.members()) entry.set(key, value);
+    list.push(std::move(entry));
+  }
+  return list;
+}
+
+void addChildren(Module& container, const Value& list) {
+  for (const Value& entry : list.elements()) container.addChild(entry.get<std::string>("name"), build(entry));
+}
+
 }  // namespace ember::nn

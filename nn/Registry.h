@@ -34,4 +34,8 @@ std::string registeredName(const std::type_info&);
 /// Builds from {"type": ..., "args": ...}. ValueError for an unknown type names it and the ways out.
 std::unique_ptr<Module> build(const Value& architecture);
 
+/// The children of a container as they stand in its arguments, [{"name": ..., "type": ..., "args": ...}], and back.
+Value describeChildren(const Module& container);
+void addChildren(Module& container, const Value& list);
+
 }  // namespace ember::nn

@@ -20,6 +20,10 @@ PadND::PadND(int spatial, PadOptions options) : spatial_(spatial), options_(std:
     throw ValueError(type, "padding of " + std::to_string(before) + " and " + std::to_string(after), {},
                      "use 0 or more; Slice cuts");
   }
+  if (options_.mode != PadMode::Zeros && options_.value != 0) {
+    throw ValueError(type, "a value with the mode " + std::string(ember::name(options_.mode)), {},
+                     "a value stands around with PadMode::Zeros alone");
+  }
 }
 
 Tensor PadND::forward(const Tensor& x) {
@@ -34,16 +38,19 @@ Tensor PadND::forward(const Tensor& x) {
     before.push_back(options_.before.at(i, spatial_, type.c_str(), "before"));
     after.push_back(options_.after.at(i, spatial_, type.c_str(), "after"));
   }
+  if (options_.mode != PadMode::Zeros) return pad(x, before, after, options_.mode);
   return pad(x, before, after, options_.value);
 }
 
 Args PadND::args() const {
-  return {{"before", options_.before.vector()}, {"after", options_.after.vector()}, {"value", options_.value}};
+  return {{"before", options_.before.vector()}, {"after", options_.after.vector()},
+          {"mode", ember::name(options_.mode)}, {"value", options_.value}};
 }
 
 PadOptions PadND::optionsOf(const Args& a) {
   return {.before = a.get<std::vector<i64>>("before"),
           .after = a.get<std::vector<i64>>("after"),
+          .mode = padMode(a.get<std::string>("mode")),
           .value = a.get<double>("value")};
 }
 
@@ -54,6 +61,7 @@ std::string PadND::details() const {
   };
   std::string all = text(options_.before);
   if (!(options_.after == options_.before)) all += " and " + text(options_.after);
+  if (options_.mode != PadMode::Zeros) all += ", " + std::string(ember::name(options_.mode));
   if (options_.value != 0) all += " of " + Value(options_.value).dump();
   return all;
 }

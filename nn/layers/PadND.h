@@ -1,4 +1,5 @@
 #pragma once
+#include <ember/autograd/ops/Pad.h>
 #include <ember/core/Sizes.h>
 #include <ember/nn/Module.h>
 
@@ -6,13 +7,15 @@ namespace ember::nn {
 
 /// Numbers hold for all spatial axes; {1, 2} gives one for each.
 struct PadOptions {
-  Sizes before = 1;   ///< elements in front of each spatial axis, 0 or more
-  Sizes after = {};   ///< behind it; as many as before if unset
-  double value = 0;
+  Sizes before = 1;  ///< elements in front of each spatial axis, 0 or more
+  Sizes after = {};  ///< behind it; as many as before if unset
+  PadMode mode = PadMode::Zeros;
+  double value = 0;  ///< with Zeros, instead of 0
 };
 
-/// Puts elements of a value around 1 to 3 spatial axes: x [N, C, ...] -> [N, C, ... + before + after]. ValueError at
-/// construction for negative numbers (cut with Slice); ShapeError for another rank.
+/// Puts elements around 1 to 3 spatial axes: x [N, C, ...] -> [N, C, ... + before + after]; zeros, another value, or by
+/// its mode what lies inside (autograd/ops/Pad.h). ValueError at construction for negative numbers (Slice cuts) and for
+/// a value with another mode than Zeros; ShapeError for another rank and for more than the mode can fill.
 class PadND : public Module {
  public:
   using Module::forward;

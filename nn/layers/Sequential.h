@@ -1,11 +1,5 @@
 #pragma once
-#include <concepts>
-#include <memory>
-#include <string>
-#include <type_traits>
-#include <utility>
-
-#include <ember/nn/Module.h>
+#include <ember/nn/layers/Numbered.h>
 
 namespace ember::nn {
 
@@ -15,23 +9,14 @@ namespace ember::nn {
 ///
 /// Every output of a module is the input of the next, so modules of several tensors chain as well. Convolution, linear
 /// layer or batch norm with an activation behind run as one op (nn/Fusion.h).
-class Sequential : public Module {
+class Sequential : public Numbered {
  public:
   using Module::forward;
   Sequential() = default;
   template <class First, class... Rest>
-  requires(std::derived_from<std::remove_cvref_t<First>, Module> &&
-           (std::derived_from<std::remove_cvref_t<Rest>, Module> && ...) &&
-           !(sizeof...(Rest) == 0 &&
-             std::same_as<std::remove_cvref_t<First>, Sequential>)) explicit Sequential(First&& first, Rest&&... rest) {
+  requires ModulesFor<Sequential, First, Rest...> explicit Sequential(First&& first, Rest&&... rest) {
     append(std::forward<First>(first));
     (append(std::forward<Rest>(rest)), ...);
-  }
-
-  /// Adds a module behind the last, under its own name if it was built with one, else under its position; returns it.
-  template <class M> std::decay_t<M>& append(M&& module) {
-    const std::string own(module.preferredName());
-    return add(own.empty() ? std::to_string(childCount()) : own, std::forward<M>(module));
   }
 
   Tensors forward(const Tensors& inputs) override;

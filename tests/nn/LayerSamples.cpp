@@ -120,6 +120,7 @@ const LayerRows& layerSamples() {
     LayerRows all = basicSamples();
     for (const auto family : {
              shapeLayerSamples,
+             containerSamples,
          })
       all.merge(family());
     return all;

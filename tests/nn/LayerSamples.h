@@ -35,5 +35,6 @@ const LayerRows& layerSamples();
 
 /// What layerSamples() is put together from, a file each.
 LayerRows shapeLayerSamples();
+LayerRows containerSamples();
 
 }  // namespace ember::test

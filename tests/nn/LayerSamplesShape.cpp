@@ -22,7 +22,11 @@ template <class M>
 LayerRow pads(int spatial, const nn::PadOptions& other) {
   Shape input{2, 2};
   for (int i = 0; i < spatial; ++i) input.push(2 + i);
-  return {{sample<M>("as it comes", {input}, Shape{2, 3}), sample<M>("other options", {input}, Shape{2, 3}, other)}};
+  const auto with = [](PadMode mode) { return nn::PadOptions{.before = 1, .mode = mode}; };
+  return {{sample<M>("as it comes", {input}, Shape{2, 3}), sample<M>("other options", {input}, Shape{2, 3}, other),
+           sample<M>("reflect", {input}, Shape{2, 3}, with(PadMode::Reflect)),
+           sample<M>("replicate", {input}, Shape{2, 3}, with(PadMode::Replicate)),
+           sample<M>("circular", {input}, Shape{2, 3}, with(PadMode::Circular))}};
 }
 
 template <class M>

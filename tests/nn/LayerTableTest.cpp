@@ -27,6 +27,7 @@ using namespace ember::test;
 namespace {
 
 const std::vector<std::string> table = {
+#define EMBER_HOLDER(Type)  // does not run
 #define EMBER_LAYER(Type) #Type,
 #include <ember/nn/Layers.def>
 #undef EMBER_LAYER
@@ -331,9 +332,11 @@ TEST_CASE("a wrong input is a ShapeError that names the layer, without data as w
     }
     REQUIRE(texts.size() == 2);
     CHECK(texts[0] == texts[1]);
-    const std::string last = module->namedModules().back().second->typeName();
+    bool named = false;  // the layer itself, or the one inside that met the input
+    for (const auto& [path, part] : module->namedModules())
+      named = named || texts[0].find(part->typeName()) != std::string::npos;
     CHECK_MESSAGE(texts[0].find("] ShapeError: ") != std::string::npos, texts[0]);
-    CHECK_MESSAGE((texts[0].find(type) != std::string::npos || texts[0].find(last) != std::string::npos), texts[0]);
+    CHECK_MESSAGE(named, texts[0]);
   });
 }
 
