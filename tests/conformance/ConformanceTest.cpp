@@ -31,7 +31,9 @@ Tally runCases(const std::string& part, bool expanded) {
   for (const std::string& name : names) {
     const Outcome outcome = runCase((fs::path(dataFolder) / part / name).string());
     switch (outcome.verdict) {
-      case Outcome::Verdict::Passed: ++tally.passed; break;
+      case Outcome::Verdict::Passed:
+        ++tally.passed;
+        break;
       case Outcome::Verdict::Skipped:
         ++tally.skipped;
         tally.reasons[outcome.reason].push_back(name.starts_with("test_") ? name.substr(5) : name);

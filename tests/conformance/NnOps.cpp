@@ -25,6 +25,12 @@ Tensors batchNormalization(const Call& call) {
   return {y, mean, var};
 }
 
+Tensors meanVarianceNormalization(const Call& call) {
+  const Tensor& x = call.in(0);
+  const std::vector<int> axes = toAxes(call.integers("axes", {0, 2, 3}));
+  return {(x - mean(x, axes, true)) / sqrt(var(x, axes, true, 0))};
+}
+
 Tensors dropOut(const Call& call) {
   const bool training = call.has(2) && call.in(2).item() != 0;
   const double ratio = call.scalar("ratio", 1, 0.5);
@@ -61,6 +67,7 @@ constexpr Row rows[] = {
     {"LeakyRelu", Match::Near, [](const Call& c) { return Tensors{leakyRelu(c.in(0), c.number("alpha", 0.01))}; }},
     {"LogSoftmax", Match::Near, alongAxis<logSoftmax>},
     {"MatMul", Match::Near, binary<matmul>},
+    {"MeanVarianceNormalization", Match::Near, meanVarianceNormalization},
     {"Relu", Match::Exact, unary<relu>},
     {"Sigmoid", Match::Near, unary<sigmoid>},
     {"Softmax", Match::Near, alongAxis<softmax>},

@@ -7,8 +7,9 @@
 
 #include <ember/autograd/Tensor.h>
 
-/// What the conformance vectors of ONNX consist of: models and tensors, read from protocol buffers (conformance/Wire.h).
-/// Field numbers are those of onnx.proto. Malformed bytes throw IoError, what ember has no type for throws Unsupported.
+/// What the conformance vectors of ONNX consist of: models and tensors, read from protocol buffers
+/// (conformance/Wire.h). Field numbers are those of onnx.proto. Malformed bytes throw IoError (sizes that no tensor has:
+/// ShapeError), what ember has no type for throws Unsupported.
 namespace ember::test::onnx {
 
 /// A case asks for what ember does not have; the reason says what.

@@ -57,8 +57,8 @@ std::string smallModel() {
                                          bytes(5, bytes(1, "alpha") + tag(2, 5) + real(0.5F)) +
                                          bytes(5, bytes(1, "axes") + number(8, 3) + bytes(8, varint(4))));
   const std::string graph = node(bytes(1, "x") + bytes(1, "c"), "s", "Add") + slope +
-                            bytes(5, tensor({2}, f32, bytes(8, "c") + bytes(9, real(1) + real(2)))) +
-                            port(11, "x") + port(11, "c") + port(12, "y");
+                            bytes(5, tensor({2}, f32, bytes(8, "c") + bytes(9, real(1) + real(2)))) + port(11, "x") +
+                            port(11, "c") + port(12, "y");
   return number(1, 8) + bytes(8, bytes(1, "") + number(2, 13)) + bytes(7, graph);
 }
 
@@ -78,8 +78,7 @@ TEST_CASE("tensors are read from raw data and from typed lists, packed or one by
   CHECK(parsed(tensor({2}, i32Type, bytes(5, varint(7) + varint(static_cast<u64>(-7))))).toVector<i32>() ==
         std::vector<i32>{7, -7});
   CHECK(parsed(tensor({2}, u8Type, number(5, 0) + number(5, 255))).toVector<i64>() == std::vector<i64>{0, 255});
-  CHECK(parsed(tensor({3}, boolType, bytes(9, std::string("\0\1\2", 3)))).toVector<i64>() ==
-        std::vector<i64>{0, 1, 1});
+  CHECK(parsed(tensor({3}, boolType, bytes(9, std::string("\0\1\2", 3)))).toVector<i64>() == std::vector<i64>{0, 1, 1});
   CHECK(parsed(tensor({1}, bf16Type, number(5, 0x3FC0))).toVector<float>() == std::vector<float>{1.5F});
   CHECK((parsed(tensor({0, 3}, f32, "")).shape() == Shape{0, 3}));
 }
@@ -96,8 +95,7 @@ TEST_CASE("broken wire format is an error that names file and byte") {
   CHECK(refusal(std::string("\x10") + std::string(9, '\x80') + '\2').find("more than 64 bits") != std::string::npos);
   CHECK(refusal(tag(9, 2) + varint(5) + "abcd") ==
         "[onnx] IoError: t.pb: a value of 5 bytes goes past the end at byte 2 of 6");
-  CHECK(refusal(tag(9, 2) + varint(std::numeric_limits<u64>::max())).find("goes past the end") !=
-        std::string::npos);
+  CHECK(refusal(tag(9, 2) + varint(std::numeric_limits<u64>::max())).find("goes past the end") != std::string::npos);
   CHECK(refusal(tag(4, 5) + "abc").find("a number of 4 bytes goes past the end") != std::string::npos);
   CHECK(refusal(tag(10, 1) + "abcdefg").find("a number of 8 bytes goes past the end") != std::string::npos);
   for (const u64 wire : {3, 4, 6, 7}) {

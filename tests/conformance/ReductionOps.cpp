@@ -13,8 +13,7 @@ struct Reduction {
 };
 Reduction reductionOf(const Call& call) {
   const std::vector<i64> axes = call.list("axes", 1);
-  return {toAxes(axes), call.integer("keepdims", 1) != 0,
-          axes.empty() && call.integer("noop_with_empty_axes", 0) != 0};
+  return {toAxes(axes), call.integer("keepdims", 1) != 0, axes.empty() && call.integer("noop_with_empty_axes", 0) != 0};
 }
 
 template <Reduce reduce>
@@ -28,25 +27,29 @@ Tensors plain(const Call& call) {
   return {reduced<reduce>(call, call.in(0))};
 }
 
-Tensors logSumExp(const Call& call) {
-  const Tensor& x = call.in(0);
-  return {log(reduced<sum>(call, exp(x)))};
+template <Tensor (*op)(const Tensor&, int, bool, bool)>
+Tensors position(const Call& call) {
+  return {op(call.in(0), static_cast<int>(call.integer("axis", 0)), call.integer("keepdims", 1) != 0,
+             call.integer("select_last_index", 0) != 0)};
 }
 
-Tensors largestAt(const Call& call) {
-  if (call.integer("select_last_index", 0)) throw Unsupported("the last of equal extremes");
-  return {argmax(call.in(0), static_cast<int>(call.integer("axis", 0)), call.integer("keepdims", 1) != 0)};
+Tensors runningSum(const Call& call) {
+  return {cumsum(call.in(0), static_cast<int>(call.in(1).item()),
+                 {.exclusive = call.integer("exclusive", 0) != 0, .reverse = call.integer("reverse", 0) != 0})};
 }
 
 constexpr Row rows[] = {
-    {"ArgMax", Match::Exact, largestAt},
+    {"ArgMax", Match::Exact, position<argmax>},
+    {"ArgMin", Match::Exact, position<argmin>},
+    {"CumSum", Match::Near, runningSum},
     {"ReduceL1", Match::Near, [](const Call& c) { return Tensors{reduced<sum>(c, abs(c.in(0)))}; }},
     {"ReduceL2", Match::Near, [](const Call& c) { return Tensors{sqrt(reduced<sum>(c, square(c.in(0))))}; }},
     {"ReduceLogSum", Match::Near, [](const Call& c) { return Tensors{log(reduced<sum>(c, c.in(0)))}; }},
-    {"ReduceLogSumExp", Match::Near, logSumExp},
+    {"ReduceLogSumExp", Match::Near, plain<logsumexp>},
     {"ReduceMax", Match::Exact, plain<amax>},
     {"ReduceMean", Match::Near, plain<mean>},
     {"ReduceMin", Match::Exact, plain<amin>},
+    {"ReduceProd", Match::Near, plain<prod>},
     {"ReduceSum", Match::Near, plain<sum>},
     {"ReduceSumSquare", Match::Near, [](const Call& c) { return Tensors{reduced<sum>(c, square(c.in(0)))}; }},
 };

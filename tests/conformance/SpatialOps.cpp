@@ -21,16 +21,18 @@ struct Window {
 
 Window windowOf(const Call& call, const std::vector<i64>& kernel) {
   const std::size_t axes = kernel.size();
-  Window w{kernel, call.integers("strides", std::vector<i64>(axes, 1)),
-           call.integers("dilations", std::vector<i64>(axes, 1)), {}, {}};
+  Window w{kernel,
+           call.integers("strides", std::vector<i64>(axes, 1)),
+           call.integers("dilations", std::vector<i64>(axes, 1)),
+           {},
+           {}};
   const std::vector<i64> pads = call.integers("pads", std::vector<i64>(2 * axes, 0));
   const std::string automatic = call.text("auto_pad", "NOTSET");
   for (std::size_t i = 0; i < axes; ++i) {
     if (automatic.starts_with("SAME")) {  // as many results as steps fit into x
       const i64 size = call.in(0).size(static_cast<int>(i) + 2);
       const i64 results = (size + w.stride[i] - 1) / w.stride[i];
-      const i64 total =
-          std::max<i64>((results - 1) * w.stride[i] + (kernel[i] - 1) * w.dilation[i] + 1 - size, 0);
+      const i64 total = std::max<i64>((results - 1) * w.stride[i] + (kernel[i] - 1) * w.dilation[i] + 1 - size, 0);
       w.before.push_back(automatic == "SAME_UPPER" ? total / 2 : total - total / 2);
       w.after.push_back(total - w.before.back());
     } else {
@@ -109,8 +111,8 @@ Tensors padAround(const Call& call) {
   const std::vector<i64> pads = call.list("pads", 1);
   const auto middle = pads.begin() + static_cast<std::ptrdiff_t>(pads.size() / 2);
   const std::vector<i64> before(pads.begin(), middle), after(middle, pads.end());
-  if (mode != "constant") throw Unsupported("padding mode " + mode);
-  return {pad(x, before, after, call.scalar("value", 2, 0))};
+  if (mode == "constant") return {pad(x, before, after, call.scalar("value", 2, 0))};
+  return {pad(x, before, after, mode == "reflect" ? PadMode::Reflect : padMode(mode == "edge" ? "replicate" : mode))};
 }
 
 constexpr Row rows[] = {
