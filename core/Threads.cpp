@@ -85,9 +85,9 @@ int threads() { return configured(); }
 
 namespace ember::core {
 
-ComputeScope::ComputeScope() {
+ComputeScope::ComputeScope(double work) {
   if (depth++ > 0) return;
-  owner_ = !serialThread && !poolTaken.exchange(true, std::memory_order_acquire);
+  owner_ = work >= worthThreads && !serialThread && !poolTaken.exchange(true, std::memory_order_acquire);
   threadsHere = owner_ ? ember::threads() : 1;
   userThreads = omp_get_max_threads();
   if (userThreads != threadsHere) omp_set_num_threads(threadsHere);

@@ -21,12 +21,18 @@ namespace ember::core {
 /// Nests. Every kernel that runs a parallel region or calls oneDNN/BLAS opens one.
 class ComputeScope {
  public:
-  ComputeScope();
+  ComputeScope() : ComputeScope(worthThreads) {}
+  /// For a call of about so many multiply-adds: with fewer than worthThreads it keeps to its own thread, for a second one
+  /// would start later than the work is done.
+  explicit ComputeScope(double work);
   ~ComputeScope();
   ComputeScope(const ComputeScope&) = delete;
   ComputeScope& operator=(const ComputeScope&) = delete;
   /// Threads that regions inside this scope use.
   static int threads();
+
+  /// A product of 32x256 by 256x10 takes 2.3 to 3.3 us on one thread, 3.4 to 4.1 us on two.
+  static constexpr double worthThreads = 1 << 17;
 
  private:
   bool owner_ = false;

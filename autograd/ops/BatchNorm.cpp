@@ -117,7 +117,8 @@ void checkFinite(const Tensor& t, const char* what) {
 Statistics fixedStatistics(const Tensor& mean, const Tensor& var, const Channels& channels) {
   const auto taken = [&](const Tensor& t, double absent) {
     if (!t.defined()) return NDArray::full({channels.count}, absent, DType::F64);
-    return channels.flat(t.array()).to(DType::F64).copy();
+    const NDArray values = channels.flat(t.array());
+    return values.dtype() == DType::F64 ? values.copy() : values.to(DType::F64);
   };
   return {taken(mean, 0), taken(var, 1), channels.perChannel};
 }
@@ -155,6 +156,19 @@ NDArray byOneDnn(const NDArray& x, Statistics& s, bool batch, const NDArray& gam
 
 }  // namespace
 
+Tensor autograd::batchnorm::UsedStatistics::tensor(const NDArray& values) const {
+  if (!values.defined()) return Tensor::shapeOnly(shape, dtype);
+  // A copy: what the caller does to it must not reach the backward.
+  NDArray copy = NDArray::empty(shape, dtype);
+  const double* from = values.data<double>();
+  if (dtype == DType::F64) {
+    std::copy_n(from, copy.numel(), copy.data<double>());
+  } else {
+    std::transform(from, from + copy.numel(), copy.data<float>(), [](double v) { return static_cast<float>(v); });
+  }
+  return Tensor(std::move(copy));
+}
+
 BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& runningMean,
                           const Tensor& runningVar, const BatchNormOptions& options) {
   const auto present = [](const Tensor& t) { return t.defined() ? &t : nullptr; };
@@ -188,8 +202,7 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   }
   const DType parameterType = parameterTypeFor(x);
   if (anyShapeOnly(all)) {
-    const Tensor perChannel = Tensor::shapeOnly(channels.parameters, parameterType);
-    return {Tensor::shapeOnly(x.shape(), x.dtype()), perChannel, perChannel, perChannel};
+    return {Tensor::shapeOnly(x.shape(), x.dtype()), {{}, {}, {}, channels.parameters, parameterType}};
   }
   core::TraceSpan span(core::TraceSpan::Kind::Op, op);
   const Tensor* operands[] = {&x, options.freeze ? nullptr : present(gamma), options.freeze ? nullptr : present(beta),
@@ -247,53 +260,42 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   y = channels.back(y);
   span.output(y.bytes());
 
-  const Saved savedX = overwrite ? Saved() : Saved(x);
+  Saved savedX = overwrite ? Saved() : Saved(x);
   if (overwrite) y.storage()->written(op);
   if (options.fixGamma && options.training && gamma.defined()) setToOne(gamma);
   // Frozen parameters take no part in second derivatives either.
-  const auto frozen = [&](const Tensor& t) { return options.freeze && t.defined() ? t.detach() : t; };
+  const auto saved = [&](const Tensor& t) { return options.freeze && t.defined() ? Saved(t.detach()) : Saved(t); };
   const bool updatesNow = use.update && options.updateStatsOn == StatsUpdate::Forward;
   std::shared_ptr<RunningUpdate> later;
   if (use.update && !updatesNow)
     later = std::make_shared<RunningUpdate>(runningMean, runningVar, statistics, channels.perChannel, options);
-  // Copies: what the caller does to them must not reach the backward.
-  const auto used = [&](const NDArray& values) {
-    NDArray copy = NDArray::empty(channels.parameters, parameterType);
-    const double* from = values.data<double>();
-    if (parameterType == DType::F64) {
-      std::copy_n(from, copy.numel(), copy.data<double>());
-    } else {
-      std::transform(from, from + copy.numel(), copy.data<float>(), [](double v) { return static_cast<float>(v); });
-    }
-    return Tensor(std::move(copy));
-  };
-  BatchNormResult result{{}, used(statistics.mean), used(invstd), used(statistics.var)};
+  BatchNormResult result{{}, {statistics.mean, invstd, statistics.var, channels.parameters, parameterType}};
   // Behind wrap() and record(), which look at y in anomaly mode.
   const auto updated = [&] {
-    if (updatesNow) RunningUpdate(runningMean, runningVar, statistics, channels.perChannel, options).apply();
+    if (updatesNow) updateRunning(runningMean, runningVar, statistics, channels.perChannel, options);
     return std::move(result);
   };
   if (!recorded) {
-    result.y = wrap(op, y, operands);
+    result.y = wrap(op, std::move(y), operands);
     return updated();
   }
-  Record r{.channels = channels,
-           .options = options,
-           .batch = use.batch,
-           .overwritten = overwrite,
-           .passThrough = passThrough,
-           .residual = residual.defined(),
-           .xHandle = overwrite ? x : Tensor(),
-           .x = savedX,
-           .gamma = Saved(frozen(gamma)),
-           .beta = Saved(frozen(beta)),
-           .statistics = statistics,
-           .invstd = invstd,
-           .update = std::move(later)};
-  r.options.residual = {};  // the graph has it as an operand, where it is needed
+  const auto r = std::make_shared<Record>(Record{.channels = channels,
+                                                 .options = options,
+                                                 .batch = use.batch,
+                                                 .overwritten = overwrite,
+                                                 .passThrough = passThrough,
+                                                 .residual = residual.defined(),
+                                                 .xHandle = overwrite ? x : Tensor(),
+                                                 .x = std::move(savedX),
+                                                 .gamma = saved(gamma),
+                                                 .beta = saved(beta),
+                                                 .statistics = statistics,
+                                                 .invstd = invstd,
+                                                 .update = std::move(later)});
+  r->options.residual = {};  // the graph has it as an operand, where it is needed
   const bool readsOutput = overwrite || ((oneDnn || residual.defined()) && options.act != Act::None);
   result.y = recordOne(
-      op, operands, y, [r = std::move(r)](const BackwardContext& c) { return gradientsOf(r, c); },
+      op, operands, std::move(y), [r](const BackwardContext& c) { return gradientsOf(*r, c); },
       readsOutput ? SaveOutputs::Yes : SaveOutputs::No);
   return updated();
 }

@@ -7,16 +7,34 @@
 
 namespace ember {
 
+namespace autograd::batchnorm {
+
+/// What normalised a batch, f64 [C], undefined for a shape-only one; as tensors of the shape and type of gamma.
+struct UsedStatistics {
+  core::NDArray mean, invstd, var;
+  Shape shape;
+  DType dtype;
+  Tensor tensor(const core::NDArray& values) const;
+};
+
+}  // namespace autograd::batchnorm
+
 /// Result of batchNorm(): take it as a Tensor, or as auto [y, mean, invstd].
 struct BatchNormResult {
   Tensor y;
-  Tensor mean, invstd;  ///< of the shape of gamma, as used, in the type of the parameters, outside the graph
-  Tensor var;           ///< the (biased) variance behind invstd, likewise
+  autograd::batchnorm::UsedStatistics used;
+
+  /// Of the shape of gamma, as used, in the type of the parameters, outside the graph. Each call gives a new tensor:
+  /// most callers want none, and making them took a third of a small op's time.
+  Tensor mean() const { return used.tensor(used.mean); }
+  Tensor invstd() const { return used.tensor(used.invstd); }
+  /// The (biased) variance behind invstd, likewise.
+  Tensor var() const { return used.tensor(used.var); }
   operator Tensor() const { return y; }
 
   template <std::size_t i>
-  const Tensor& get() const {
-    return i == 0 ? y : i == 1 ? mean : invstd;
+  Tensor get() const {
+    return i == 0 ? y : i == 1 ? mean() : invstd();
   }
 };
 
@@ -58,5 +76,5 @@ template <>
 struct std::tuple_size<ember::BatchNormResult> : std::integral_constant<std::size_t, 3> {};
 template <std::size_t i>
 struct std::tuple_element<i, ember::BatchNormResult> {
-  using type = const ember::Tensor;
+  using type = ember::Tensor;
 };

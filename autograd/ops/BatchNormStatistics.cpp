@@ -71,10 +71,9 @@ void blendInto(T* running, const double* batch, i64 count, double factor, double
 }
 
 /// r = (1-f)·r + f·scale·batch, in f64.
-void blend(Tensor& running, const NDArray& batch, double factor, double scale) {
-  NDArray values = running.array().contiguous();
-  const bool apart = values.storage() != running.array().storage();
-  if (!apart) running.writable(op);
+void blend(Tensor running, const NDArray& batch, double factor, double scale) {
+  const bool apart = !running.array().isDense();
+  const NDArray values = apart ? running.array().contiguous() : running.writable(op);
   if (values.dtype() == DType::F64) {
     blendInto(values.data<double>(), batch.data<double>(), values.numel(), factor, scale);
   } else {
@@ -83,7 +82,7 @@ void blend(Tensor& running, const NDArray& batch, double factor, double scale) {
   if (apart) running.copy_(Tensor(values), op);
 }
 
-/// f of each value, f64 [C].
+/// f of each value of f64 [C].
 template <class F>
 NDArray mapped(const NDArray& var, F&& f) {
   NDArray result = NDArray::empty(var.shape(), DType::F64);
@@ -103,7 +102,7 @@ Statistics statisticsOfBatch(const NDArray& x, const BatchNormOptions& o) {
 
 NDArray invstdOf(const NDArray& var, const BatchNormOptions& o) {
   const bool max = o.epsMode == EpsMode::Max;
-  return mapped(var.to(DType::F64).contiguous(), [&](double v) {
+  return mapped(var, [&](double v) {
     v = max ? (v < o.epsilon ? o.epsilon : v) : v + o.epsilon;  // NaN stays
     return v == 0 ? 0 : 1 / std::sqrt(v);
   });
@@ -111,13 +110,13 @@ NDArray invstdOf(const NDArray& var, const BatchNormOptions& o) {
 
 NDArray invstdBends(const NDArray& var, const BatchNormOptions& o) {
   const bool max = o.epsMode == EpsMode::Max;
-  return mapped(var.to(DType::F64).contiguous(), [&](double v) {
+  return mapped(var, [&](double v) {
     const bool constant = max ? v < o.epsilon || v == 0 : v + o.epsilon == 0;
     return constant ? 0.0 : 1.0;
   });
 }
 
-void updateRunning(Tensor mean, Tensor var, const Statistics& statistics, i64 ownCount, const BatchNormOptions& o) {
+void updateRunning(const Tensor& mean, const Tensor& var, const Statistics& statistics, i64 ownCount, const BatchNormOptions& o) {
   const NoGrad guard;
   const double m = static_cast<double>(o.varEstimator == VarEstimator::UnbiasedLocal ? ownCount : statistics.count);
   const double correction = o.varEstimator == VarEstimator::Biased || m <= 1 ? 1 : m / (m - 1);

@@ -23,7 +23,7 @@ core::NDArray invstdOf(const core::NDArray& var, const BatchNormOptions& options
 core::NDArray invstdBends(const core::NDArray& var, const BatchNormOptions& options);
 
 /// Counts the batch and writes the running mean and variance. `ownCount`: elements a channel of this rank alone.
-void updateRunning(Tensor mean, Tensor var, const Statistics& statistics, i64 ownCount,
+void updateRunning(const Tensor& mean, const Tensor& var, const Statistics& statistics, i64 ownCount,
                    const BatchNormOptions& options);
 
 /// An update that waits for the backward.

@@ -12,7 +12,6 @@
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Epilogue.h>
 #include <ember/core/kernels/MatMul.h>
-#include <ember/core/kernels/Reduce.h>
 
 namespace ember {
 
@@ -61,12 +60,21 @@ void checkLinear(const Tensor& x, const Tensor& w, const Tensor& b) {
   }
 }
 
-/// dx, dw and db of y = x·wᵀ + b by the kernels, without a graph of their own.
-Tensors linearGradients(const BackwardContext& c, const core::NDArray& dy, const Saved& x, const Saved& w) {
+/// dx, dw and db of y = act(x·wᵀ + b) by the kernels, without a graph of their own.
+Tensors linearGradients(const BackwardContext& c, const Saved& x, const Saved& w, const core::FusedAct& act) {
   const auto given = [](core::NDArray array) { return Tensor(std::move(array)); };
+  core::NDArray dy = c.grad().array(), db;
+  const core::NDArray y = act.none() ? core::NDArray() : c.output().array();
+  if (c.needs(2)) {
+    const core::RowGradient both = core::actBackwardRows(dy, y, act, ownsGradient(c.grad()));
+    dy = both.g;
+    db = both.sum;
+  } else {
+    dy = core::actBackward(dy, y, act, ownsGradient(c.grad()));
+  }
   return {c.needs(0) ? given(core::matmul(dy, w.get(c).array())) : Tensor(),
           c.needs(1) ? given(core::matmul(dy.transpose(0, 1), x.get(c).array())) : Tensor(),
-          c.needs(2) ? given(core::reduce(core::Reduction::Sum, dy, {0}, false, "linear")) : Tensor()};
+          c.needs(2) ? given(std::move(db)) : Tensor()};
 }
 
 Tensor linearRows(const Tensor& x, const Tensor& w, const Tensor& b, const core::FusedAct& act) {
@@ -76,14 +84,12 @@ Tensor linearRows(const Tensor& x, const Tensor& w, const Tensor& b, const core:
       [&] {
         // Weights that a step is about to change are not worth a packed copy.
         const bool keepsW = !gradEnabled() || !w.requiresGrad();
-        core::NDArray y = core::linear(x.array(), w.array(), b.defined() ? b.array() : core::NDArray(), keepsW);
-        core::finish(y, {}, act);
-        return y;
+        return core::linear(x.array(), w.array(), b.defined() ? b.array() : core::NDArray(), keepsW, act);
       },
       [sx = Saved(w.requiresGrad() ? x : Tensor()), sw = Saved(x.requiresGrad() ? w : Tensor()),
        act](const BackwardContext& c) {
+        if (!gradEnabled()) return linearGradients(c, sx, sw, act);
         const Tensor dy = act.none() ? c.grad() : activationBackward(c, act);
-        if (!gradEnabled()) return linearGradients(c, dy.array(), sx, sw);
         return Tensors{c.needs(0) ? matmul(dy, sw.get(c)) : Tensor(),
                        c.needs(1) ? matmul(swapped(dy), sx.get(c)) : Tensor(), c.needs(2) ? sum(dy, {0}) : Tensor()};
       },

@@ -72,13 +72,13 @@ inline void foldLanes(const double* lanes, const Rows& rows, double* sums) {
   }
 }
 
-/// The values of an f32 or f64 array [C] by channel, or `absent` if it is undefined.
+/// The values of an f32 or f64 array [C], which must stay, by channel, or `absent` if it is undefined.
 class ChannelValues {
  public:
   explicit ChannelValues(const NDArray& values, double absent = 0) : absent_(absent) {
     if (!values.defined()) return;
-    dense_ = values.contiguous();
-    (values.dtype() == DType::F64 ? at64_ : at32_) = dense_.raw();
+    if (!values.isDense()) dense_ = values.contiguous();
+    (values.dtype() == DType::F64 ? at64_ : at32_) = dense_.defined() ? dense_.raw() : values.raw();
   }
   double operator[](i64 channel) const {
     if (at64_) return static_cast<const double*>(at64_)[channel];

@@ -83,6 +83,12 @@ Shape checkGradient(const NDArray& dy, const Shape& x, const Shape& w, const Con
                    {{"input", toString(x)}, {"filters", toString(w)}});
 }
 
+double multiplyAdds(const Shape& y, const Shape& w) {
+  double perOutput = 1;
+  for (int i = 1; i < w.rank(); ++i) perOutput *= static_cast<double>(w[i]);
+  return static_cast<double>(numel(y)) * perOutput;
+}
+
 /// Whether a fast kernel may run.
 bool onKernels(DType dtype, i64 elements) {
   return dtype == DType::F32 && elements > 0 && convAlgorithm() != ConvAlgorithm::Reference;
@@ -95,14 +101,9 @@ void checkResidual(const char* op, const NDArray& residual, const Shape& y, cons
                    {{"input", "x " + toString(x.shape())}}, "project the residual to the shape of the output first");
 }
 
-/// Whether oneDNN's kernel gives what conv and the separate pass give: its relu makes 0 of NaN.
+/// Whether there is something to join that oneDNN's kernel may join.
 bool mayFuse(const NDArray& x, const NDArray& w, const NDArray& bias, const Epilogue& e) {
-  if (e.act.none() && !e.residual.defined()) return false;
-  // Its leaky relu of slope 0 is its relu: 0 where ours gives -0 and NaN.
-  if (e.act.kind == FusedAct::Kind::LeakyRelu && e.act.slope == 0) return false;
-  if (e.act.kind != FusedAct::Kind::Relu) return true;
-  return knownFinite(w) && (!bias.defined() || knownFinite(bias)) && knownFinite(x) &&
-         (!e.residual.defined() || knownFinite(e.residual));
+  return (!e.act.none() || e.residual.defined()) && joinsExactly(e.act, {&w, &bias, &x, &e.residual});
 }
 
 /// Whether the kernel for few channels may take x as it lies: an image of the user's, row-major.
@@ -217,7 +218,7 @@ NDArray fusedConv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, 
   checkProductTypes(op, x, "x", w, "w");
   checkBias(op, epilogue.bias, x, w);
   if (epilogue.residual.defined()) checkResidual(op, epilogue.residual, yShape, x);
-  const ComputeScope scope;
+  const ComputeScope scope(multiplyAdds(yShape, w.shape()));
   const NDArray filters = w.contiguous();
   const NDArray offsets = epilogue.bias.defined() ? epilogue.bias.contiguous() : epilogue.bias;
   ConvProblem problem{x.shape(), w.shape(), yShape, g, offsets.defined()};
@@ -266,7 +267,7 @@ NDArray fusedConv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, 
 NDArray convBackwardData(const NDArray& dy, const NDArray& w, const Shape& xShape, const ConvGeometry& g) {
   const Shape yShape = checkGradient(dy, xShape, w.shape(), g);
   checkProductTypes(opName(g), dy, "dy", w, "w");
-  const ComputeScope scope;
+  const ComputeScope scope(multiplyAdds(yShape, w.shape()));
   const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast), filters = w.contiguous();
   if (onKernels(dy.dtype(), std::min(dy.numel(), numel(xShape)))) {
     const NDArray dx = NDArray::empty(xShape, dy.dtype(), MemoryOrder::ChannelsLast);
@@ -283,7 +284,7 @@ NDArray convBackwardData(const NDArray& dy, const NDArray& w, const Shape& xShap
 NDArray convBackwardWeights(const NDArray& dy, const NDArray& x, const Shape& wShape, const ConvGeometry& g) {
   const Shape yShape = checkGradient(dy, x.shape(), wShape, g);
   checkProductTypes(opName(g), dy, "dy", x, "x");
-  const ComputeScope scope;
+  const ComputeScope scope(multiplyAdds(yShape, wShape));
   const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast), input = x.contiguous(MemoryOrder::ChannelsLast);
   if (onKernels(dy.dtype(), std::min(dy.numel(), x.numel()))) {
     const NDArray dw = NDArray::empty(wShape, dy.dtype());

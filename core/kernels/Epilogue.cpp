@@ -1,7 +1,10 @@
 #include <ember/core/kernels/Epilogue.h>
 
+#include <algorithm>
+
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
+#include <ember/core/kernels/Fold.h>
 #include <ember/core/kernels/MapDense.h>
 
 namespace ember::core {
@@ -49,6 +52,72 @@ void finishAs(const NDArray& y, const NDArray& residual, const FusedAct& act) {
   }
 }
 
+template <class T, class F>
+void passRows(T* y, const T* bias, i64 rows, i64 columns, F f) {
+  parallelFor(rows, std::max<i64>(1, elementwiseGrain / std::max<i64>(1, columns)), [&](i64 begin, i64 end) {
+    simd::run([=]() EMBER_SIMD_BODY {
+      for (i64 row = begin; row < end; ++row) {
+        T* at = y + row * columns;
+        EMBER_NO_ALIAS for (i64 j = 0; j < columns; ++j) at[j] = f(at[j] + bias[j]);
+      }
+    });
+  });
+}
+
+template <class T>
+void finishRowsAs(const NDArray& y, const NDArray& bias, const FusedAct& act) {
+  const i64 columns = y.size(1);
+  if (act.kind == FusedAct::Kind::Relu) {
+    passRows(y.data<T>(), bias.data<T>(), y.size(0), columns, Cut<T>{});
+  } else if (act.kind == FusedAct::Kind::LeakyRelu) {
+    passRows(y.data<T>(), bias.data<T>(), y.size(0), columns, Kink<T>{static_cast<T>(act.slope)});
+  } else {
+    passRows(y.data<T>(), bias.data<T>(), y.size(0), columns, Same{});
+  }
+}
+
+/// A part of the columns of actBackwardRows. Rows are summed where the pass has just left them in the cache.
+template <class T>
+EMBER_INLINE void actBackwardColumns(T* g, const T* dy, const T* y, T* sum, i64 rows, i64 columns, i64 first, i64 last,
+                                     const FusedAct& act) {
+  constexpr i64 chunk = 64, together = 32;
+  const T slope = static_cast<T>(act.slope);
+  const bool cuts = act.kind == FusedAct::Kind::Relu;
+  for (i64 start = first; start < last; start += chunk) {
+    const i64 width = std::min(chunk, last - start);
+    double total[chunk] = {};
+    for (i64 top = 0; top < rows; top += together) {
+      const i64 count = std::min(together, rows - top), at = top * columns + start;
+      for (i64 row = 0; !act.none() && row < count; ++row) {
+        T* to = g + at + row * columns;
+        const T *gradient = dy + at + row * columns, *value = y + at + row * columns;
+        if (cuts) {
+          EMBER_NO_ALIAS for (i64 j = 0; j < width; ++j) to[j] = value[j] > T(0) ? gradient[j] : T(0);
+        } else {
+          EMBER_NO_ALIAS for (i64 j = 0; j < width; ++j) to[j] = gradient[j] * (value[j] > T(0) ? T(1) : slope);
+        }
+      }
+      foldRows<SumFold<T>>(total, g + at, count, columns, width, 1);
+    }
+    for (i64 j = 0; j < width; ++j) sum[start + j] = static_cast<T>(total[j]);
+  }
+}
+
+template <class T>
+void actBackwardRowsAs(const RowGradient& result, const NDArray& dy, const NDArray& y, const FusedAct& act) {
+  const i64 rows = dy.size(0), columns = dy.size(1);
+  T *g = result.g.data<T>(), *sum = result.sum.data<T>();
+  const T *gradient = dy.data<T>(), *value = y.defined() ? y.data<T>() : nullptr;
+  // Parts begin at cache lines.
+  constexpr i64 line = 64 / static_cast<i64>(sizeof(T));
+  const i64 lines = (columns + line - 1) / line;
+  parallelFor(lines, std::max<i64>(1, elementwiseGrain / std::max<i64>(1, rows * line)), [&](i64 begin, i64 end) {
+    simd::run([=]() EMBER_SIMD_BODY {
+      actBackwardColumns(g, gradient, value, sum, rows, columns, begin * line, std::min(end * line, columns), act);
+    });
+  });
+}
+
 /// The program may write into memory of its own at any time.
 bool keepsMark(const NDArray& x) {
   return !x.storage()->external() && (x.isDense(MemoryOrder::RowMajor) || x.isDense(MemoryOrder::ChannelsLast));
@@ -70,6 +139,15 @@ void finish(const NDArray& y, const NDArray& residual, const FusedAct& act) {
     finishAs<double>(y, added, act);
   } else {
     finishAs<float>(y, added, act);
+  }
+}
+
+void finishRows(const NDArray& y, const NDArray& bias, const FusedAct& act) {
+  if (!bias.defined()) return finish(y, {}, act);
+  if (y.dtype() == DType::F64) {
+    finishRowsAs<double>(y, bias, act);
+  } else {
+    finishRowsAs<float>(y, bias, act);
   }
 }
 
@@ -101,6 +179,25 @@ NDArray actBackward(const NDArray& dy, const NDArray& y, const FusedAct& act, bo
     inPlace(float{});
   }
   return dy;
+}
+
+RowGradient actBackwardRows(const NDArray& dy, const NDArray& y, const FusedAct& act, bool overwrite) {
+  const NDArray dense = dy.contiguous();
+  const bool inPlace = act.none() || overwrite || dense.storage() != dy.storage();
+  RowGradient result{inPlace ? dense : NDArray::empty(dy.shape(), dy.dtype()), NDArray::empty({dy.size(1)}, dy.dtype())};
+  if (dy.dtype() == DType::F64) {
+    actBackwardRowsAs<double>(result, dense, y, act);
+  } else {
+    actBackwardRowsAs<float>(result, dense, y, act);
+  }
+  return result;
+}
+
+bool joinsExactly(const FusedAct& act, std::initializer_list<const NDArray*> operands) {
+  // Its leaky relu of slope 0 is its relu: 0 where ours gives -0 and NaN.
+  if (act.kind == FusedAct::Kind::LeakyRelu) return act.slope != 0;
+  return act.none() ||
+         std::all_of(operands.begin(), operands.end(), [](const NDArray* x) { return !x->defined() || knownFinite(*x); });
 }
 
 bool markedFinite(const NDArray& x) { return keepsMark(x) && x.storage()->derived(finiteKey(x)); }

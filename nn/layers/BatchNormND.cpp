@@ -301,7 +301,7 @@ Tensors BatchNormND::forward(const Tensors& inputs) {
   if (folded_) return {runFolded(inputs[0], inputs.size() == 2 ? inputs[1] : Tensor())};
   const BatchNormResult result = run(inputs[0], inputs.size() == 2 ? inputs[1] : Tensor());
   if (!options_.outputMeanVar) return {result.y};
-  return {result.y, result.mean, result.invstd};
+  return {result.y, result.mean(), result.invstd()};
 }
 
 // ---- modes of the layer itself ----

@@ -39,8 +39,8 @@ Outcome run(const Shape& shape, DType dtype, const BatchNormOptions& options, do
   o.rv = draw("rv", {c}, 0.5, 2).to(parameters).clone();
   const BatchNormResult result = batchNorm(source.to(dtype), w, b, o.rm, o.rv, options);
   o.y = result.y.detach();
-  o.mean = result.mean;
-  o.var = result.var;
+  o.mean = result.mean();
+  o.var = result.var();
   const Tensor dy = draw("dy", shape).to(dtype);
   const Tensors g = gradients({result.y}, {source, w, b}, {}, {dy});
   o.dx = g[0];

@@ -31,11 +31,11 @@ TEST_CASE("the result is a Tensor, or y, mean and invstd by name, the latter out
   static_assert(std::tuple_size_v<BatchNormResult> == 3);
   CHECK(sameBits(named, y));
   CHECK(sameBits(result.y, y));
-  CHECK(sameBits(result.mean, mean));
-  CHECK(sameBits(result.invstd, invstd));
-  CHECK(relativeError(invstd * invstd * (result.var + 1e-5), Values{1, 1, 1}) < 1e-15);
+  CHECK(sameBits(result.mean(), mean));
+  CHECK(sameBits(result.invstd(), invstd));
+  CHECK(relativeError(invstd * invstd * (result.var() + 1e-5), Values{1, 1, 1}) < 1e-15);
   CHECK(named.requiresGrad());
-  for (const Tensor& each : {mean, invstd, result.var}) {
+  for (const Tensor& each : {mean, invstd, result.var()}) {
     CHECK_FALSE(each.requiresGrad());
     CHECK(each.isLeaf());
     CHECK((each.shape() == Shape{3}));
@@ -43,18 +43,18 @@ TEST_CASE("the result is a Tensor, or y, mean and invstd by name, the latter out
   // Under the running statistics they are those, as used.
   const Tensor rm = draw("rm", {3}), rv = draw("rv", {3}, 0.5, 2);
   const BatchNormResult eval = batchNorm(x, w, {}, rm, rv, {.training = false});
-  CHECK(sameBits(eval.mean, rm));
-  CHECK(sameBits(eval.var, rv));
-  CHECK(eval.mean.array().storage() != rm.array().storage());
+  CHECK(sameBits(eval.mean(), rm));
+  CHECK(sameBits(eval.var(), rv));
+  CHECK(eval.mean().array().storage() != rm.array().storage());
 }
 
 TEST_CASE("what is done to the mean and invstd of the result does not reach the backward") {
   for (const DType dtype : {DType::F32, DType::F64}) {
     const Tensor x = leaf(draw("x", {6, 3}).to(dtype)), w = leaf(draw("w", {3}, 0.5, 1.5).to(dtype));
     const Tensor dy = draw("dy", {6, 3}).to(dtype);
-    BatchNormResult result = batchNorm(x, w);
+    const BatchNormResult result = batchNorm(x, w);
     const Tensors expected = gradients({result.y}, {x, w}, {.retainGraph = true}, {dy});
-    for (Tensor* each : {&result.mean, &result.invstd, &result.var}) each->fill_(7);
+    for (Tensor each : {result.mean(), result.invstd(), result.var()}) each.fill_(7);
     const Tensors later = gradients({result.y}, {x, w}, {}, {dy});
     for (std::size_t i = 0; i < 2; ++i) CHECK(sameBits(later[i], expected[i]));
   }

@@ -109,8 +109,8 @@ TEST_CASE("every mode normalises with, updates and differentiates what its row s
     }
     // A dozen roundings of 1e-16.
     CHECK(relativeError(result.y, y) < 1e-13);
-    CHECK(relativeError(result.mean, usedMean) < 1e-13);
-    CHECK(relativeError(result.invstd, usedInvstd) < 1e-13);
+    CHECK(relativeError(result.mean(), usedMean) < 1e-13);
+    CHECK(relativeError(result.invstd(), usedInvstd) < 1e-13);
     CHECK(relativeError(g[0], dx) < 1e-13);
     CHECK(g[1].defined() == !s.options.freeze);
     CHECK(g[2].defined() == !s.options.freeze);

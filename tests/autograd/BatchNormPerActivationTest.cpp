@@ -81,11 +81,11 @@ TEST_CASE("PerActivation agrees with loops in every rank, memory order and backe
             batchNorm(x, w, b, rm, rv, {.factor = 1.0, .paramDim = ParamDim::PerActivation, .backend = backend});
         const Tensors g = gradients({result.y}, {x, w, b}, {}, {dy});
         const Loops loops(x, w, b, dy);
-        CHECK((result.mean.shape() == sample));
-        CHECK((result.invstd.shape() == sample));
+        CHECK((result.mean().shape() == sample));
+        CHECK((result.invstd().shape() == sample));
         CHECK(relativeError(result.y, loops.y) < tolerance);
-        CHECK(relativeError(result.mean, loops.mean) < tolerance);
-        CHECK(relativeError(result.var, loops.var) < tolerance);
+        CHECK(relativeError(result.mean(), loops.mean) < tolerance);
+        CHECK(relativeError(result.var(), loops.var) < tolerance);
         CHECK(relativeError(rm, loops.mean) < tolerance);
         CHECK(relativeError(Tensor(0.8 * rv), loops.var) < tolerance);  // 4/5 of the unbiased one
         CHECK(relativeError(g[0], loops.dx) < tolerance * 3);           // differences of terms of that size

@@ -48,8 +48,8 @@ inline Outcome run(const Data& data, i64 begin, i64 end, BatchNormOptions option
   if (!options.factor) options.factor = 1.0;
   const BatchNormResult result = batchNorm(x, w, b, o.rm, o.rv, options);
   o.y = result.y.detach();
-  o.mean = result.mean;
-  o.invstd = result.invstd;
+  o.mean = result.mean();
+  o.invstd = result.invstd();
   if (second) {
     const Tensors g = gradients({result.y}, {x, w, b}, {.createGraph = true}, {dy});
     o.second = gradients({(g[0] * g[0]).sum()}, {x})[0];

@@ -129,7 +129,7 @@ TEST_CASE("the estimator of the running variance is a choice, that of y is not")
     const BatchNormResult result = batchNorm(x, {}, {}, rm, rv, {.factor = 1.0, .varEstimator = estimator});
     const double unbiased = statisticsOf(x).var;
     CHECK(rv.item() == doctest::Approx(estimator == VarEstimator::Biased ? unbiased * 5 / 6 : unbiased).epsilon(1e-14));
-    CHECK(result.var.item() == doctest::Approx(unbiased * 5 / 6).epsilon(1e-14));
+    CHECK(result.var().item() == doctest::Approx(unbiased * 5 / 6).epsilon(1e-14));
     if (first.empty()) first = valuesOf(result.y);
     CHECK(valuesOf(result.y) == first);
   }

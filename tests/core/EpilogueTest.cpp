@@ -11,6 +11,7 @@
 #include <ember/core/kernels/Conv.h>
 #include <ember/core/kernels/Elementwise.h>
 #include <ember/core/kernels/MatMul.h>
+#include <ember/core/kernels/Reduce.h>
 
 #include "Loops.h"
 
@@ -151,6 +152,35 @@ TEST_CASE("NaN and infinity pass a fused relu as they pass relu") {
         }
       }
     }
+  }
+}
+
+TEST_CASE("the gradient in front of an activation and that of the bias come from one pass") {
+  for (const DType dtype : {DType::F32, DType::F64}) {
+    for (const Shape& shape : {Shape{5, 7}, Shape{33, 130}, Shape{700, 64}, Shape{0, 3}}) {
+      const NDArray y = numbers(shape, 1, -2, 2, dtype), dy = numbers(shape, 2, -2, 2, dtype);
+      for (const FusedAct& act : acts) {
+        if (act.slope < 0) continue;
+        const NDArray expected = actBackward(dy, y, act, false);
+        const auto sums = reduce(Reduction::Sum, expected, {0}, false, "sum").toVector<double>();
+        const double tolerance = dtype == DType::F32 ? 1e-5 : 1e-12;  // only the order of additions differs
+        for (const bool overwrite : {false, true}) {
+          const NDArray given = dy.copy();
+          const RowGradient result = actBackwardRows(given, y, act, overwrite);
+          CHECK(result.g.toVector<double>() == expected.toVector<double>());
+          CHECK(largestDifference(result.sum, NDArray::from<double>(sums, {shape[1]})) <= tolerance);
+          if (!overwrite) CHECK(given.toVector<double>() == dy.toVector<double>());
+          if (overwrite && !act.none()) CHECK(result.g.storage() == given.storage());
+        }
+      }
+    }
+    // A gradient that was expanded is one number for all.
+    const NDArray one = NDArray::full({1, 1}, 2, dtype).expand({4, 3}), y = numbers({4, 3}, 1, -2, 2, dtype);
+    const RowGradient plain = actBackwardRows(one, {}, {}, true);
+    CHECK(plain.sum.toVector<double>() == std::vector<double>{8, 8, 8});
+    CHECK(actBackwardRows(one, y, {Kind::Relu, 0}, true).g.toVector<double>() ==
+          actBackward(one, y, {Kind::Relu, 0}, false).toVector<double>());
+    CHECK(one.slice(0, 0, 1).slice(1, 0, 1).item() == 2);
   }
 }
 

@@ -1,6 +1,9 @@
 #include <ember/core/kernels/MatMul.h>
 
+#include <array>
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +13,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Memory.h>
 #include <ember/core/Random.h>
+#include <ember/core/Threads.h>
 #include <ember/core/kernels/MatrixView.h>
 #include <ember/core/kernels/onednn/ImplNames.h>
 #include <ember/core/kernels/onednn/PrimitiveCache.h>
@@ -154,6 +158,56 @@ TEST_CASE("linear is x times w transposed plus bias") {
       CHECK(linear(x, w, spaced).toVector<double>() == linear(x, w, spaced.copy()).toVector<double>());
     }
   }
+}
+
+TEST_CASE("a linear layer with an activation gives what both give one after the other, in every form of the product") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  const std::vector<FusedAct> acts{{FusedAct::Kind::Relu, 0}, {FusedAct::Kind::LeakyRelu, 0.5}, {FusedAct::Kind::LeakyRelu, 0}};
+  // Few rows; many outputs, which are turned; results worth joining.
+  for (const auto& [n, in, out] : std::vector<std::array<i64, 3>>{{4, 6, 3}, {32, 30, 64}, {48, 30, 130}, {64, 80, 70}}) {
+    for (const DType dtype : {DType::F32, DType::F64}) {
+      for (const float bad : {1.0f, nan, infinity}) {
+        const NDArray x = integers({n, in}, 1, DType::F32), w = integers({out, in}, 2, dtype);
+        x.data<float>()[7] = bad;
+        const NDArray left = x.to(dtype);
+        for (const NDArray& bias : {NDArray(), integers({out}, 3, dtype)}) {
+          const Values plain = linear(left, w, bias).toVector<double>();
+          for (const FusedAct& act : acts) {
+            for (const bool keepsW : {false, true}) {
+              const Values values = linear(left, w, bias, keepsW, act).toVector<double>();
+              const bool cuts = act.kind == FusedAct::Kind::Relu;
+              std::size_t different = 0;
+              for (std::size_t i = 0; i < values.size(); ++i) {
+                const double v = plain[i], expected = v > 0 || std::isnan(v) ? v : cuts ? 0 : v * act.slope;
+                if (values[i] != expected && !(std::isnan(values[i]) && std::isnan(expected))) ++different;
+              }
+              CHECK(different == 0);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("little work keeps to its own thread, whatever runs inside") {
+  const int before = threads();
+  setThreads(2);
+  {
+    const ComputeScope little(1000);
+    CHECK(ComputeScope::threads() == 1);
+    const ComputeScope inside;
+    CHECK(ComputeScope::threads() == 1);
+  }
+  {
+    const ComputeScope much(1e6);
+    CHECK(ComputeScope::threads() == 2);
+    const ComputeScope inside(1000);
+    CHECK(ComputeScope::threads() == 2);
+  }
+  const ComputeScope unknown;
+  CHECK(ComputeScope::threads() == 2);
+  setThreads(before);
 }
 
 TEST_CASE("the plain loops agree, batches and transposes included") {

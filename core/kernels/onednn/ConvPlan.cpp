@@ -50,15 +50,6 @@ struct Terms {
 
 Desc f32(const dnnl::memory::dims& sizes, Tag tag) { return {sizes, dnnl::memory::data_type::f32, tag}; }
 
-dnnl::primitive_attr withEpilogue(const FusedAct& act, bool sum) {
-  dnnl::primitive_attr attributes = userScratchpad();
-  dnnl::post_ops steps;
-  if (sum) steps.append_sum(1.0f);
-  if (!act.none()) steps.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, static_cast<float>(act.slope), 0.0f);
-  attributes.set_post_ops(steps);
-  return attributes;
-}
-
 void setUp(ConvPlan& plan, const ConvProblem& p, ConvDirection direction) {
   const Terms t(p);
   // Blocks of 16 channels are channels last where there are 16.

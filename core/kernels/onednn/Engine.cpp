@@ -48,4 +48,13 @@ dnnl::primitive_attr userScratchpad() {
   return attributes;
 }
 
+dnnl::primitive_attr withEpilogue(const FusedAct& act, bool sum) {
+  dnnl::primitive_attr attributes = userScratchpad();
+  dnnl::post_ops steps;
+  if (sum) steps.append_sum(1.0f);
+  if (!act.none()) steps.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, static_cast<float>(act.slope), 0.0f);
+  attributes.set_post_ops(steps);
+  return attributes;
+}
+
 }  // namespace ember::core::onednn
