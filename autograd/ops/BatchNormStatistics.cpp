@@ -82,11 +82,12 @@ void blend(Tensor running, const NDArray& batch, double factor, double scale) {
   if (apart) running.copy_(Tensor(values), op);
 }
 
-/// f of each value of f64 [C].
+/// f of each value, f64 [C].
 template <class F>
 NDArray mapped(const NDArray& var, F&& f) {
+  const NDArray values = var.dtype() == DType::F64 && var.isDense() ? var : var.to(DType::F64).contiguous();
   NDArray result = NDArray::empty(var.shape(), DType::F64);
-  const double* from = var.data<double>();
+  const double* from = values.data<double>();
   double* to = result.data<double>();
   for (i64 c = 0; c < var.numel(); ++c) to[c] = f(from[c]);
   return result;
