@@ -117,7 +117,8 @@ NDArray invstdBends(const NDArray& var, const BatchNormOptions& o) {
   });
 }
 
-void updateRunning(const Tensor& mean, const Tensor& var, const Statistics& statistics, i64 ownCount, const BatchNormOptions& o) {
+void updateRunning(const Tensor& mean, const Tensor& var, const Statistics& statistics, i64 ownCount,
+                   const BatchNormOptions& o) {
   const NoGrad guard;
   const double m = static_cast<double>(o.varEstimator == VarEstimator::UnbiasedLocal ? ownCount : statistics.count);
   const double correction = o.varEstimator == VarEstimator::Biased || m <= 1 ? 1 : m / (m - 1);

@@ -184,7 +184,8 @@ NDArray actBackward(const NDArray& dy, const NDArray& y, const FusedAct& act, bo
 RowGradient actBackwardRows(const NDArray& dy, const NDArray& y, const FusedAct& act, bool overwrite) {
   const NDArray dense = dy.contiguous();
   const bool inPlace = act.none() || overwrite || dense.storage() != dy.storage();
-  RowGradient result{inPlace ? dense : NDArray::empty(dy.shape(), dy.dtype()), NDArray::empty({dy.size(1)}, dy.dtype())};
+  RowGradient result{inPlace ? dense : NDArray::empty(dy.shape(), dy.dtype()),
+                     NDArray::empty({dy.size(1)}, dy.dtype())};
   if (dy.dtype() == DType::F64) {
     actBackwardRowsAs<double>(result, dense, y, act);
   } else {
@@ -196,8 +197,8 @@ RowGradient actBackwardRows(const NDArray& dy, const NDArray& y, const FusedAct&
 bool joinsExactly(const FusedAct& act, std::initializer_list<const NDArray*> operands) {
   // Its leaky relu of slope 0 is its relu: 0 where ours gives -0 and NaN.
   if (act.kind == FusedAct::Kind::LeakyRelu) return act.slope != 0;
-  return act.none() ||
-         std::all_of(operands.begin(), operands.end(), [](const NDArray* x) { return !x->defined() || knownFinite(*x); });
+  const auto finite = [](const NDArray* x) { return !x->defined() || knownFinite(*x); };
+  return act.none() || std::all_of(operands.begin(), operands.end(), finite);
 }
 
 bool markedFinite(const NDArray& x) { return keepsMark(x) && x.storage()->derived(finiteKey(x)); }

@@ -19,22 +19,23 @@ struct Epilogue {
 /// stays NaN.
 void finish(const NDArray& y, const NDArray& residual, const FusedAct& act);
 
-/// y = act(y + bias) in one pass, in place: y [rows, columns] row-major, bias [columns] dense or undefined. NaN stays NaN.
+/// y = act(y + bias) in one pass, in place: y [rows, columns] row-major, bias [columns] dense or undefined. NaN stays
+/// NaN.
 void finishRows(const NDArray& y, const NDArray& bias, const FusedAct& act);
 
 /// dy·act'(v), the gradient of v, by the sign of y = act(v); a leaky slope must be 0 or more. `overwrite`: dy, of which
 /// the caller knows that nobody else reads it, may give its memory.
 NDArray actBackward(const NDArray& dy, const NDArray& y, const FusedAct& act, bool overwrite);
 
-/// The gradient g = dy·act'(v) of v in y = act(v), both [rows, columns], and in the same pass its sum over the rows, which
-/// is that of a bias [columns]. `overwrite` as above; of no act y may be undefined.
+/// The gradient g = dy·act'(v) of v in y = act(v), both [rows, columns], and in the same pass its sum over the rows,
+/// which is that of a bias [columns]. `overwrite` as above; of no act y may be undefined.
 struct RowGradient {
   NDArray g, sum;
 };
 RowGradient actBackwardRows(const NDArray& dy, const NDArray& y, const FusedAct& act, bool overwrite);
 
-/// Whether oneDNN's activation, joined to a kernel on these operands (undefined ones do not count), gives what a pass of
-/// its own gives: its relu makes 0 of NaN, so they must be finite.
+/// Whether oneDNN's activation, joined to a kernel on these operands (undefined ones do not count), gives what a pass
+/// of its own gives: its relu makes 0 of NaN, so they must be finite.
 bool joinsExactly(const FusedAct& act, std::initializer_list<const NDArray*> operands);
 
 /// Whether no element of an f32 or f64 array is NaN or infinite; looked at once a version, and kept with the storage.

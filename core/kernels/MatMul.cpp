@@ -106,15 +106,16 @@ NDArray multiply(const NDArray& left, const NDArray& right, const NDArray& bias,
   return y;
 }
 
-/// Of a product with so many results, for a ComputeScope: of few rows, reading the operands takes longer than multiplying.
+/// Of a product with so many results, for a ComputeScope: of few rows, reading the operands takes longer than
+/// multiplying.
 double work(const NDArray& a, const NDArray& b, i64 results) {
   const double inner = static_cast<double>(a.shape().back());
   return static_cast<double>(results) * inner + 4 * static_cast<double>(a.numel() + b.numel());
 }
 
-/// Whether x·wᵀ is faster as (w·xᵀ)ᵀ: oneDNN copies the right operand into its own layout first, and the copy of a batch
-/// is smaller than that of the weights. Measured (f32, AVX-512): 1.1 times as fast for 32x784 -> 256, 32x256 -> 256 and
-/// 64x3136 -> 512; slower with more rows than outputs, with few rows, and where the rows do not fill vectors.
+/// Whether x·wᵀ is faster as (w·xᵀ)ᵀ: oneDNN copies the right operand into its own layout first, and the copy of a
+/// batch is smaller than that of the weights. Measured (f32, AVX-512): 1.1 times as fast for 32x784 -> 256, 32x256 ->
+/// 256 and 64x3136 -> 512; slower with more rows than outputs, with few rows, and where the rows do not fill vectors.
 bool turningPays(i64 rows, i64 outputs) { return rows >= 32 && rows % 16 == 0 && outputs >= 2 * rows; }
 
 /// act(x·wᵀ + bias) in f32 so, or undefined if oneDNN has no kernel for it; nothing empty.

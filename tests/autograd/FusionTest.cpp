@@ -74,8 +74,8 @@ TEST_CASE("a convolution or linear layer with an activation gives what the two o
       checkSame([&](const Tensors& in) { return linear(in[0], in[1], {}, act, slope); },
                 {draw("deep", {2, 3, 7}), draw("w2", {3, 7})});
       // Many outputs: the product is computed the other way round.
-      const Tensor rows = draw("many", {32, 20}), w = draw("w3", {80, 20});
-      checkSame([&](const Tensors& in) { return linear(in[0], in[1], in[2], act, slope); }, {rows, w, draw("b3", {80})});
+      const Tensor rows = draw("many", {32, 20}), w = draw("w3", {80, 20}), b = draw("b3", {80});
+      checkSame([&](const Tensors& in) { return linear(in[0], in[1], in[2], act, slope); }, {rows, w, b});
       checkSame([&](const Tensors& in) { return linear(in[0], in[1], {}, act, slope); }, {rows, w});
     }
   }

@@ -162,9 +162,11 @@ TEST_CASE("linear is x times w transposed plus bias") {
 
 TEST_CASE("a linear layer with an activation gives what both give one after the other, in every form of the product") {
   const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
-  const std::vector<FusedAct> acts{{FusedAct::Kind::Relu, 0}, {FusedAct::Kind::LeakyRelu, 0.5}, {FusedAct::Kind::LeakyRelu, 0}};
+  using Kind = FusedAct::Kind;
+  const std::vector<FusedAct> acts{{Kind::Relu, 0}, {Kind::LeakyRelu, 0.5}, {Kind::LeakyRelu, 0}};
   // Few rows; many outputs, which are turned; results worth joining.
-  for (const auto& [n, in, out] : std::vector<std::array<i64, 3>>{{4, 6, 3}, {32, 30, 64}, {48, 30, 130}, {64, 80, 70}}) {
+  const std::vector<std::array<i64, 3>> sizes{{4, 6, 3}, {32, 30, 64}, {48, 30, 130}, {64, 80, 70}};
+  for (const auto& [n, in, out] : sizes) {
     for (const DType dtype : {DType::F32, DType::F64}) {
       for (const float bad : {1.0f, nan, infinity}) {
         const NDArray x = integers({n, in}, 1, DType::F32), w = integers({out, in}, 2, dtype);
@@ -175,7 +177,7 @@ TEST_CASE("a linear layer with an activation gives what both give one after the 
           for (const FusedAct& act : acts) {
             for (const bool keepsW : {false, true}) {
               const Values values = linear(left, w, bias, keepsW, act).toVector<double>();
-              const bool cuts = act.kind == FusedAct::Kind::Relu;
+              const bool cuts = act.kind == Kind::Relu;
               std::size_t different = 0;
               for (std::size_t i = 0; i < values.size(); ++i) {
                 const double v = plain[i], expected = v > 0 || std::isnan(v) ? v : cuts ? 0 : v * act.slope;

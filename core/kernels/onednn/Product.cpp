@@ -38,7 +38,8 @@ void setUpLayer(ProductPlan& plan, const MatrixView& a, const MatrixView& b, boo
                 const FusedAct& act) {
   using Layer = dnnl::inner_product_forward;
   const Shape turned{b.shape[1], b.shape[0]};
-  const auto descX = stridedDesc(a.shape, a.strides, DType::F32), descY = stridedDesc(y.shape(), y.strides(), DType::F32),
+  const auto descX = stridedDesc(a.shape, a.strides, DType::F32),
+             descY = stridedDesc(y.shape(), y.strides(), DType::F32),
              descW = stridedDesc(turned, {b.strides[1], b.strides[0]}, DType::F32),
              descBias = stridedDesc({turned[0]}, {1}, DType::F32);
   const dnnl::memory::desc anyW(dims(turned), dnnl::memory::data_type::f32, dnnl::memory::format_tag::any);
