@@ -22,8 +22,8 @@ namespace ember::core {
 class ComputeScope {
  public:
   ComputeScope() : ComputeScope(worthThreads) {}
-  /// For a call of about so many multiply-adds: with fewer than worthThreads it keeps to its own thread, for a second one
-  /// would start later than the work is done.
+  /// For a call of about so many multiply-adds: with fewer than worthThreads it keeps to its own thread, for a second
+  /// one would start later than the work is done.
   explicit ComputeScope(double work);
   ~ComputeScope();
   ComputeScope(const ComputeScope&) = delete;
