@@ -1,9 +1,11 @@
 #include <ember/nn/Init.h>
 
 #include <cmath>
+#include <type_traits>
 
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
+#include <ember/core/Threads.h>
 
 namespace ember::nn::init {
 namespace {
@@ -16,6 +18,16 @@ void fill(Tensor& t, Draw&& draw) {
   if (t.isShapeOnly()) return;
   if (skips > 0) return t.fill_(0);
   const random::Key key = random::nextInitKey();
+  const auto write = [&](auto* out) {
+    using T = std::remove_pointer_t<decltype(out)>;
+    core::parallelFor(t.numel(), 1 << 12, [&](i64 begin, i64 end) {
+      for (i64 i = begin; i < end; ++i) out[i] = static_cast<T>(draw(key, static_cast<u64>(i)));
+    });
+  };
+  if (t.array().isDense()) {  // in place: some weights are large
+    if (t.dtype() == DType::F32) return write(t.writable("initialiser").data<float>());
+    if (t.dtype() == DType::F64) return write(t.writable("initialiser").data<double>());
+  }
   core::NDArray values = core::NDArray::empty(t.shape(), DType::F64);
   double* out = values.data<double>();
   for (i64 i = 0; i < values.numel(); ++i) out[i] = draw(key, static_cast<u64>(i));

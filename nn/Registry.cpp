@@ -7,6 +7,7 @@
 #include <ember/core/Error.h>
 #include <ember/nn/Pattern.h>
 #include <ember/nn/layers/Layers.h>
+#include <ember/nn/models/Blocks.h>
 
 namespace ember::nn {
 namespace {

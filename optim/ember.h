@@ -27,6 +27,7 @@
 #include <ember/nn/data/Transforms.h>
 #include <ember/nn/inference/Fold.h>
 #include <ember/nn/layers/Layers.h>
+#include <ember/nn/models/Models.h>
 #include <ember/optim/Adam.h>
 #include <ember/optim/Clip.h>
 #include <ember/optim/Ema.h>

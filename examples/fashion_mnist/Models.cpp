@@ -27,25 +27,16 @@ nn::Sequential normNet() {
 }
 
 nn::Sequential residualNet() {
-  return nn::Sequential(convNorm(1, 32), convNorm(32, 64), nn::MaxPool2D({.kernel = 2}),       // 28x28
-                        Residual(64, 64, 1), convNorm(64, 128), nn::MaxPool2D({.kernel = 2}),  // 14x14
-                        Residual(128, 128, 1), convNorm(128, 256), nn::MaxPool2D({.kernel = 2}),  // 7x7
-                        Residual(256, 256, 1), nn::GlobalAvgPool(), nn::Linear(256, 10));         // 3x3
+  return nn::Sequential(
+      convNorm(1, 32), convNorm(32, 64), nn::MaxPool2D({.kernel = 2}),                             // 28x28
+      nn::BasicBlock(64, 64), convNorm(64, 128), nn::MaxPool2D({.kernel = 2}),                     // 14x14
+      nn::BasicBlock(128, 128), convNorm(128, 256), nn::MaxPool2D({.kernel = 2}),                  // 7x7
+      nn::BasicBlock(256, 256), nn::GlobalAvgPool(), nn::Linear(256, 10));                         // 3x3
 }
 
 }  // namespace
 
-std::unique_ptr<nn::Module> Residual::makeShortcut() const {
-  if (in == out && stride == 1) return std::make_unique<nn::Identity>();
-  return std::make_unique<nn::Sequential>(nn::Conv2D(in, out, {.kernel = 1, .stride = stride, .bias = false}),
-                                          nn::BatchNorm2D(out));
-}
-
 std::unique_ptr<nn::Module> makeModel(std::string_view name) {
-  // With this, files that hold a Residual can be rebuilt by nn::load.
-  nn::registerModule("Residual", [](const nn::Args& a) {
-    return Residual(a.get<i64>("in"), a.get<i64>("out"), a.get<i64>("stride"));
-  });
   if (name == "small") return std::make_unique<nn::Sequential>(smallNet());
   if (name == "bn") return std::make_unique<nn::Sequential>(normNet());
   if (name == "resnet") return std::make_unique<nn::Sequential>(residualNet());

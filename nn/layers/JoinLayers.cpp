@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <ember/autograd/ops/Arithmetic.h>
+#include <ember/autograd/ops/Rearrange.h>
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
 
@@ -26,27 +27,15 @@ Split::Split(SplitOptions options) : options_(std::move(options)) {
 Tensors Split::forward(const Tensors& inputs) {
   checkInputs(inputs, 1, 1);
   const Tensor& x = inputs[0];
-  const int axis = normalizeAxis(options_.axis, x.rank(), "Split");
-  const i64 length = x.size(axis);
-  std::vector<i64> sizes = options_.sizes;
-  const auto refuse = [&](const std::string& what) {
-    throw ShapeError("Split", "axis " + std::to_string(axis) + " has " + std::to_string(length) + " elements, " + what,
-                     {{"input", "x " + ember::toString(x.shape())}}, "make the parts add up to the axis");
-  };
-  if (sizes.empty()) {
-    if (length % options_.parts != 0) refuse("which do not make " + std::to_string(options_.parts) + " equal parts");
-    sizes.assign(static_cast<std::size_t>(options_.parts), length / options_.parts);
+  if (!options_.sizes.empty()) return split(x, options_.sizes, options_.axis);
+  const i64 length = x.size(normalizeAxis(options_.axis, x.rank(), "Split"));
+  if (length % options_.parts != 0) {
+    throw ShapeError("Split",
+                     "axis " + std::to_string(options_.axis) + " has " + std::to_string(length) +
+                         " elements, which do not make " + std::to_string(options_.parts) + " equal parts",
+                     {{"input", "x " + ember::toString(x.shape())}}, "give the size of each part");
   }
-  i64 total = 0;
-  for (const i64 size : sizes) total = checkedAdd(total, size);
-  if (total != length) refuse("the sizes " + Value(sizes).dump() + " add up to " + std::to_string(total));
-  Tensors parts;
-  i64 start = 0;
-  for (const i64 size : sizes) {
-    parts.push_back(slice(x, axis, start, start + size));
-    start += size;
-  }
-  return parts;
+  return split(x, std::vector<i64>(static_cast<std::size_t>(options_.parts), length / options_.parts), options_.axis);
 }
 
 Args Split::args() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <ember/autograd/ops/Rearrange.h>
 #include <ember/autograd/ops/Reduction.h>
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
@@ -104,14 +105,9 @@ Tensor Tile::forward(const Tensor& x) {
                                  ember::toString(x.shape()),
                      {}, "give one number for each axis, or for the last ones");
   }
-  Tensor y = x;
-  for (int i = 0; i < count; ++i) {
-    const i64 n = times_[static_cast<std::size_t>(i)];
-    const int axis = x.rank() - count + i;
-    (void)checkedMul(y.size(axis), n);
-    if (n > 1) y = concat(Tensors(static_cast<std::size_t>(n), y), axis);
-  }
-  return y;
+  std::vector<i64> all(static_cast<std::size_t>(x.rank() - count), 1);
+  all.insert(all.end(), times_.begin(), times_.end());
+  return repeat(x, all);
 }
 
 Tensor Cast::forward(const Tensor& x) { return cast(x, dtype_); }

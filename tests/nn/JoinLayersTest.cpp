@@ -45,7 +45,7 @@ TEST_CASE("parts that do not make the axis are refused") {
   CHECK(headlineOf<ShapeError>([&] { nn::Split({.parts = 2})(Tensors{x}); }) ==
         "[Split] ShapeError: axis 1 has 5 elements, which do not make 2 equal parts");
   CHECK(headlineOf<ShapeError>([&] { nn::Split({.sizes = {2, 2}})(Tensors{x}); }) ==
-        "[Split] ShapeError: axis 1 has 5 elements, the sizes [2, 2] add up to 4");
+        "[split] ShapeError: the sizes add up to 4, axis 1 has 5 elements");
   for (const nn::SplitOptions& wrong :
        {nn::SplitOptions{}, {.parts = -1}, {.parts = 2, .sizes = {1, 1}}, {.sizes = {1, 0}}})
     CHECK_THROWS_AS(nn::Split{wrong}, ValueError);

@@ -1,5 +1,6 @@
 // Containers other than Sequential, and the blocks of nn/models.
 #include <ember/nn/layers/Layers.h>
+#include <ember/nn/models/Blocks.h>
 
 #include "nn/LayerSamples.h"
 
@@ -14,6 +15,13 @@ template <class Make>
 LayerSample built(std::string name, Make make, const std::vector<Shape>& inputs, const std::optional<Shape>& wrong) {
   return {std::move(name), [=] { return std::make_unique<decltype(make())>(make()); }, inputs[0], wrong,
           {inputs.begin() + 1, inputs.end()}};
+}
+
+template <class M, class... A>
+LayerSample block(std::string name, const Shape& input, A... arguments) {
+  Shape wrong = input;
+  wrong[1] = input[1] + 1;
+  return {std::move(name), [=] { return std::make_unique<M>(arguments...); }, input, wrong};
 }
 
 nn::Graph residual() {
@@ -43,7 +51,27 @@ nn::Graph manyToMany() {
 LayerRows containerSamples() {
   const std::map<LayerCheck, std::string> composed = {
       {LayerCheck::Golden, "it has no numbers of its own; its tests compare it with the same written out"}};
+  const std::map<LayerCheck, std::string> inNets = {
+      {LayerCheck::Golden, "tests/nn/ModelsTest.cpp compares the nets that consist of it with torchvision's"}};
+  const Shape pictures{2, 2, 5, 4};
+  using Block = nn::BasicBlock;
   return {
+      {"BasicBlock",
+       {{block<Block>("the same shape", pictures, 2, 2), block<Block>("projection", pictures, 2, 4, 2),
+         block<Block>("padded shortcut", pictures, 2, 4, 2, nn::Shortcut::Pad)},
+        inNets}},
+      {"Bottleneck",
+       {{block<nn::Bottleneck>("the same shape", pictures, 2, 1, 2),
+         block<nn::Bottleneck>("projection", pictures, 2, 2, 4, 2)},
+        inNets}},
+      {"WideBlock",
+       {{block<nn::WideBlock>("the same shape", pictures, 2, 2),
+         block<nn::WideBlock>("shortcut, dropout", pictures, 2, 3, 2, 0.3)},
+        {{LayerCheck::Golden, "torchvision has none; its test in tests/nn/ModelsTest.cpp writes it out in ops"}}}},
+      {"DenseLayer",
+       {{block<nn::DenseLayer>("plain", pictures, 2, 2),
+         block<nn::DenseLayer>("narrow neck, dropout", pictures, 2, 1, 2, 0.3)},
+        inNets}},
       {"Parallel",
        {{built("a list", [] { return branches(nn::Join::List); }, {{4, 3}}, Shape{4, 2}),
          built("one input each", [] { return branches(nn::Join::Concat, 0); }, {{4, 3}, {2, 3}}, Shape{4, 2}),
