@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <string>
 #include <utility>
 
 #include <ember/autograd/Deferred.h>
@@ -10,6 +11,8 @@
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/autograd/ops/Comparison.h>
 #include <ember/autograd/ops/Math.h>
+#include <ember/autograd/ops/Shape.h>
+#include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
 #include <ember/core/kernels/Epilogue.h>
 
@@ -151,6 +154,49 @@ Tensor softplus(const Tensor& x) {
     if (!gradEnabled()) return fused(core::Slope::Softplus, c, v);
     return Tensors{c.grad() * sigmoid(v)};
   });
+}
+
+Tensor prelu(const Tensor& x, const Tensor& weight) {
+  constexpr const char* op = "prelu";
+  checkOperands(op, {&x, &weight});
+  checkFloating(op, x);
+  checkSameDtype(op, x, weight, "x", "weight");
+  const i64 channels = x.rank() >= 2 ? x.size(1) : 1;
+  if (weight.rank() != 1 || (weight.size(0) != 1 && weight.size(0) != channels)) {
+    throw ShapeError(op, "weight is " + toString(weight.shape()) + ", x is " + toString(x.shape()), {},
+                     "give one slope, or one for each of the " + std::to_string(channels) + " channels");
+  }
+  Shape alongChannels = weight.shape();
+  for (int axis = 2; axis < x.rank(); ++axis) alongChannels.push(1);
+  if (x.rank() == 0) alongChannels = {};
+  const auto kernel = [&] {
+    const NoGrad guard;
+    return where(x > 0, x, x * reshape(weight, alongChannels)).array();
+  };
+  const auto backward = [x = Saved(x), w = Saved(weight), alongChannels](const BackwardContext& c) {
+    const Tensor v = x.get(c), slope = w.get(c), &dy = c.grad(), on = v > 0;
+    Tensors gradients(2);
+    if (c.needs(0)) gradients[0] = where(on, dy, dy * reshape(slope, alongChannels));
+    if (c.needs(1)) {
+      const Tensor each = where(on, Tensor::scalar(0, v.dtype()), dy * v);
+      gradients[1] = reshape(sumTo(each, alongChannels), slope.shape());
+    }
+    return gradients;
+  };
+  return apply(op, {&x, &weight}, x.shape(), x.dtype(), kernel, backward);
+}
+
+Tensor glu(const Tensor& x, int axis) {
+  constexpr const char* op = "glu";
+  checkOperands(op, {&x});
+  checkFloating(op, x);
+  axis = normalizeAxis(axis, x.rank(), op);
+  const i64 size = x.size(axis), half = size / 2;
+  if (size % 2 != 0) {
+    throw ShapeError(op, "axis " + std::to_string(axis) + " of x " + toString(x.shape()) + " is odd", {},
+                     "half of it gates the other half: make it even");
+  }
+  return slice(x, axis, 0, half) * sigmoid(slice(x, axis, half, size));
 }
 
 }  // namespace ember

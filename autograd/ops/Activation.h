@@ -16,6 +16,13 @@ Tensor gelu(const Tensor& x, bool tanhForm = false);
 Tensor silu(const Tensor& x);                           ///< x·sigmoid(x)
 Tensor softplus(const Tensor& x);                       ///< log(1 + exp(x)), without overflow
 
+/// x > 0 ? x : weight·x with a slope that is learned: weight [1], or [C] for x [N, C, ...]. Differentiable in both;
+/// ShapeError for another weight. He et al. 2015.
+Tensor prelu(const Tensor& x, const Tensor& weight);
+/// Gated linear unit: the first half of x along `axis` times the sigmoid of the second. ShapeError if that axis is odd.
+/// Dauphin et al. 2017.
+Tensor glu(const Tensor& x, int axis = -1);
+
 /// The same on a temporary, whose memory the result takes where nothing else reads it (autograd/Fusion.h).
 Tensor relu(Tensor&& x);
 Tensor leakyRelu(Tensor&& x, double slope = 0.01);

@@ -2,13 +2,13 @@
 
 #include <cmath>
 #include <numbers>
-#include <string>
 
 #include <ember/autograd/Op.h>
+#include <ember/autograd/ops/ActivationChecks.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/autograd/ops/Comparison.h>
 #include <ember/autograd/ops/LibraryFunction.h>
-#include <ember/core/Error.h>
+#include <ember/autograd/ops/Piecewise.h>
 #include <ember/core/kernels/Elementwise.h>
 
 namespace ember {
@@ -141,19 +141,12 @@ Tensor pow(double base, const Tensor& exponent) { return pow(beside("pow", expon
 
 Tensor clamp(const Tensor& x, double low, double high) {
   checkOperands("clamp", {&x});
-  if (!isFloating(x.dtype())) {
-    if (std::isfinite(low)) checkFits("clamp", low, x.dtype());
-    if (std::isfinite(high)) checkFits("clamp", high, x.dtype());
-  }
-  if (!(low <= high))
-    throw ValueError("clamp", "low is " + std::to_string(low) + " and high " + std::to_string(high), {},
-                     "low must not exceed high");
-  return apply("clamp", {&x}, x.shape(), x.dtype(), [&] { return core::clamp(x.array(), low, high); },
-               [x = Saved(x), low, high](const BackwardContext& c) {
-                 const Tensor v = x.get(c).detach();
-                 const Tensor inside = (v >= low).to(v.dtype()) * (v <= high).to(v.dtype());
-                 return Tensors{c.grad() * inside};
-               });
+  checkBounds("clamp", "low", low, "high", high);
+  if (isFloating(x.dtype()))
+    return piecewise("clamp", x, {.low = low, .high = high, .below0 = low, .inside1 = 1, .above0 = high});
+  if (std::isfinite(low)) checkFits("clamp", low, x.dtype());
+  if (std::isfinite(high)) checkFits("clamp", high, x.dtype());
+  return apply("clamp", {&x}, x.shape(), x.dtype(), [&] { return core::clamp(x.array(), low, high); }, nullptr);
 }
 
 }  // namespace ember

@@ -13,10 +13,12 @@
 #include <ember/autograd/ops/MatMul.h>
 #include <ember/autograd/ops/Math.h>
 #include <ember/autograd/ops/Pad.h>
+#include <ember/autograd/ops/Piecewise.h>
 #include <ember/autograd/ops/Pool.h>
 #include <ember/autograd/ops/Rearrange.h>
 #include <ember/autograd/ops/Reduction.h>
 #include <ember/autograd/ops/Rounding.h>
 #include <ember/autograd/ops/Shape.h>
+#include <ember/autograd/ops/Smooth.h>
 #include <ember/autograd/ops/Softmax.h>
 #include <ember/autograd/ops/Trigonometry.h>

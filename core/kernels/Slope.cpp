@@ -1,7 +1,6 @@
 // Backwards of the activations: the incoming gradient times the derivative, in one pass over memory.
 #include <ember/core/kernels/Elementwise.h>
-#include <ember/core/kernels/MapDense.h>
-#include <ember/core/kernels/MapPairs.h>
+#include <ember/core/kernels/TimesSlope.h>
 #include <ember/core/kernels/VectorMath.h>
 
 namespace ember::core {
@@ -36,26 +35,8 @@ struct SiluSlope {
 };
 struct SoftplusSlope { template <class T> EMBER_INLINE T operator()(T dy, T x) const { return dy * vmath::sigmoid(x); } };
 
-/// Both are brought into one order and run flat: no broadcasting here, so one loop does.
 template <class F> NDArray times(F f, const NDArray& dy, const NDArray& at, const char* op) {
-  checkSameType(op, dy, at, "dy", "x");
-  if (dy.shape() != at.shape()) {
-    throw ShapeError(op, "the gradient is " + toString(dy.shape()) + ", the value " + toString(at.shape()));
-  }
-  const MemoryOrder order = resultOrder({&at, &dy}, dy.rank());
-  const NDArray gradient = dy.contiguous(order), value = at.contiguous(order);
-  const NDArray out = NDArray::empty(dy.shape(), dy.dtype(), order);
-  return dispatchFloating(op, dy, [&](auto zero) {
-    using T = decltype(zero);
-    const T *a = gradient.data<T>(), *b = value.data<T>();
-    T* to = out.data<T>();
-    parallelFor(dy.numel(), elementwiseGrain, [&](i64 begin, i64 end) {
-      simd::runFor<T>([=]() EMBER_SIMD_BODY {
-        EMBER_NO_ALIAS for (i64 i = begin; i < end; ++i) to[i] = f(a[i], b[i]);
-      });
-    });
-    return out;
-  });
+  return timesSlopeOf(op, dy, at, [f](auto) { return f; });
 }
 
 }  // namespace

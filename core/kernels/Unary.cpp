@@ -29,6 +29,7 @@ struct Sign {
 };
 struct Exp { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::exp(x); } };
 struct Log { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::log(x); } };
+struct Expm1 { template <class T> EMBER_INLINE T operator()(T x) const { return vmath::expm1(x); } };
 struct Sqrt { template <class T> EMBER_INLINE T operator()(T x) const { return std::sqrt(x); } };
 struct Rsqrt { template <class T> EMBER_INLINE T operator()(T x) const { return T(1) / std::sqrt(x); } };
 struct Reciprocal { template <class T> EMBER_INLINE T operator()(T x) const { return T(1) / x; } };
@@ -96,7 +97,7 @@ NDArray unary(Unary kind, const NDArray& x, const char* op) {
     case Unary::Exp: return mapFloating(Exp{}, x, op);
     case Unary::Log: return mapFloating(Log{}, x, op);
     case Unary::Log1p: return eachElement(x, std::log1p, std::log1p, op);
-    case Unary::Expm1: return eachElement(x, std::expm1, std::expm1, op);
+    case Unary::Expm1: return mapFloating(Expm1{}, x, op);
     case Unary::Sqrt: return mapFloating(Sqrt{}, x, op);
     case Unary::Rsqrt: return mapFloating(Rsqrt{}, x, op);
     case Unary::Reciprocal: return mapFloating(Reciprocal{}, x, op);

@@ -6,10 +6,21 @@
 #include <ember/core/kernels/SimdRun.h>
 
 /// Elementary functions without branches or calls, so that loops over f32 become vector code. Each is within 2 ulp of the
-/// true value (sigmoid and erf 3, erfc 10 where it cancels near 1; tested over their ranges); infinities, NaN and gradual
+/// true value (sigmoid and erf 3, expm1 4, erfc 10 where it cancels near 1; tested over their ranges); infinities, NaN and gradual
 /// underflow come out as from std. f64 uses std.
 /// Polynomials: S. Moshier, Cephes mathematical library, single precision.
 namespace ember::core::vmath {
+
+/// exp(r) - 1 for |r| <= ln 2 / 2.
+EMBER_INLINE float expm1Near(float r) {
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  return p * r * r + r;
+}
 
 /// x = n·ln 2 + r with |r| <= ln 2 / 2; exp(x) = 2^n · exp(r). The factor is applied in two halves, since 2^128 and 2^-150 are
 /// no normal floats.
@@ -20,13 +31,7 @@ EMBER_INLINE float exp(float x) {
   const float shifted = x * 1.44269504088896341f + magic;
   const float n = shifted - magic;
   const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const float value = p * r * r + r + 1.0f;
+  const float value = expm1Near(r) + 1.0f;
   const i32 exponent = static_cast<i32>(std::bit_cast<u32>(shifted) - std::bit_cast<u32>(magic));
   const i32 half = exponent >> 1;
   const float first = std::bit_cast<float>(static_cast<u32>(half + 127) << 23);
@@ -34,6 +39,13 @@ EMBER_INLINE float exp(float x) {
   return value * first * second;
 }
 EMBER_INLINE double exp(double x) { return std::exp(x); }
+
+/// exp(x) - 1, without cancelling near 0.
+EMBER_INLINE float expm1(float x) {
+  const float near = expm1Near(x), far = exp(x) - 1.0f;
+  return (x < 0.34f) & (x > -0.34f) ? near : far;
+}
+EMBER_INLINE double expm1(double x) { return std::expm1(x); }
 
 /// x = 2^n · m with m in [sqrt(1/2), sqrt(2)); log(x) = n·ln 2 + log(m).
 EMBER_INLINE float log(float x) {

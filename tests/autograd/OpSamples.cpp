@@ -36,6 +36,7 @@ const OpRows& opSamples() {
   static const OpRows rows = [] {
     OpRows all;
     addElementwiseSamples(all);
+    addActivationSamples(all);
     addReductionSamples(all);
     addNumPySamples(all);
     addShapeSamples(all);

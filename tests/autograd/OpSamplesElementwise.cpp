@@ -54,7 +54,7 @@ void addElementwiseSamples(OpRows& rows) {
   rows["sigmoid"] = unary(sigmoid);
   rows["tanh"] = unary(tanh);
   rows["silu"] = unary(silu);
-  rows["softplus"] = unary(softplus);
+  rows["softplus"] = unary([](const Tensor& x) { return softplus(x); });
   rows["gelu"] = unary([](const Tensor& x) { return gelu(x); });
   rows["gelu"].samples.push_back(
       {"by tanh", {draw("tanh", {2, 3})}, [](const Tensors& in) { return gelu(in[0], true); }, {0}});

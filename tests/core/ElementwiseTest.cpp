@@ -152,6 +152,19 @@ TEST_CASE("exp, log, tanh, sigmoid and erf in f32 are within three units of the 
   CHECK(sigmoid < 3);  // two roundings more
 }
 
+TEST_CASE("expm1 in f32 is within four units of the last place, near 0 as well") {
+  double expm1 = 0;
+  for (float x = -20.0f; x < 88.7f; x += 0.00713f) {
+    expm1 = std::max(expm1, ulps(valueOf(Unary::Expm1, x), std::expm1(static_cast<double>(x))));
+  }
+  for (float x = 1e-30f; x < 1; x *= 1.031f) {
+    for (const float signedX : {x, -x}) {
+      expm1 = std::max(expm1, ulps(valueOf(Unary::Expm1, signedX), std::expm1(static_cast<double>(signedX))));
+    }
+  }
+  CHECK(expm1 < 4);
+}
+
 TEST_CASE("functions keep NaN and reach their limits") {
   for (const Unary kind : allUnary) {
     CAPTURE(static_cast<int>(kind));
@@ -189,6 +202,7 @@ TEST_CASE("the branchless f32 functions have std's values at infinities, NaN, ze
   using Function = std::pair<float (*)(float), double (*)(double)>;
   const std::vector<Function> functions = {
       {[](float x) { return vmath::exp(x); }, [](double x) { return std::exp(x); }},
+      {[](float x) { return vmath::expm1(x); }, [](double x) { return std::expm1(x); }},
       {[](float x) { return vmath::log(x); }, [](double x) { return std::log(x); }},
       {[](float x) { return vmath::tanh(x); }, [](double x) { return std::tanh(x); }},
       {[](float x) { return vmath::erf(x); }, [](double x) { return std::erf(x); }},

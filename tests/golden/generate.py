@@ -4,6 +4,7 @@
 Run by hand after a change to a generator; the tests read the JSON files and need no PyTorch:
     apt-get install python3-torch && python3 tests/golden/generate.py
 """
+import generate_activations
 import generate_layers
 import generate_losses
 import generate_numpy
@@ -18,5 +19,7 @@ import generate_spatial
 
 for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_shape_layers, generate_optim):
 for module in (generate_ops, generate_numpy, generate_spatial, generate_losses, generate_layers, generate_optim):
+for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_optim,
+               generate_activations):
     for golden in module.files():
         golden.write()

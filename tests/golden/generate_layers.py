@@ -32,20 +32,25 @@ def run(module, x, draw):
             "gradients": gradients}
 
 
+def layer_record(name, module, *shape, training=True):
+    """State before, one run, and state after."""
+    draw = Draw("layer " + name)
+    module = module.double().train(training)
+    fill(module, draw)
+    before = state(module)
+    record = {"name": name, "state": before, **run(module, draw.distinct(*shape), draw), "stateAfter": state(module)}
+    if not before:
+        for key in ("state", "stateAfter", "gradients"):
+            del record[key]
+    return record
+
+
 def layers():
-    """One record a layer: state before, one run (training mode), and state after."""
+    """One record a layer: one run in training mode."""
     g = GoldenFile("layers")
 
     def one(layer, module, *shape):
-        draw = Draw("layer " + layer)
-        module = module.double()
-        fill(module, draw)
-        before = state(module)
-        record = {"name": layer, "state": before, **run(module, draw.distinct(*shape), draw), "stateAfter": state(module)}
-        if not before:
-            for key in ("state", "stateAfter", "gradients"):
-                del record[key]
-        g.add(record)
+        g.add(layer_record(layer, module, *shape))
 
     one("Linear", nn.Linear(3, 2), 4, 3)
     one("Linear without bias", nn.Linear(3, 2, bias=False), 2, 3)

@@ -1,7 +1,5 @@
 // Layers, batch norm over several batches and initialisers against the numbers that PyTorch gives
 // (tests/golden/generate_layers.py). State has PyTorch's names.
-#include <functional>
-#include <map>
 #include <memory>
 
 #include <doctest/doctest.h>
@@ -9,7 +7,7 @@
 #include <ember/nn/Init.h>
 #include <ember/nn/layers/Layers.h>
 
-#include "support/Golden.h"
+#include "nn/GoldenLayers.h"
 #include "support/GoldenState.h"
 
 using namespace ember;
@@ -17,14 +15,8 @@ using namespace ember::test;
 
 namespace {
 
-using Make = std::function<std::unique_ptr<nn::Module>()>;
-template <class M, class... A>
-Make make(A... arguments) {
-  return [=] { return std::make_unique<M>(arguments...); };
-}
-
 /// The layers of generate_layers.py.
-const std::map<std::string, Make> layers = {
+const Makers layers = {
     {"Linear", make<nn::Linear>(3, 2)},
     {"Linear without bias", make<nn::Linear>(3, 2, nn::LinearOptions{.bias = false})},
     {"Conv1D", make<nn::Conv1D>(2, 3, nn::ConvOptions{.kernel = 3, .stride = 2, .padding = 1})},
@@ -70,43 +62,9 @@ std::unique_ptr<nn::Module> makeNorm(const std::string& name, const Json& o, i64
   return std::make_unique<nn::BatchNorm3D>(maps, options);
 }
 
-/// One forward and backward: output, gradients of input and parameters.
-void checkRun(nn::Module& module, const Json& c, DType dtype, const Tolerance& tolerance) {
-  module.zeroGrad();
-  Tensor x = tensorOf(c.at("x"), dtype);
-  x.setRequiresGrad();
-  const Tensor y = module(x);
-  CHECK_CLOSE(y, tensorOf(c.at("y")), tolerance, "output");
-  y.backward({.gradient = tensorOf(c.at("yGradient"), dtype)});
-  CHECK_CLOSE(x.grad(), tensorOf(c.at("xGradient")), tolerance, "gradient of the input");
-  for (const nn::Parameter& p : module.namedParameters()) {
-    CHECK_CLOSE(p.tensor.grad(), tensorOf(c.at("gradients").at(p.name)), tolerance, "gradient of " << p.name);
-  }
-}
-
 }  // namespace
 
-TEST_CASE("every layer gives PyTorch's output, gradients and state, in f64 and f32") {
-  std::size_t found = 0;
-  for (const Json& c : golden("layers")) {
-    for (const DType dtype : {DType::F64, DType::F32}) {
-      const std::string where = c.at("name").get<std::string>() + " " + std::string(name(dtype));
-      CAPTURE(where);
-      const auto entry = layers.find(c.at("name").get<std::string>());
-      REQUIRE(entry != layers.end());
-      const auto module = entry->second();
-      module->to(dtype);
-      if (c.contains("state"))
-        REQUIRE(loadState(*module, c.at("state")) == "");
-      else
-        CHECK(module->namedParameters().empty());
-      checkRun(*module, c, dtype, toleranceOf(dtype));
-      if (c.contains("stateAfter")) CHECK(stateDifference(*module, c.at("stateAfter"), toleranceOf(dtype)) == "");
-    }
-    ++found;
-  }
-  CHECK(found == layers.size());
-}
+TEST_CASE("every layer gives PyTorch's output, gradients and state, in f64 and f32") { checkLayers("layers", layers); }
 
 TEST_CASE(
     "batch norm layers follow PyTorch over three batches and in evaluation: outputs, gradients, running statistics") {

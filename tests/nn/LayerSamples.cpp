@@ -5,23 +5,11 @@
 namespace ember::test {
 namespace {
 
-template <class M, class... A>
-LayerSample sample(std::string name, const Shape& input, const std::optional<Shape>& wrong, A... arguments) {
-  return {std::move(name), [=] { return std::make_unique<M>(arguments...); }, input, wrong};
-}
-
-/// A layer that takes any shape.
-template <class M, class... A>
-LayerRow anyShape(A... arguments) {
-  return {{sample<M>("a matrix", {3, 4}, {}, arguments...), sample<M>("pictures", {2, 3, 2, 2}, {}, arguments...)},
-          {{LayerCheck::WrongInput, "it takes every shape"}}};
-}
-
 template <class M>
 LayerRow pools(int spatial, const nn::PoolOptions& other) {
   Shape input{2, 2};
   for (int i = 0; i < spatial; ++i) input.push(4 + i);
-  return {{sample<M>("as it comes", input, Shape{2, 3}), sample<M>("other options", input, Shape{2, 3}, other)}};
+  return {{oneInput<M>("as it comes", input, Shape{2, 3}), oneInput<M>("other options", input, Shape{2, 3}, other)}};
 }
 
 template <class M>
@@ -59,24 +47,24 @@ LayerRows basicSamples() {
          {"nothing", [] { return std::make_unique<nn::Sequential>(); }, {2, 3}, {}}},
         {{LayerCheck::Golden, "a chain has no numbers of its own; tests/optim trains whole nets against PyTorch"}}}},
       {"Conv1D",
-       {{sample<nn::Conv1D>("plain", {2, 2, 5}, Shape{2, 3, 5}, 2, 3, Conv{.kernel = 3}),
-         sample<nn::Conv1D>("every option", {2, 4, 9}, Shape{2, 4}, 4, 2,
+       {{oneInput<nn::Conv1D>("plain", {2, 2, 5}, Shape{2, 3, 5}, 2, 3, Conv{.kernel = 3}),
+         oneInput<nn::Conv1D>("every option", {2, 4, 9}, Shape{2, 4}, 4, 2,
                             Conv{.kernel = 3, .stride = 2, .padding = 1, .dilation = 2, .groups = 2, .bias = false})}}},
       {"Conv2D",
-       {{sample<nn::Conv2D>("plain", {2, 2, 4, 4}, Shape{2, 3, 4, 4}, 2, 3, Conv{.kernel = 3, .padding = 1}),
-         sample<nn::Conv2D>("kernel larger than the input", {1, 1, 3, 3}, Shape{1, 1, 2, 2}, 1, 1, Conv{.kernel = 3}),
-         sample<nn::Conv2D>("every option", {1, 2, 7, 6}, Shape{1, 2, 7}, 2, 4,
+       {{oneInput<nn::Conv2D>("plain", {2, 2, 4, 4}, Shape{2, 3, 4, 4}, 2, 3, Conv{.kernel = 3, .padding = 1}),
+         oneInput<nn::Conv2D>("kernel larger than the input", {1, 1, 3, 3}, Shape{1, 1, 2, 2}, 1, 1, Conv{.kernel = 3}),
+         oneInput<nn::Conv2D>("every option", {1, 2, 7, 6}, Shape{1, 2, 7}, 2, 4,
                             Conv{.kernel = {3, 2},
                                  .stride = {2, 1},
                                  .padding = {0, 2},
                                  .dilation = {1, 2},
                                  .groups = 2,
                                  .bias = false})}}},
-      {"Conv3D", {{sample<nn::Conv3D>("plain", {1, 2, 3, 3, 3}, Shape{1, 1, 3, 3, 3}, 2, 2, Conv{.kernel = 2})}}},
+      {"Conv3D", {{oneInput<nn::Conv3D>("plain", {1, 2, 3, 3, 3}, Shape{1, 1, 3, 3, 3}, 2, 2, Conv{.kernel = 2})}}},
       {"Linear",
-       {{sample<nn::Linear>("plain", {4, 3}, Shape{4, 2}, 3, 2),
-         sample<nn::Linear>("no bias", {4, 3}, Shape{4, 2}, 3, 2, nn::LinearOptions{.bias = false}),
-         sample<nn::Linear>("sequences", {2, 4, 3}, Shape{4, 3, 2}, 3, 2)}}},
+       {{oneInput<nn::Linear>("plain", {4, 3}, Shape{4, 2}, 3, 2),
+         oneInput<nn::Linear>("no bias", {4, 3}, Shape{4, 2}, 3, 2, nn::LinearOptions{.bias = false}),
+         oneInput<nn::Linear>("sequences", {2, 4, 3}, Shape{4, 3, 2}, 3, 2)}}},
       {"BatchNormND",
        norms<nn::BatchNormND>(
            {2, 3, 2, 2},
@@ -91,24 +79,12 @@ LayerRows basicSamples() {
       {"AvgPool2D", pools<nn::AvgPool2D>(2, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}})},
       {"AvgPool3D", pools<nn::AvgPool3D>(3, {.kernel = 3, .padding = 1, .countIncludePad = false})},
       {"GlobalAvgPool",
-       {{sample<nn::GlobalAvgPool>("pictures", {2, 3, 2, 4}, Shape{2, 3}),
-         sample<nn::GlobalAvgPool>("sequences", {2, 3, 4}, Shape{2, 3})}}},
-      {"ReLU", anyShape<nn::ReLU>()},
-      {"LeakyReLU", anyShape<nn::LeakyReLU>(0.2)},
-      {"Sigmoid", anyShape<nn::Sigmoid>()},
-      {"Tanh", anyShape<nn::Tanh>()},
-      {"GELU", anyShape<nn::GELU>(true)},
-      {"SiLU", anyShape<nn::SiLU>()},
-      {"Softmax",
-       {{sample<nn::Softmax>("classes", {3, 4}, Shape{3}),
-         sample<nn::Softmax>("the last axis", {2, 3, 2}, Shape{}, -1)}}},
-      {"LogSoftmax",
-       {{sample<nn::LogSoftmax>("classes", {3, 4}, Shape{3}),
-         sample<nn::LogSoftmax>("the last axis", {2, 3, 2}, Shape{}, -1)}}},
+       {{oneInput<nn::GlobalAvgPool>("pictures", {2, 3, 2, 4}, Shape{2, 3}),
+         oneInput<nn::GlobalAvgPool>("sequences", {2, 3, 4}, Shape{2, 3})}}},
       {"Dropout", anyShape<nn::Dropout>(0.4)},
       {"Flatten",
-       {{sample<nn::Flatten>("pictures", {2, 3, 2, 2}, Shape{3}),
-         sample<nn::Flatten>("the first two", {2, 3, 4}, Shape{3}, 0, 1)}}},
+       {{oneInput<nn::Flatten>("pictures", {2, 3, 2, 2}, Shape{3}),
+         oneInput<nn::Flatten>("the first two", {2, 3, 4}, Shape{3}, 0, 1)}}},
       {"Identity", anyShape<nn::Identity>()},
   };
 }
@@ -121,6 +97,7 @@ const LayerRows& layerSamples() {
     for (const auto family : {
              shapeLayerSamples,
              containerSamples,
+             activationLayerSamples,
          })
       all.merge(family());
     return all;

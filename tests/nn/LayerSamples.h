@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ember/nn/Module.h>
@@ -28,6 +29,18 @@ struct LayerRow {
   std::map<LayerCheck, std::string> skips = {};  ///< with the reason, which is printed
 };
 
+template <class M, class... A>
+LayerSample oneInput(std::string name, const Shape& input, const std::optional<Shape>& wrong, A... arguments) {
+  return {std::move(name), [=] { return std::make_unique<M>(arguments...); }, input, wrong};
+}
+
+/// A layer that takes any shape.
+template <class M, class... A>
+LayerRow anyShape(A... arguments) {
+  return {{oneInput<M>("a matrix", {3, 4}, {}, arguments...), oneInput<M>("pictures", {2, 3, 2, 2}, {}, arguments...)},
+          {{LayerCheck::WrongInput, "it takes every shape"}}};
+}
+
 using LayerRows = std::map<std::string, LayerRow>;
 
 /// By type name.
@@ -36,5 +49,6 @@ const LayerRows& layerSamples();
 /// What layerSamples() is put together from, a file each.
 LayerRows shapeLayerSamples();
 LayerRows containerSamples();
+LayerRows activationLayerSamples();
 
 }  // namespace ember::test

@@ -346,6 +346,7 @@ TEST_CASE("every layer is compared with PyTorch in tests/golden") {
            "layers",
            "batchNormLayers",
            "shapeLayers",
+           "activationLayers",
        }) {
     for (const Json& c : golden(family)) {
       const auto name = c.at("name").get<std::string>();
