@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <ember/core/Error.h>
+#include <ember/core/Memory.h>
 #include <ember/core/Reorders.h>
 #include <ember/core/kernels/Convert.h>
 #include <ember/core/kernels/Elementwise.h>
@@ -58,7 +59,14 @@ NDArray NDArray::shapeOnly(const Shape& shape, DType dtype, MemoryOrder order) {
 
 NDArray NDArray::empty(const Shape& shape, DType dtype, MemoryOrder order) {
   NDArray array = shapeOnly(shape, dtype, order);
-  array.storage_ = std::make_shared<Storage>(static_cast<std::size_t>(array.bytes()));
+  try {
+    array.storage_ = std::make_shared<Storage>(static_cast<std::size_t>(array.bytes()));
+  } catch (const OutOfMemory&) {
+    throw OutOfMemory("allocate", "no memory for " + std::to_string(array.bytes()) + " bytes",
+                      {{"array", toString(shape) + " " + std::string(name(dtype))},
+                       {"in use", std::to_string(memory::stats().nowBytes) + " bytes"}},
+                      "use a smaller batch, or free tensors that are no longer needed");
+  }
   return array;
 }
 

@@ -125,6 +125,12 @@ void Module::checkName(std::string_view name) const {
 Module& Module::addChild(std::string_view name, std::unique_ptr<Module> child) {
   checkName(name);
   if (!child) throw ValueError(typeName(), "the child \"" + std::string(name) + "\" is null");
+  for (const auto& [path, module] : child->namedModules()) {
+    if (module != this) continue;
+    throw ValueError(typeName(), "the child " + io::inQuotes(name) + " would contain itself",
+                     {{"cycle", path.empty() ? "it is this module" : "this module is its \"" + path + "\""}},
+                     "add each module to one parent, below which it is not");
+  }
   child->name_ = name;
   children_.push_back(std::move(child));
   return *children_.back();

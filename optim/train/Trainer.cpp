@@ -7,6 +7,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
 #include <ember/core/Warn.h>
+#include <ember/core/kernels/Elementwise.h>
 #include <ember/optim/Clip.h>
 
 namespace ember::optim {
@@ -29,6 +30,15 @@ class ForwardState {
     const NoGrad guard;
     net_.setStreams(streams_);
     for (std::size_t i = 0; i < buffers_.size(); ++i) buffers_[i].tensor.copy_(values_[i], "Trainer.step");
+  }
+  /// Running statistics can leave the range of their type while loss and gradients look well.
+  void checkBuffersFinite(const std::string& where) const {
+    for (const nn::Parameter& buffer : buffers_) {
+      if (core::allFinite(buffer.tensor.array())) continue;
+      throw NumericError("Trainer.step", "the buffer \"" + buffer.name + "\" is not finite at " + where,
+                         {{"tensor", buffer.name + " " + toString(buffer.tensor.shape())}},
+                         "look for NaN, infinity or huge numbers in the data; the statistics were put back");
+    }
   }
 
  private:
@@ -105,8 +115,12 @@ Tensor Trainer::batchLoss(const Tensor& output, const Tensor& labels) const {
   return loss;
 }
 
+std::string Trainer::place() const {
+  return "epoch " + std::to_string(epoch_) + ", batch " + std::to_string(batch_);
+}
+
 std::pair<Tensor, double> Trainer::computeGradients(const data::Batch& batch) {
-  const std::string where = "epoch " + std::to_string(epoch_) + ", batch " + std::to_string(batch_);
+  const std::string where = place();
   const random::SeedScope own(*options_.seed);  // whoever seeded the process since
   const Tensor output = net_(batch.images);
   const Tensor loss = batchLoss(output, batch.labels);
@@ -146,6 +160,7 @@ StepInfo Trainer::step() {
   double lossValue = 0;
   try {
     std::tie(output, lossValue) = computeGradients(batch);
+    before.checkBuffersFinite(place());
   } catch (...) {
     before.putBack();
     throw;

@@ -52,8 +52,8 @@ struct EpochInfo {
 /// to net, optimiser and data, which must outlive it. Everything it owns is in save(), so that resume() continues bit
 /// for bit.
 ///
-/// A step whose loss or gradients are not finite throws NumericError naming tensor, epoch and batch, before the net
-/// changes.
+/// A step whose loss, gradients or running statistics are not finite throws NumericError naming tensor, epoch and
+/// batch, before the net changes.
 class Trainer {
  public:
   Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& train, TrainerOptions options = {});
@@ -101,6 +101,7 @@ class Trainer {
  private:
   void openEpoch();
   data::Batch nextBatch();
+  std::string place() const;  ///< "epoch 0, batch 3", for errors
   /// Forward, loss and backward of one batch; the output and the value of the loss.
   std::pair<Tensor, double> computeGradients(const data::Batch& batch);
   /// The loss of one batch by the options; throws unless it is one floating number.

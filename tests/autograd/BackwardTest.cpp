@@ -29,7 +29,7 @@ Values valuesOf(const Tensor& t) { return t.toVector<double>(); }
 
 }  // namespace
 
-TEST_CASE("a chain of a million nodes is built, differentiated and destroyed") {
+TEST_CASE("a chain of a million nodes is built, differentiated and destroyed (T33)") {
   const Tensor x = leaf({1, 2});
   {
     Tensor y = x;
@@ -388,7 +388,7 @@ TEST_CASE("anomaly mode is off again after its scope") {
   CHECK(std::isinf(log(Tensor::of({0})).item()));
 }
 
-TEST_CASE("backwards from several threads into the same leaves add up") {
+TEST_CASE("backwards from several threads into the same leaves add up (T35)") {
   const Tensor x = leaf({1, 2, 3});
   constexpr int workers = 4, rounds = 200;
   std::vector<std::thread> threads;

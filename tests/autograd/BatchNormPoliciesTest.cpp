@@ -138,7 +138,7 @@ TEST_CASE("policy PassThrough: y is act(x), its gradient goes to x alone, no sta
   }
 }
 
-TEST_CASE("the empty batch is empty and changes nothing, in any rank and mode") {
+TEST_CASE("the empty batch is empty and changes nothing, in any rank and mode (T14, T18)") {
   for (const Shape& shape :
        {Shape{0, 3}, Shape{0, 3, 4}, Shape{2, 3, 0}, Shape{0, 3, 4, 4}, Shape{2, 3, 0, 4}, Shape{0, 3, 2, 2, 2}}) {
     std::vector<BatchNormOptions> rows = {

@@ -93,7 +93,7 @@ TEST_CASE("filters that were overwritten between forward and backward are an err
         "[conv2d] StateError: an operand that its gradient needs was overwritten by fill_");
 }
 
-TEST_CASE("an empty batch has an empty result and gradients of zero") {
+TEST_CASE("an empty batch has an empty result and gradients of zero (T14)") {
   const Tensor x = Tensor::zeros({0, 2, 5, 5}).setRequiresGrad(), w = Tensor::ones({3, 2, 3, 3}).setRequiresGrad(),
                b = Tensor::ones({3}).setRequiresGrad();
   const Tensor y = conv2d(x, w, b);

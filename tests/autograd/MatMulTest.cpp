@@ -51,7 +51,7 @@ TEST_CASE("a gradient that nobody wants is not computed, and its operand is not 
   CHECK_FALSE(results[2].defined());
 }
 
-TEST_CASE("an empty batch has an empty result and gradients of zero") {
+TEST_CASE("an empty batch has an empty result and gradients of zero (T14)") {
   const Tensor x = Tensor::zeros({0, 3}).setRequiresGrad(), w = Tensor::ones({2, 3}).setRequiresGrad(),
                b = Tensor::ones({2}).setRequiresGrad();
   const Tensor y = linear(x, w, b);

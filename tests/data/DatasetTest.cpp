@@ -62,7 +62,7 @@ TEST_CASE("labels may be targets of any shape") {
   CHECK(batch.labels.toVector<float>() == std::vector<float>{4, -2, 9, -3});
 }
 
-TEST_CASE("a sample of another shape or type is refused with its number, its shape and the expected one") {
+TEST_CASE("a sample of another shape or type is refused with its number, its shape and the expected one (M13)") {
   CHECK(messageOf<ShapeError>([] {
           numbers([](Numbers& n) { n.wideAt = 3; }).batch(someOf10);
         }).starts_with("[Dataset.batch] ShapeError: the image of sample 3 has shape [2, 3], expected [2, 2]\n"));
@@ -88,7 +88,7 @@ TEST_CASE("what get() throws keeps the sample's number, and the original is nest
   CHECK(nested == "disk on fire");
 }
 
-TEST_CASE("empty batches and samples that are not there are refused") {
+TEST_CASE("empty batches and samples that are not there are refused (M12)") {
   const Numbers set;
   const std::vector<i64> none, beyond{3, 10}, negative{-1};
   CHECK_THROWS_AS(set.batch(none), ValueError);

@@ -230,7 +230,7 @@ TEST_CASE("an exception that leaves the loop's body stops the thread, too") {
       std::runtime_error);
 }
 
-TEST_CASE("what the dataset throws on the loader's thread comes out at the batch that it concerns") {
+TEST_CASE("what the dataset throws on the loader's thread comes out at the batch that it concerns (M14)") {
   struct Broken : data::Dataset {
     i64 size() const override { return 20; }
     data::Sample get(i64 i) const override {
@@ -271,7 +271,7 @@ TEST_CASE("the thread does not open parallel regions, and the consumer keeps the
   setThreads(before);
 }
 
-TEST_CASE("options out of range are refused with the numbers") {
+TEST_CASE("options out of range are refused with the numbers (M12)") {
   const auto set = pictures(3);
   const auto headline = [&](const data::LoaderOptions& options) {
     return headlineOf<ValueError>([&] { data::Loader(set, options); });

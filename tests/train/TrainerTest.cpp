@@ -170,7 +170,7 @@ TEST_CASE("stop from another thread is heard") {
   CHECK(run.optimizer->steps() >= 3);
 }
 
-TEST_CASE("a loss that is not finite stops before the step, names it, and changes nothing") {
+TEST_CASE("a loss that is not finite stops before the step, names it, and changes nothing (T22)") {
   for (const double bad : {noNumber, std::numeric_limits<double>::infinity()}) {
     SmallRun run({.dropout = true,
                   .trainer = {.epochs = 2,
@@ -190,7 +190,7 @@ TEST_CASE("a loss that is not finite stops before the step, names it, and change
   }
 }
 
-TEST_CASE("a gradient that is not finite stops before the step, names its parameter, and changes nothing") {
+TEST_CASE("a gradient that is not finite stops before the step, names its parameter, and changes nothing (T22)") {
   for (const double clipNorm : {0.0, 1.0}) {
     SmallRun run(
         {.dropout = true, .trainer = {.epochs = 2, .batchSize = 4, .seed = 11, .clipNorm = clipNorm, .emaDecay = 0.9}});
@@ -215,7 +215,7 @@ TEST_CASE("a gradient that is not finite stops before the step, names its parame
   }
 }
 
-TEST_CASE("NaN in the data does not reach the running statistics") {
+TEST_CASE("NaN in the data does not reach the running statistics (T19)") {
   const Tensor images = Tensor::full({8, 1, 4, 4}, noNumber);
   const data::TensorDataset data(images, Tensor::zeros({8}, DType::I64));
   SmallRun run({});
@@ -224,6 +224,16 @@ TEST_CASE("NaN in the data does not reach the running statistics") {
   CHECK_THROWS_AS(trainer.step(), NumericError);
   CHECK(run.state() == before);
   CHECK(trainer.batch() == 0);
+}
+
+TEST_CASE("data whose variance no f32 holds stop the run, and the running statistics stay (T20)") {
+  SmallRun run({});
+  const data::TensorDataset data(Tensor::normal({8, 1, 4, 4}) * 1e25, Tensor::zeros({8}, DType::I64));
+  optim::Trainer trainer(run.net, *run.optimizer, data, {.batchSize = 4});
+  const std::string before = run.state();
+  CHECK(headlineOf<NumericError>([&] { trainer.step(); }) ==
+        "[Trainer.step] NumericError: the buffer \"1.running_var\" is not finite at epoch 0, batch 0");
+  CHECK(run.state() == before);
 }
 
 TEST_CASE("a forward or a loss that throws leaves the run where it was") {
@@ -369,7 +379,7 @@ TEST_CASE("options out of range are refused") {
   CHECK(contains(refused({.batchSize = 100, .dropLast = true}), "dropLast leaves no batch"));
 }
 
-TEST_CASE("a last batch of one sample is warned of before batch norm meets it") {
+TEST_CASE("a last batch of one sample is warned of before batch norm meets it (T17)") {
   SmallRun run({});
   std::string said;
   const WarningHandler before = setWarningHandler([&](std::string_view text) { said += text; });
