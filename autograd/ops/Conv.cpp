@@ -1,6 +1,8 @@
 #include <ember/autograd/ops/Conv.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <ember/autograd/Deferred.h>
 #include <ember/autograd/Fusion.h>
@@ -40,12 +42,17 @@ Saved savedFor(const Tensor& other, const Tensor& kept) { return Saved(other.req
 
 }  // namespace
 
-core::ConvGeometry convGeometry(int spatial, const ConvOptions& options, const char* op) {
+core::ConvGeometry convGeometry(int spatial, const ConvOptions& options, const Shape& x, const Shape& w,
+                                const char* op) {
   core::ConvGeometry g;
   g.spatial = spatial;
   g.stride = options.stride.over(spatial, op, "stride");
-  g.padBefore = g.padAfter = options.padding.over(spatial, op, "padding");
   g.dilation = options.dilation.over(spatial, op, "dilation");
+  if (x.rank() == spatial + 2 && w.rank() == spatial + 2) {  // else conv refuses them
+    const Padding::Sides sides = options.padding.over(spatial, x.begin() + 2, w.begin() + 2, g.stride, g.dilation, op);
+    g.padBefore = sides.before;
+    g.padAfter = sides.after;
+  }
   g.groups = options.groups;
   return g;
 }
@@ -88,8 +95,8 @@ Tensor conv(const Tensor& x, const Tensor& w, const Tensor& b, const core::ConvG
       act.none() ? SaveOutputs::No : SaveOutputs::Yes);
 }
 
-Tensor convBackwardData(const Tensor& dy, const Tensor& w, const Shape& xShape, const core::ConvGeometry& g) {
-  constexpr const char* op = "convBackwardData";
+Tensor convBackwardData(const Tensor& dy, const Tensor& w, const Shape& xShape, const core::ConvGeometry& g,
+                        const char* op) {
   checkOperands(op, {&dy, &w});
   return apply(
       op, {&dy, &w}, xShape, dy.dtype(), [&] { return core::convBackwardData(dy.array(), w.array(), xShape, g); },
@@ -124,11 +131,33 @@ Tensor convBackwardBias(const Tensor& dy) {
 
 }  // namespace autograd
 
+namespace {
+
+/// x with its padding around it, which the geometry then has no more.
+Tensor padded(const Tensor& x, core::ConvGeometry& g, PadMode mode) {
+  if (x.rank() != g.spatial + 2) return x;  // conv refuses it
+  std::vector<i64> before(static_cast<std::size_t>(x.rank())), after = before;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(g.spatial); ++i) {
+    before[2 + i] = std::exchange(g.padBefore[i], 0);
+    after[2 + i] = std::exchange(g.padAfter[i], 0);
+  }
+  return pad(x, before, after, mode);
+}
+
+}  // namespace
+
 Tensor convND(int spatial, const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) {
   if (spatial < 1 || spatial > 3)
     throw ValueError("convND", "spatial is " + std::to_string(spatial) + ", must be 1, 2 or 3");
-  return autograd::conv(x, w, b, autograd::convGeometry(spatial, options, autograd::convName(spatial)),
-                        autograd::fusedAct(options.act, options.slope));
+  const char* op = autograd::convName(spatial);
+  const Shape none;  // of an undefined operand, which conv refuses
+  core::ConvGeometry g = autograd::convGeometry(spatial, options, x.defined() ? x.shape() : none,
+                                                w.defined() ? w.shape() : none, op);
+  const core::FusedAct act = autograd::fusedAct(options.act, options.slope);
+  if (options.paddingMode == PadMode::Zeros) return autograd::conv(x, w, b, g, act);
+  autograd::checkOperands(op, {&x, &w, b.defined() ? &b : nullptr});
+  autograd::checkFloating(op, x);
+  return autograd::conv(padded(x, g, options.paddingMode), w, b, g, act);
 }
 
 Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& b, const ConvOptions& options) {

@@ -1,6 +1,7 @@
 #pragma once
 /// Every op.
 #include <ember/autograd/ops/Activation.h>
+#include <ember/autograd/ops/AdaptivePool.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/autograd/ops/BatchNorm.h>
 #include <ember/autograd/ops/BatchNormInt8.h>
@@ -9,6 +10,9 @@
 #include <ember/autograd/ops/Cumulative.h>
 #include <ember/autograd/ops/Dropout.h>
 #include <ember/autograd/ops/Logic.h>
+#include <ember/autograd/ops/ConvTranspose.h>
+#include <ember/autograd/ops/Dropout.h>
+#include <ember/autograd/ops/Interpolate.h>
 #include <ember/autograd/ops/Loss.h>
 #include <ember/autograd/ops/MatMul.h>
 #include <ember/autograd/ops/Math.h>
@@ -22,3 +26,4 @@
 #include <ember/autograd/ops/Smooth.h>
 #include <ember/autograd/ops/Softmax.h>
 #include <ember/autograd/ops/Trigonometry.h>
+#include <ember/autograd/ops/Unpool.h>

@@ -33,13 +33,16 @@ template <bool full, class T>
   for (i64 c = 0; c < n; ++c) sums[c] = total[c] * scale;
 }
 
-/// One row of windows (n, od, oh); `area` is depth times height of a whole window, 0 if only real inputs count.
+/// One row of windows (n, od, oh); `area` is depth times height of a window with its padding, 0 if only real inputs
+/// count.
 template <class T>
 [[gnu::always_inline]] inline void averageRowOf(const T* x, T* y, const Windows& w, Range depth, Range height,
                                                 i64 area) {
   for (i64 ow = 0; ow < w.out[2]; ++ow, y += w.channels) {
     const Range width = w.inputs(2, ow);
-    const i64 count = area > 0 ? area * w.kernel[2] : depth.size() * height.size() * width.size();
+    const i64 count = w.divisor != 0 ? w.divisor
+                      : area > 0     ? area * w.covered(2, ow)
+                                     : depth.size() * height.size() * width.size();
     const T scale = T{1} / static_cast<T>(count);
     i64 c = 0;
     for (; c + lanes <= w.channels; c += lanes)
@@ -61,7 +64,7 @@ void forward(const T* x, T* y, const Windows& w, bool countIncludePad) {
     for (i64 row = begin; row < end; ++row) {
       const i64 n = row / (w.out[0] * w.out[1]), od = row / w.out[1] % w.out[0], oh = row % w.out[1];
       averageRow(x + n * w.inSize() * w.channels, y + row * rowSize, w, w.inputs(0, od), w.inputs(1, oh),
-                 countIncludePad ? area : 0);
+                 countIncludePad ? w.covered(0, od) * w.covered(1, oh) : 0);
     }
   });
 }
@@ -76,8 +79,9 @@ template <class T>
     for (i64 d = depth.begin; d < depth.end; ++d) {
       for (i64 h = height.begin; h < height.end; ++h) {
         for (i64 p = width.begin; p < width.end; ++p) {
-          const i64 count = countIncludePad ? w.kernel[0] * w.kernel[1] * w.kernel[2]
-                                            : w.inputs(0, d).size() * w.inputs(1, h).size() * w.inputs(2, p).size();
+          const i64 count = w.divisor != 0    ? w.divisor
+                            : countIncludePad ? w.covered(0, d) * w.covered(1, h) * w.covered(2, p)
+                                              : w.inputs(0, d).size() * w.inputs(1, h).size() * w.inputs(2, p).size();
           const T scale = T{1} / static_cast<T>(count);
           const T* gradient = dy + ((d * w.out[1] + h) * w.out[2] + p) * w.channels;
           for (i64 c = 0; c < w.channels; ++c) dx[c] += gradient[c] * scale;

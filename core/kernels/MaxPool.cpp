@@ -27,7 +27,7 @@ using pooling::Windows;
 template <class F>
 void forStretches(const Windows& w, F&& f) {
   const i64 begin = std::min((w.pad[2] + w.stride[2] - 1) / w.stride[2], w.out[2]);
-  const i64 room = w.in[2] + w.pad[2] - w.kernel[2];
+  const i64 room = w.in[2] + w.pad[2] - w.extent(2);
   const i64 end = std::max(begin, std::min(room < 0 ? 0 : room / w.stride[2] + 1, w.out[2]));
   for (i64 ow = 0; ow < begin; ++ow) f(ow, 1);
   if (end > begin) f(begin, end - begin);

@@ -156,7 +156,9 @@ void gather(const T* x, const W* won, T* y, const Windows& w) {
 
 template <class T, class W>
 void backward(const T* dy, const W* won, T* dx, const Windows& w) {
-  const bool apart = w.stride[0] >= w.kernel[0] && w.stride[1] >= w.kernel[1] && w.stride[2] >= w.kernel[2];
+  bool apart = true;
+  for (std::size_t axis = 0; axis < 3; ++axis)
+    apart = apart && w.stride[axis] >= w.kernel[axis] && (w.dilation[axis] == 1 || w.kernel[axis] == 1);
   if (apart) {
     backwardApart(dy, won, dx, w);
   } else {
@@ -190,6 +192,37 @@ NDArray maxPoolBackward(const NDArray& dy, const NDArray& winners, const Shape& 
     backward(gradient.data<T>(), won.data<decltype(winner)>(), dx.data<T>(), windows);
   });
   return dx;
+}
+
+NDArray maxPoolIndices(const NDArray& winners, const Shape& xShape, const PoolGeometry& g) {
+  checkWinners(winners, winners.shape(), xShape, g);
+  const ComputeScope scope;
+  const NDArray won = winners.contiguous(MemoryOrder::ChannelsLast);
+  const NDArray indices = NDArray::empty(winners.shape(), DType::I64, MemoryOrder::ChannelsLast);
+  if (indices.numel() == 0) return indices;
+  const Windows w(xShape, winners.shape(), g);
+  i64* const out = indices.data<i64>();
+  const auto fill = [&](const auto* numbers) {
+    const i64 rows = w.out[0] * w.out[1];
+    parallelFor(w.batch * rows, pooling::grainOf(w.out[2] * w.channels), [&](i64 begin, i64 end) {
+      for (i64 row = begin; row < end; ++row) {
+        const i64 depth = row / w.out[1] % w.out[0] * w.stride[0] - w.pad[0];
+        const i64 height = row % w.out[1] * w.stride[1] - w.pad[1];
+        for (i64 at = row * w.out[2] * w.channels; at < (row + 1) * w.out[2] * w.channels; ++at) {
+          const i64 tap = static_cast<i64>(numbers[at]), kw = w.kernel[2], kh = w.kernel[1];
+          const i64 width = at / w.channels % w.out[2] * w.stride[2] - w.pad[2];
+          const i64 d = depth + tap / (kh * kw) * w.dilation[0], h = height + tap / kw % kh * w.dilation[1];
+          out[at] = (d * w.in[1] + h) * w.in[2] + width + tap % kw * w.dilation[2];
+        }
+      }
+    });
+  };
+  if (won.dtype() == DType::U8) {
+    fill(won.data<u8>());
+  } else {
+    fill(won.data<i32>());
+  }
+  return indices;
 }
 
 NDArray maxPoolGather(const NDArray& x, const NDArray& winners, const PoolGeometry& g) {

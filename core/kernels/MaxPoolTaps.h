@@ -25,13 +25,13 @@ struct Tap {
 inline void fillTaps(std::vector<Tap>& taps, const Windows& w, i64 od, i64 oh, i64 ow) {
   const Range depth = w.inputs(0, od), height = w.inputs(1, oh), width = w.inputs(2, ow);
   const auto place = [&](std::size_t axis, i64 output, i64 input) {
-    return input - (output * w.stride[axis] - w.pad[axis]);
+    return (input - (output * w.stride[axis] - w.pad[axis])) / w.dilation[axis];
   };
   taps.clear();
-  for (i64 d = depth.begin; d < depth.end; ++d) {
-    for (i64 h = height.begin; h < height.end; ++h) {
+  for (i64 d = depth.begin; d < depth.end; d += w.dilation[0]) {
+    for (i64 h = height.begin; h < height.end; h += w.dilation[1]) {
       const i64 before = (place(0, od, d) * w.kernel[1] + place(1, oh, h)) * w.kernel[2];
-      for (i64 i = width.begin; i < width.end; ++i) {
+      for (i64 i = width.begin; i < width.end; i += w.dilation[2]) {
         taps.push_back({((d * w.in[1] + h) * w.in[2] + i) * w.channels, static_cast<i32>(before + place(2, ow, i))});
       }
     }

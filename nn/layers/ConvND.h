@@ -1,5 +1,6 @@
 #pragma once
-#include <ember/core/Sizes.h>
+#include <ember/autograd/ops/Pad.h>
+#include <ember/core/Padding.h>
 #include <ember/nn/layers/AffineLayer.h>
 
 namespace ember::nn {
@@ -8,7 +9,8 @@ namespace ember::nn {
 struct ConvOptions {
   Sizes kernel = 1;    ///< 1 or more
   Sizes stride = 1;    ///< 1 or more
-  Sizes padding = 0;   ///< zeros on both sides, 0 or more
+  Padding padding = 0; ///< 0 or more on both sides, Padding::sides(before, after), or Padding::Same
+  PadMode paddingMode = PadMode::Zeros;  ///< what it is made of
   Sizes dilation = 1;  ///< distance between taps, 1 or more
   i64 groups = 1;      ///< divides in and out
   bool bias = true;

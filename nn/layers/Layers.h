@@ -1,9 +1,11 @@
 #pragma once
 /// Every layer.
 #include <ember/nn/layers/Activations.h>
+#include <ember/nn/layers/AdaptivePoolND.h>
 #include <ember/nn/layers/BatchNormND.h>
 #include <ember/nn/layers/BatchNormPresets.h>
 #include <ember/nn/layers/ConvND.h>
+#include <ember/nn/layers/ConvTransposeND.h>
 #include <ember/nn/layers/Dropout.h>
 #include <ember/nn/layers/Flatten.h>
 #include <ember/nn/layers/Graph.h>
@@ -16,3 +18,5 @@
 #include <ember/nn/layers/PoolND.h>
 #include <ember/nn/layers/Sequential.h>
 #include <ember/nn/layers/ShapeLayers.h>
+#include <ember/nn/layers/UnpoolND.h>
+#include <ember/nn/layers/Upsample.h>

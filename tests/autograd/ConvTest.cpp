@@ -42,9 +42,9 @@ TEST_CASE("a 1-D convolution is a 2-D one of height 1, which is a 3-D one of dep
 
 TEST_CASE("convBackwardData and convBackwardWeights are the adjoints of the convolution") {
   for (const i64 groups : {1, 2}) {
-    const auto g =
-        autograd::convGeometry(2, {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = groups}, "test");
     const Tensor x = draw("x", {2, 4, 6, 7}), w = draw("w", {2, 4 / groups, 3, 2});
+    const ConvOptions options{.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = groups};
+    const auto g = autograd::convGeometry(2, options, x.shape(), w.shape(), "test");
     const Tensor y = autograd::conv(x, w, {}, g), dy = draw("dy", y.shape());
     const double expected = dot(y, dy);
     CHECK(dot(x, autograd::convBackwardData(dy, w, x.shape(), g)) == doctest::Approx(expected).epsilon(1e-12));

@@ -110,7 +110,10 @@ void addSpatialSamples(OpRows& rows) {
       {convolution("plain", {2, 2, 5}, {3, 2, 3}),
        convolution("stride, padding, dilation", {1, 2, 9}, {2, 2, 3}, {.stride = 2, .padding = 2, .dilation = 2}),
        convolution("groups", {2, 4, 5}, {2, 2, 2}, {.groups = 2}, false),
-       convolution("depthwise", {1, 3, 6}, {3, 1, 3}, {.padding = 1, .groups = 3})}};
+       convolution("depthwise", {1, 3, 6}, {3, 1, 3}, {.padding = 1, .groups = 3}),
+       convolution("more behind than before", {1, 2, 5}, {2, 2, 3}, {.padding = Padding::sides(0, 2)}),
+       convolution("the same size, reflected", {1, 1, 4}, {2, 1, 4},
+                   {.padding = Padding::Same, .paddingMode = PadMode::Reflect})}};
   rows["conv2d"] = {{convolution("plain", {2, 2, 4, 4}, {3, 2, 3, 3}),
                      convolution("padding, no bias", {1, 2, 3, 4}, {2, 2, 3, 3}, {.padding = 1}, false),
                      convolution("stride", {1, 2, 5, 5}, {2, 2, 3, 3}, {.stride = 2, .padding = 1}),
@@ -121,6 +124,12 @@ void addSpatialSamples(OpRows& rows) {
                      convolution("depthwise", {1, 3, 4, 3}, {3, 1, 3, 3}, {.padding = 1, .groups = 3}),
                      convolution("kernel 1, stride 2", {1, 3, 5, 4}, {2, 3, 1, 1}, {.stride = 2}),
                      convolution("rows that the stride leaves out", {1, 1, 6, 6}, {1, 1, 3, 3}, {.stride = 3}),
+                     convolution("other padding behind than before", {1, 2, 4, 4}, {2, 2, 3, 3},
+                                 {.padding = Padding::sides({1, 0}, {0, 1})}),
+                     convolution("the same size, stride 2", {1, 1, 5, 4}, {2, 1, 3, 2},
+                                 {.stride = 2, .padding = Padding::Same}),
+                     convolution("circular padding", {1, 1, 3, 4}, {1, 1, 3, 3},
+                                 {.padding = {1, 2}, .paddingMode = PadMode::Circular}),
                      convolution("with relu", {2, 2, 4, 4}, {3, 2, 3, 3}, {.act = Act::ReLU}),
                      convolution("with leaky relu", {1, 2, 4, 4}, {3, 2, 3, 3},
                                  {.padding = 1, .act = Act::LeakyReLU, .slope = 0.3}, false),
@@ -129,22 +138,34 @@ void addSpatialSamples(OpRows& rows) {
   rows["conv3d"] = {
       {convolution("plain", {1, 2, 3, 3, 3}, {2, 2, 2, 2, 2}),
        convolution("every option", {1, 2, 4, 4, 3}, {2, 1, 2, 3, 2},
-                   {.stride = {1, 2, 1}, .padding = {1, 1, 0}, .dilation = {1, 1, 2}, .groups = 2}, false)}};
+                   {.stride = {1, 2, 1}, .padding = {1, 1, 0}, .dilation = {1, 1, 2}, .groups = 2}, false),
+       convolution("replicated border", {1, 1, 2, 2, 2}, {1, 1, 2, 2, 2},
+                   {.padding = Padding::sides({1, 0, 0}, {0, 1, 0}), .paddingMode = PadMode::Replicate})}};
 
   const char *two = "kernel 2", *overlap = "overlapping, padded", *uneven = "every option differs";
+  const char* beyond = "a last window beyond the end";
+  const char *holes = "holes, a last window beyond the end", *same = "as many windows as elements";
   rows["maxPool1d"] = {
-      {maximum(two, {2, 2, 6}), maximum(overlap, {1, 2, 7}, {.kernel = 3, .stride = 2, .padding = 1})}};
+      {maximum(two, {2, 2, 6}), maximum(overlap, {1, 2, 7}, {.kernel = 3, .stride = 2, .padding = 1}),
+       maximum(holes, {1, 2, 8}, {.kernel = 3, .stride = 2, .padding = 1, .dilation = 2, .ceilMode = true})}};
   rows["maxPool2d"] = {{maximum(two, {2, 2, 4, 4}),
                         maximum(overlap, {1, 2, 5, 6}, {.kernel = 3, .stride = 2, .padding = 1}),
-                        maximum(uneven, {1, 1, 6, 5}, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}})}};
+                        maximum(uneven, {1, 1, 6, 5}, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}}),
+                        maximum(holes, {1, 2, 5, 6}, {.kernel = 2, .stride = {1, 3}, .dilation = {2, 1}, .ceilMode = true}),
+                        maximum(same, {1, 1, 5, 4}, {.kernel = {2, 3}, .stride = {1, 2}, .padding = Padding::Same})}};
   rows["maxPool3d"] = {{maximum(two, {1, 2, 4, 2, 4}),
-                        maximum(overlap, {1, 1, 3, 4, 5}, {.kernel = {2, 3, 3}, .stride = {1, 2, 2}, .padding = 1})}};
+                        maximum(overlap, {1, 1, 3, 4, 5}, {.kernel = {2, 3, 3}, .stride = {1, 2, 2}, .padding = 1}),
+                        maximum(holes, {1, 1, 3, 3, 5},
+                                {.kernel = 2, .stride = {1, 2, 2}, .dilation = {1, 2, 1}, .ceilMode = true})}};
   rows["avgPool1d"] = {
-      {average(two, {2, 2, 6}), average(overlap, {1, 2, 7}, {.kernel = 3, .stride = 2, .padding = 1})}};
+      {average(two, {2, 2, 6}), average(overlap, {1, 2, 7}, {.kernel = 3, .stride = 2, .padding = 1}),
+       average(beyond, {1, 2, 6}, {.kernel = 3, .stride = 2, .padding = 1, .ceilMode = true})}};
   rows["avgPool2d"] = {
       {average(two, {2, 2, 4, 4}), average(overlap, {1, 2, 5, 6}, {.kernel = 3, .stride = 2, .padding = 1}),
        average("padding not counted", {1, 2, 5, 4}, {.kernel = 3, .stride = 2, .padding = 1, .countIncludePad = false}),
-       average(uneven, {1, 1, 6, 5}, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}})}};
+       average(uneven, {1, 1, 6, 5}, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}}),
+       average(beyond, {1, 1, 6, 5}, {.kernel = 3, .stride = 2, .padding = {1, 0}, .ceilMode = true}),
+       average("a divisor", {1, 1, 4, 5}, {.kernel = 2, .padding = Padding::sides({0, 1}, 1), .divisorOverride = 3})}};
   rows["avgPool3d"] = {
       {average(two, {1, 2, 4, 2, 4}),
        average(overlap, {1, 1, 3, 4, 5}, {.kernel = {2, 3, 3}, .stride = {1, 2, 2}, .padding = 1}),

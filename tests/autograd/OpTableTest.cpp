@@ -290,9 +290,25 @@ TEST_CASE("two runs give the same bits") {
 
 TEST_CASE("every op is compared with PyTorch in tests/golden") {
   std::set<std::string> covered;
-  for (const char* family :
-       {"elementwise", "functions", "reduction", "lines", "shape", "pieces", "matmul", "activation", "piecewise",
-        "smooth", "convolution", "pooling", "batchNorm", "losses"}) {
+  for (const char* family : {
+           "elementwise",
+           "functions",
+           "reduction",
+           "lines",
+           "shape",
+           "pieces",
+           "matmul",
+           "activation",
+           "piecewise",
+           "smooth",
+           "convolution",
+           "transposed",
+           "pooling",
+           "pools",
+           "resize",
+           "batchNorm",
+           "losses",
+       }) {
     for (const Json& c : golden(family)) covered.insert(c.at("op").get<std::string>());
   }
   walk(Check::Golden, [&](const TableRow& row, const OpSample&) {

@@ -31,7 +31,17 @@ NDArray integers(const Shape& shape, u64 stream, DType dtype) {
 
 PoolGeometry geometry(int spatial, std::array<i64, 3> kernel, std::array<i64, 3> stride, std::array<i64, 3> pad,
                       bool include = true) {
-  return {spatial, kernel, stride, pad, include};
+  return {spatial, kernel, stride, pad, pad, {1, 1, 1}, false, include, 0};
+}
+
+/// The same with more behind than before, holes, and a last window that reaches beyond.
+PoolGeometry uneven(PoolGeometry g, std::array<i64, 3> padAfter, std::array<i64, 3> dilation, bool ceilMode,
+                    i64 divisor = 0) {
+  g.padAfter = padAfter;
+  g.dilation = dilation;
+  g.ceilMode = ceilMode;
+  g.divisor = divisor;
+  return g;
 }
 
 /// The definitions, written out over logical positions: calls f(image, output position, input position) for every pair
@@ -43,8 +53,8 @@ void eachPair(const Shape& x, const Shape& y, const PoolGeometry& g, F&& f) {
     return i < g.spatial ? v[static_cast<std::size_t>(i)] : other;
   };
   const auto inside = [&](i64 out, i64 in, int i) {
-    const i64 first = out * option(g.stride, i, 1) - option(g.pad, i, 0);
-    return in >= first && in < first + option(g.kernel, i, 1);
+    const i64 first = out * option(g.stride, i, 1) - option(g.padBefore, i, 0), step = option(g.dilation, i, 1);
+    return in >= first && (in - first) % step == 0 && (in - first) / step < option(g.kernel, i, 1);
   };
   i64 output = 0;
   for (i64 image = 0; image < x[0] * x[1]; ++image) {
@@ -65,6 +75,27 @@ void eachPair(const Shape& x, const Shape& y, const PoolGeometry& g, F&& f) {
   }
 }
 
+/// What the sum of each window is divided by.
+Values divisors(const Shape& x, const Shape& y, const PoolGeometry& g) {
+  Values result(static_cast<std::size_t>(numel(y)), static_cast<double>(g.divisor));
+  if (g.divisor != 0) return result;
+  if (!g.countIncludePad) {
+    eachPair(x, y, g, [&](i64, i64 output, i64) { ++result[static_cast<std::size_t>(output)]; });
+    return result;
+  }
+  for (std::size_t o = 0; o < result.size(); ++o) {
+    i64 elements = 1, rest = static_cast<i64>(o);
+    for (int i = g.spatial - 1; i >= 0; --i) {
+      const auto axis = static_cast<std::size_t>(i);
+      const i64 first = rest % y[2 + i] * g.stride[axis] - g.padBefore[axis];
+      rest /= y[2 + i];
+      elements *= std::min(first + g.kernel[axis], x[2 + i] + g.padAfter[axis]) - first;
+    }
+    result[o] = static_cast<double>(elements);
+  }
+  return result;
+}
+
 struct Plain {
   Values max, position, mean;
 };
@@ -73,7 +104,6 @@ Plain plain(const NDArray& x, const Shape& y, const PoolGeometry& g) {
   const auto count = static_cast<std::size_t>(numel(y)),
              inputs = static_cast<std::size_t>(x.numel() / x.size(0) / x.size(1));
   Plain p{Values(count), Values(count, -1.0), Values(count)};
-  std::vector<int> seen(count);
   eachPair(x.shape(), y, g, [&](i64 image, i64 output, i64 input) {
     const auto o = static_cast<std::size_t>(output);
     const double value = xs[static_cast<std::size_t>(image) * inputs + static_cast<std::size_t>(input)];
@@ -82,11 +112,9 @@ Plain plain(const NDArray& x, const Shape& y, const PoolGeometry& g) {
       p.position[o] = static_cast<double>(input);
     }
     p.mean[o] += value;
-    ++seen[o];
   });
-  i64 window = 1;
-  for (int i = 0; i < g.spatial; ++i) window *= g.kernel[static_cast<std::size_t>(i)];
-  for (std::size_t o = 0; o < count; ++o) p.mean[o] /= static_cast<double>(g.countIncludePad ? window : seen[o]);
+  const Values by = divisors(x.shape(), y, g);
+  for (std::size_t o = 0; o < count; ++o) p.mean[o] /= by[o];
   return p;
 }
 
@@ -99,7 +127,7 @@ Values positions(const NDArray& winners, const Shape& x, const PoolGeometry& g) 
     i64 tap = won[static_cast<std::size_t>(o)], output = o, position = 0, step = 1;
     for (int i = g.spatial - 1; i >= 0; --i) {
       const auto axis = static_cast<std::size_t>(i);
-      position += (output % y[2 + i] * g.stride[axis] - g.pad[axis] + tap % g.kernel[axis]) * step;
+      position += (output % y[2 + i] * g.stride[axis] - g.padBefore[axis] + tap % g.kernel[axis] * g.dilation[axis]) * step;
       output /= y[2 + i], tap /= g.kernel[axis], step *= x[2 + i];
     }
     result.push_back(static_cast<double>(position));
@@ -134,7 +162,10 @@ std::vector<Case> cases() {
           {{2, 20, 7, 7}, geometry(2, {7, 7, 1}, {1, 1, 1}, {0, 0, 0})},
           {{2, 4, 5, 6, 7}, geometry(3, {2, 3, 2}, {2, 1, 2}, {1, 1, 0})},
           {{1, 17, 4, 6, 4}, geometry(3, {2, 2, 2}, {2, 2, 2}, {0, 0, 0})},
-          {{2, 3, 9, 9}, geometry(2, {2, 2, 1}, {3, 3, 1}, {0, 0, 0})}};  // gaps between windows
+          {{2, 3, 9, 9}, geometry(2, {2, 2, 1}, {3, 3, 1}, {0, 0, 0})},  // gaps between windows
+          {{2, 3, 6, 8}, uneven(geometry(2, {3, 3, 1}, {2, 3, 1}, {0, 1, 0}), {1, 1, 0}, {1, 1, 1}, true)},
+          {{1, 18, 5, 6}, uneven(geometry(2, {2, 2, 1}, {2, 2, 1}, {1, 0, 0}, false), {0, 1, 0}, {1, 1, 1}, true)},
+          {{1, 3, 4, 5, 6}, uneven(geometry(3, {2, 3, 2}, {3, 2, 2}, {0, 1, 0}), {1, 0, 1}, {1, 1, 1}, true, 5)}};
 }
 
 }  // namespace
@@ -154,6 +185,7 @@ TEST_CASE("maximum and average pooling are their definitions, in f32 and f64") {
       CHECK(y.toVector<double>() == expected.max);
       CHECK(winners.dtype() == DType::U8);
       CHECK(positions(winners, xShape, g) == expected.position);
+      CHECK(maxPoolIndices(winners, xShape, g).toVector<double>() == expected.position);
       CHECK(maxPool(x, g, false).y.toVector<double>() == expected.max);
       CHECK_FALSE(maxPool(x, g, false).winners.defined());
       const auto mean = avgPool(x, g).toVector<double>();
@@ -191,6 +223,41 @@ TEST_CASE("gradients of pooling reach the inputs of each window") {
   }
 }
 
+TEST_CASE("windows of a maximum may have holes, more padding behind than before, and reach beyond the end") {
+  const std::vector<Case> holes{
+      {{2, 3, 9}, uneven(geometry(1, {3, 1, 1}, {2, 1, 1}, {2, 0, 0}), {0, 0, 0}, {2, 1, 1}, true)},
+      {{1, 18, 8, 7}, uneven(geometry(2, {2, 3, 1}, {3, 2, 1}, {1, 0, 0}), {1, 3, 0}, {2, 3, 1}, false)},
+      {{1, 3, 3, 3, 4}, uneven(geometry(3, {2, 1, 2}, {2, 1, 3}, {1, 0, 0}), {0, 0, 1}, {2, 5, 2}, true)}};
+  for (const DType dtype : {DType::F32, DType::F64}) {
+    for (const Case& c : holes) {
+      const PoolGeometry& g = c.geometry;
+      CAPTURE(toString(c.x));
+      const NDArray x = integers(c.x, 1, dtype);
+      const Shape yShape = poolShape(c.x, g, "test");
+      const Plain expected = plain(x, yShape, g);
+      const auto [y, winners] = maxPool(x, g);
+      CHECK(y.toVector<double>() == expected.max);
+      CHECK(maxPoolIndices(winners, c.x, g).toVector<double>() == expected.position);
+      CHECK(maxPoolGather(x, winners, g).toVector<double>() == expected.max);
+      const NDArray dy = integers(yShape, 2, dtype);
+      CHECK(dot(maxPoolBackward(dy, winners, c.x, g), x) == dot(dy, y));
+    }
+  }
+}
+
+TEST_CASE("in ceil mode a last window begins in the input or before it, as in PyTorch") {
+  const auto along = [](i64 size, i64 kernel, i64 stride, i64 pad, i64 dilation = 1) {
+    const PoolGeometry g =
+        uneven(geometry(1, {kernel, 1, 1}, {stride, 1, 1}, {pad, 0, 0}), {pad, 0, 0}, {dilation, 1, 1}, true);
+    return poolShape({1, 1, size}, g, "test")[2];
+  };
+  CHECK(along(5, 2, 2, 0) == 3);
+  CHECK(along(5, 2, 2, 1) == 3);   // 4 windows would be one in the padding alone
+  CHECK(along(5, 1, 3, 0) == 2);   // 3 windows would be one behind the end
+  CHECK(along(2, 3, 2, 0) == 1);   // a window larger than the input
+  CHECK(along(7, 3, 2, 1, 2) == 3);
+}
+
 TEST_CASE("the average's gradient spreads each output evenly over its window") {
   for (const Case& c : cases()) {
     const Shape& xShape = c.x;
@@ -199,17 +266,12 @@ TEST_CASE("the average's gradient spreads each output evenly over its window") {
     const Shape yShape = poolShape(xShape, g, "test");
     const NDArray dy = integers(yShape, 3, DType::F64);
     const auto dys = dy.toVector<double>();
-    std::vector<int> seen(dys.size());
-    eachPair(xShape, yShape, g, [&](i64, i64 output, i64) { ++seen[static_cast<std::size_t>(output)]; });
-    i64 window = 1;
-    for (int i = 0; i < g.spatial; ++i) window *= g.kernel[static_cast<std::size_t>(i)];
+    const Values by = divisors(xShape, yShape, g);
     const i64 inputs = numel(xShape) / xShape[0] / xShape[1];
     Values expected(static_cast<std::size_t>(numel(xShape)));
-    const bool include = g.countIncludePad;
     eachPair(xShape, yShape, g, [&](i64 image, i64 output, i64 input) {
       const auto o = static_cast<std::size_t>(output);
-      expected[static_cast<std::size_t>(image * inputs + input)] +=
-          dys[o] / static_cast<double>(include ? window : seen[o]);
+      expected[static_cast<std::size_t>(image * inputs + input)] += dys[o] / by[o];
     });
     const auto dx = avgPoolBackward(dy, xShape, g).toVector<double>();
     REQUIRE(dx.size() == expected.size());
@@ -307,6 +369,16 @@ TEST_CASE("wrong pooling options are refused, with numbers") {
   CHECK(headline({1, 3, 1, 8}, geometry(2, two, two, none)) ==
         "[maxPool2d] ShapeError: kernel 2x2 is larger than the padded input 1x8");
   CHECK(headline({1, 3, 8}, geometry(2, two, two, none)) == "[maxPool2d] ShapeError: input has rank 3, expected 4");
+  CHECK(headline({1, 3, 8, 8}, uneven(geometry(2, two, two, none), none, {0, 1, 1}, false)) ==
+        "[maxPool2d] ValueError: dilation is 0, must be at least 1");
+  CHECK(headline({1, 3, 8, 8}, uneven(geometry(2, two, two, none), {0, 3, 0}, {1, 2, 1}, false)) ==
+        "[maxPool2d] ValueError: padding 3 is more than half of kernel size 3");
+  CHECK(headline({1, 3, 1, 8}, uneven(geometry(2, two, two, {1, 0, 0}), {1, 0, 0}, {2, 1, 1}, false)) ==
+        "[maxPool2d] ShapeError: window 0 of axis 2 has no element in the input, which has 1");
+  CHECK(headline({1, 3, 8, 8}, uneven(geometry(2, two, two, none), none, {i64{1} << 62, 4, 1}, false))
+            .starts_with("[maxPool2d] ShapeError: kernel "));
+  CHECK(headline({1, 3, 8, 8}, uneven(geometry(2, {4, 4, 4}, two, none), none, {i64{1} << 62, 4, 1}, false))
+            .starts_with("[size] ShapeError: "));
   CHECK(headlineOf([] {
           maxPool(NDArray::zeros({1, 1, 4, 4}, DType::I32), {});
         }) == "[maxPool2d] DtypeError: cannot pool i32");

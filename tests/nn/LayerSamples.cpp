@@ -96,10 +96,12 @@ const LayerRows& layerSamples() {
     LayerRows all = basicSamples();
     for (const auto family : {
              shapeLayerSamples,
+             resizeLayerSamples,
              containerSamples,
              activationLayerSamples,
          })
       all.merge(family());
+    addResizeOptionSamples(all);
     return all;
   }();
   return rows;

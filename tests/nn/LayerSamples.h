@@ -22,6 +22,7 @@ struct LayerSample {
   Shape input;
   std::optional<Shape> wrong = {};  ///< a shape that it must refuse
   std::vector<Shape> more = {};     ///< of further inputs
+  i64 below = 0;                    ///< if not 0, the further inputs are indices: 0, 1, 2, ... below it
 };
 
 struct LayerRow {
@@ -48,6 +49,9 @@ const LayerRows& layerSamples();
 
 /// What layerSamples() is put together from, a file each.
 LayerRows shapeLayerSamples();
+LayerRows resizeLayerSamples();
+/// More samples of layers that have rows already.
+void addResizeOptionSamples(LayerRows& rows);
 LayerRows containerSamples();
 LayerRows activationLayerSamples();
 

@@ -66,17 +66,27 @@ std::unique_ptr<nn::Module> make(const LayerSample& sample, DType dtype = DType:
   return module;
 }
 
+/// 0, 1, 2, ... below a bound, from the start again behind it.
+Tensor indices(const Shape& shape, i64 below) {
+  std::vector<i64> values;
+  for (i64 i = 0; i < numel(shape); ++i) values.push_back(i % below);
+  return Tensor::of<i64>(values, shape);
+}
+
 Tensors inputsOf(const LayerSample& sample, DType dtype = DType::F32) {
   Tensors inputs{distinct("input", sample.input).to(dtype)};
-  for (std::size_t i = 0; i < sample.more.size(); ++i)
-    inputs.push_back(distinct("input " + std::to_string(i), sample.more[i]).to(dtype));
+  for (std::size_t i = 0; i < sample.more.size(); ++i) {
+    inputs.push_back(sample.below > 0 ? indices(sample.more[i], sample.below)
+                                      : distinct("input " + std::to_string(i), sample.more[i]).to(dtype));
+  }
   return inputs;
 }
 
 /// Shapes alone, the first one another if so wanted.
 Tensors shapesOf(const LayerSample& sample, const Shape& first) {
   Tensors inputs{Tensor::shapeOnly(first)};
-  for (const Shape& shape : sample.more) inputs.push_back(Tensor::shapeOnly(shape));
+  for (const Shape& shape : sample.more)
+    inputs.push_back(Tensor::shapeOnly(shape, sample.below > 0 ? DType::I64 : DType::F32));
   return inputs;
 }
 
