@@ -10,8 +10,8 @@
 namespace ember {
 
 /// Padding of spatial axes: {.padding = 1} on both sides of all, {.padding = {1, 2}} of each,
-/// {.padding = Padding::sides({0, 1}, {1, 1})} with other numbers behind than before, {.padding = Padding::Same} so much
-/// that the result has ceil(size / stride) elements.
+/// {.padding = Padding::sides({0, 1}, {1, 1})} with other numbers behind than before, {.padding = Padding::Same} so
+/// much that the result has ceil(size / stride) elements.
 ///
 /// Same pads total = max((ceil(size / stride) - 1)·stride + dilation·(kernel - 1) + 1 - size, 0), half of it before,
 /// rounded down: at stride 1 as PyTorch's 'same', above as TensorFlow's, which is ONNX's SAME_UPPER.
@@ -39,8 +39,8 @@ class Padding {
   struct Sides {
     std::array<i64, 3> before{0, 0, 0}, after{0, 0, 0};
   };
-  /// The numbers for `axes` axes of these sizes, kernel, stride and dilation; Same is nothing where one of them is below
-  /// 1, which the caller refuses. Throws ValueError if another number of sizes was given.
+  /// The numbers for `axes` axes of these sizes, kernel, stride and dilation; Same is nothing where one of them is
+  /// below 1, which the caller refuses. Throws ValueError if another number of sizes was given.
   Sides over(int axes, const i64* sizes, const i64* kernel, const std::array<i64, 3>& stride,
              const std::array<i64, 3>& dilation, const char* op) const;
 

@@ -11,8 +11,8 @@
 #include <ember/core/kernels/AdaptiveBins.h>
 #include <ember/core/kernels/PlaneIndex.h>
 
-// Bins of equal size are windows side by side, which the plain pools do faster. A mean over other bins is one along each
-// axis after another.
+// Bins of equal size are windows side by side, which the plain pools do faster. A mean over other bins is one along
+// each axis after another.
 
 namespace ember {
 

@@ -29,8 +29,8 @@ struct ConvOptions {
 ///
 /// Differentiable any number of times in x, w and b; the gradient of an x that requires none is never computed.
 /// Throws ShapeError on ranks and channels that do not fit and on a kernel larger than the padded input, ValueError on
-/// options out of range and groups that do not divide, DtypeError on mixed types; pad() refuses what a paddingMode does not
-/// reach. Source: Dumoulin & Visin 2016,
+/// options out of range and groups that do not divide, DtypeError on mixed types; pad() refuses what a paddingMode does
+/// not reach. Source: Dumoulin & Visin 2016,
 /// arXiv:1603.07285; semantics as torch.nn.functional.conv1d.
 Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const ConvOptions& = {});
 /// The same over [N, C, H, W], filters [K, C/groups, R, S].

@@ -10,9 +10,9 @@
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
 
-// The gradient of a convolution in its input, as a map of its own: see Conv.cpp. Output padding of a stride or more (with
-// a dilation above the stride) would make one input more of the convolution; then the result is made without and moved
-// against the padding behind, or zeros are added where that is too little.
+// The gradient of a convolution in its input, as a map of its own: see Conv.cpp. Output padding of a stride or more
+// (with a dilation above the stride) would make one input more of the convolution; then the result is made without and
+// moved against the padding behind, or zeros are added where that is too little.
 
 namespace ember {
 
@@ -50,16 +50,15 @@ void checkOperandShapes(int spatial, const Tensor& x, const Tensor& w, const Ten
   }
   checkAtLeast(op, "groups", groups, 1);
   if (x.size(1) != w.size(0)) {
-    throw ShapeError(op,
-                     "input has " + std::to_string(x.size(1)) + " channels, filters expect " +
-                         std::to_string(w.size(0)),
-                     details, "build the layer with " + std::to_string(x.size(1)) + " input channels");
+    throw ShapeError(
+        op, "input has " + std::to_string(x.size(1)) + " channels, filters expect " + std::to_string(w.size(0)),
+        details, "build the layer with " + std::to_string(x.size(1)) + " input channels");
   }
   if (x.size(1) % groups != 0) {
-    throw ValueError(op,
-                     "groups = " + std::to_string(groups) + " does not divide the " + std::to_string(x.size(1)) +
-                         " input channels",
-                     details, "choose a number of groups that divides them");
+    throw ValueError(
+        op,
+        "groups = " + std::to_string(groups) + " does not divide the " + std::to_string(x.size(1)) + " input channels",
+        details, "choose a number of groups that divides them");
   }
   if (!b.defined()) return;
   checkSameDtype(op, x, b, "x", "b");
@@ -111,8 +110,9 @@ Adjoint adjointOf(int spatial, const Tensor& x, const Tensor& w, const ConvTrans
     const i64 cut = checkedAdd(g.padBefore[axis], g.padAfter[axis]);
     const i64 result = checkedAdd(reach, 1 + (extra >= g.stride[axis] ? 0 : extra)) - cut;
     if (size < 1 || result < 1) {
-      throw ShapeError(op, "axis " + std::to_string(2 + i) + " of the result would have " +
-                               std::to_string(size < 1 ? 0 : std::max<i64>(result, 0)) + " elements",
+      throw ShapeError(op,
+                       "axis " + std::to_string(2 + i) + " of the result would have " +
+                           std::to_string(size < 1 ? 0 : std::max<i64>(result, 0)) + " elements",
                        {{"input", "x " + toString(x.shape())}, {"filters", "w " + toString(w.shape())}},
                        "use less padding or a larger input");
     }

@@ -23,8 +23,8 @@ struct ConvTransposeOptions {
 /// -> [N, K, L]           L = (P - 1)·stride - padding before and after + dilation·(R-1) + outputPadding + 1
 ///
 /// Differentiable any number of times in x, w and b. Throws ShapeError on ranks and channels that do not fit and where
-/// nothing would be left, ValueError on options out of range and on Same, DtypeError on mixed types. Source: Dumoulin & Visin
-/// 2016, arXiv:1603.07285; semantics as torch.nn.functional.conv_transpose1d.
+/// nothing would be left, ValueError on options out of range and on Same, DtypeError on mixed types. Source: Dumoulin &
+/// Visin 2016, arXiv:1603.07285; semantics as torch.nn.functional.conv_transpose1d.
 Tensor convTranspose1d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const ConvTransposeOptions& = {});
 /// The same over [N, C, H, W], filters [C, K/groups, R, S].
 Tensor convTranspose2d(const Tensor& x, const Tensor& w, const Tensor& b = {}, const ConvTransposeOptions& = {});

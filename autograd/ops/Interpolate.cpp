@@ -29,11 +29,10 @@ struct Axis {
   /// Where the centre of output p lies, in inputs.
   double centre(i64 p, bool alignCorners) const {
     if (!alignCorners) return (static_cast<double>(p) + 0.5) * step - 0.5;
-    return outputs == 1 ? 0 : static_cast<double>(p) * static_cast<double>(inputs - 1) / static_cast<double>(outputs - 1);
+    return outputs == 1 ? 0
+                        : static_cast<double>(p) * static_cast<double>(inputs - 1) / static_cast<double>(outputs - 1);
   }
-  i64 clamped(double place) const {
-    return static_cast<i64>(std::clamp(place, 0.0, static_cast<double>(inputs - 1)));
-  }
+  i64 clamped(double place) const { return static_cast<i64>(std::clamp(place, 0.0, static_cast<double>(inputs - 1))); }
   /// The nearest input of p, in integers where the sizes alone decide: no rounding moves it over an edge.
   i64 nearest(i64 p, bool exact) const {
     if (scaled) return clamped(std::floor((static_cast<double>(p) + (exact ? 0.5 : 0.0)) * step));
@@ -82,17 +81,18 @@ Axis axisOf(const Tensor& x, int i, const InterpolateOptions& o) {
     return {inputs, outputs, static_cast<double>(inputs) / static_cast<double>(outputs), false};
   }
   if (o.scale.size() != 1 && o.scale.size() != static_cast<std::size_t>(spatial)) {
-    throw ValueError(op,
-                     "scale has " + std::to_string(o.scale.size()) + " numbers for " + std::to_string(spatial) +
-                         " spatial axes",
-                     {}, "give one number, or one for each spatial axis");
+    throw ValueError(
+        op, "scale has " + std::to_string(o.scale.size()) + " numbers for " + std::to_string(spatial) + " spatial axes",
+        {}, "give one number, or one for each spatial axis");
   }
   const double scale = o.scale[o.scale.size() == 1 ? 0 : static_cast<std::size_t>(i)];
   const double outputs = std::floor(static_cast<double>(inputs) * scale);
-  if (!(scale > 0) || std::isinf(scale)) throw ValueError(op, "scale is " + std::to_string(scale), {}, "use a number above 0");
+  if (!(scale > 0) || std::isinf(scale))
+    throw ValueError(op, "scale is " + std::to_string(scale), {}, "use a number above 0");
   if (outputs < 1 || outputs > 0x1p62) {
-    throw ShapeError(op, "scale " + std::to_string(scale) + " makes " + (outputs < 1 ? "nothing" : "too much") + " of axis " +
-                             std::to_string(2 + i) + ", which has " + std::to_string(inputs) + " elements",
+    throw ShapeError(op,
+                     "scale " + std::to_string(scale) + " makes " + (outputs < 1 ? "nothing" : "too much") +
+                         " of axis " + std::to_string(2 + i) + ", which has " + std::to_string(inputs) + " elements",
                      {{"input", "x " + toString(x.shape())}});
   }
   return {inputs, static_cast<i64>(outputs), 1 / scale, true};
@@ -144,8 +144,7 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& o) {
     const Axis& axis = axes[static_cast<std::size_t>(i)];
     // As many outputs as inputs, each on its input.
     if (axis.inputs == axis.outputs && (axis.step == 1 || o.alignCorners)) continue;
-    y = mapAxis(op, "interpolateBackward", y, 2 + i, axis.outputs,
-                [&] { return mapOf(axis, o.mode, o.alignCorners); });
+    y = mapAxis(op, "interpolateBackward", y, 2 + i, axis.outputs, [&] { return mapOf(axis, o.mode, o.alignCorners); });
   }
   return y;
 }

@@ -24,7 +24,7 @@ struct InterpolateOptions {
   Sizes size = {};                 ///< of the spatial axes of the result, at least 1; this
   std::vector<double> scale = {};  ///< or that: one for all spatial axes or one for each, above 0
   Interpolation mode = Interpolation::Nearest;
-  bool alignCorners = false;       ///< Linear and Cubic: whether the outer inputs lie on the outer outputs
+  bool alignCorners = false;  ///< Linear and Cubic: whether the outer inputs lie on the outer outputs
 };
 
 /// Another number of elements along the spatial axes.
@@ -34,14 +34,14 @@ struct InterpolateOptions {
 /// x  [N, C, L], [N, C, H, W] or [N, C, D, H, W]   f32 or f64
 /// -> [N, C, P...]   P = size, or floor(L·scale), and then 1/scale stands for L/P above
 ///
-/// Beyond the border its elements count on. Differentiable any number of times. Throws ShapeError on other ranks, empty axes
-/// and an empty result, ValueError on options out of range and unless size or scale is given. Source: semantics as
+/// Beyond the border its elements count on. Differentiable any number of times. Throws ShapeError on other ranks, empty
+/// axes and an empty result, ValueError on options out of range and unless size or scale is given. Source: semantics as
 /// torch.nn.functional.interpolate; Keys 1981 for Cubic.
 Tensor interpolate(const Tensor& x, const InterpolateOptions&);
 
-/// [.., C·r², H, W] -> [.., C, H·r, W·r]: y[c, h·r + i, w·r + j] = x[c·r² + i·r + j, h, w]. Differentiable any number of
-/// times. Throws ShapeError below rank 3 and unless r² divides the channels, ValueError unless r >= 1. Source: Shi et al. 2016,
-/// arXiv:1609.05158; torch.nn.functional.pixel_shuffle.
+/// [.., C·r², H, W] -> [.., C, H·r, W·r]: y[c, h·r + i, w·r + j] = x[c·r² + i·r + j, h, w]. Differentiable any number
+/// of times. Throws ShapeError below rank 3 and unless r² divides the channels, ValueError unless r >= 1. Source: Shi
+/// et al. 2016, arXiv:1609.05158; torch.nn.functional.pixel_shuffle.
 Tensor pixelShuffle(const Tensor& x, i64 factor);
 /// The inverse: [.., C, H·r, W·r] -> [.., C·r², H, W].
 Tensor pixelUnshuffle(const Tensor& x, i64 factor);

@@ -22,10 +22,9 @@ void check(const char* op, const Tensor& x, i64 factor) {
 
 void checkDivides(const char* op, const Tensor& x, int axis, i64 divisor, const char* what) {
   if (x.size(axis) % divisor == 0) return;
-  throw ShapeError(op,
-                   std::string(what) + " " + std::to_string(x.size(axis)) + " is no multiple of " +
-                       std::to_string(divisor),
-                   {{"input", "x " + toString(x.shape())}});
+  throw ShapeError(
+      op, std::string(what) + " " + std::to_string(x.size(axis)) + " is no multiple of " + std::to_string(divisor),
+      {{"input", "x " + toString(x.shape())}});
 }
 
 /// The axes before the last three as one.
@@ -51,7 +50,8 @@ Tensor pixelShuffle(const Tensor& x, i64 factor) {
   checkDivides(op, x, -3, checkedMul(factor, factor), "number of channels");
   const i64 n = images(x.shape()), c = x.size(-3) / (factor * factor), h = x.size(-2), w = x.size(-1);
   const Tensor apart = reshape(x, {n, c, factor, factor, h, w});
-  return reshape(permute(apart, {0, 1, 4, 2, 5, 3}), withLast(x.shape(), c, checkedMul(h, factor), checkedMul(w, factor)));
+  return reshape(permute(apart, {0, 1, 4, 2, 5, 3}),
+                 withLast(x.shape(), c, checkedMul(h, factor), checkedMul(w, factor)));
 }
 
 Tensor pixelUnshuffle(const Tensor& x, i64 factor) {

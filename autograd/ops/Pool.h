@@ -20,7 +20,7 @@ struct PoolOptions {
 ///   y[n,c,p] = max_r x[n,c, p·stride + r·dilation - padding]
 ///
 /// x  [N, C, L] (1d), [N, C, H, W] (2d), [N, C, D, H, W] (3d)   f32 or f64
-/// -> [N, C, P...]   P = floor((L + padding before and after - dilation·(kernel-1) - 1) / stride) + 1, in ceil mode ceil
+/// -> [N, C, P...]   P = floor((L + padding on both sides - dilation·(kernel-1) - 1) / stride) + 1, ceil in ceil mode
 ///
 /// NaN wins; of equal elements the first takes the gradient. Differentiable any number of times.
 /// Throws ShapeError if x has another rank, a result would be empty or a window have no element in x, ValueError on
@@ -47,9 +47,9 @@ Tensor avgPool2d(const Tensor& x, const PoolOptions& = {});
 Tensor avgPool3d(const Tensor& x, const PoolOptions& = {});
 Tensor avgPoolND(int spatial, const Tensor& x, const PoolOptions& = {});
 
-/// Power mean without the division: y = (sum over each window of |x|^p)^(1/p), p > 0. Differentiable any number of times,
-/// but not where a window is all zeros (p != 1). Options as of a mean; padding adds nothing, and a divisorOverride is
-/// refused. Source: torch.nn.functional.lp_pool2d, which takes x^p, so for even p the same.
+/// Power mean without the division: y = (sum over each window of |x|^p)^(1/p), p > 0. Differentiable any number of
+/// times, but not where a window is all zeros (p != 1). Options as of a mean; padding adds nothing, and a
+/// divisorOverride is refused. Source: torch.nn.functional.lp_pool2d, which takes x^p, so for even p the same.
 Tensor lpPool1d(const Tensor& x, double p, const PoolOptions& = {});
 Tensor lpPool2d(const Tensor& x, double p, const PoolOptions& = {});
 Tensor lpPool3d(const Tensor& x, double p, const PoolOptions& = {});

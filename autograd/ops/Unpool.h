@@ -13,9 +13,9 @@ namespace ember {
 /// size     of the spatial axes of the result, at least 1
 /// -> [N, C, size...]
 ///
-/// Where windows overlap and two have the same maximum, the last one stays and alone takes a gradient. Differentiable any
-/// number of times in x. Throws ShapeError on ranks and shapes that do not fit, DtypeError on indices that are not i64,
-/// ValueError on an index outside the plane. Source: semantics as torch.nn.functional.max_unpool2d.
+/// Where windows overlap and two have the same maximum, the last one stays and alone takes a gradient. Differentiable
+/// any number of times in x. Throws ShapeError on ranks and shapes that do not fit, DtypeError on indices that are not
+/// i64, ValueError on an index outside the plane. Source: semantics as torch.nn.functional.max_unpool2d.
 Tensor maxUnpool1d(const Tensor& x, const Tensor& indices, const Sizes& size);
 Tensor maxUnpool2d(const Tensor& x, const Tensor& indices, const Sizes& size);
 Tensor maxUnpool3d(const Tensor& x, const Tensor& indices, const Sizes& size);

@@ -4,8 +4,8 @@
 namespace ember::core {
 
 /// Which of `size` inputs the p-th of `count` bins holds, as PyTorch's adaptive pools: [floor(p·size/count),
-/// ceil((p + 1)·size/count)). Neighbours overlap where count does not divide size; none is empty for size >= 1. In parts,
-/// so that no product overflows.
+/// ceil((p + 1)·size/count)). Neighbours overlap where count does not divide size; none is empty for size >= 1. In
+/// parts, so that no product overflows.
 struct AdaptiveBin {
   i64 begin, end;
 

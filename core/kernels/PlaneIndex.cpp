@@ -106,7 +106,7 @@ NDArray planeScatter(const NDArray& x, const NDArray& index, const Shape& shape,
 NDArray lastAtEachPlace(const NDArray& index, const Shape& shape, const char* op) {
   const NDArray places = index.contiguous(), result = NDArray::empty(index.shape(), DType::I64);
   const i64 size = planeSize(shape), plane = planeSize(index.shape());
-  const i64 *from = places.data<i64>();
+  const i64* from = places.data<i64>();
   i64* to = result.data<i64>();
   parallelFor(index.numel() / std::max<i64>(1, plane), grainOf(plane), [&](i64 begin, i64 end) {
     std::vector<bool> taken(static_cast<std::size_t>(size));

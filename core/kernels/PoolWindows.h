@@ -36,8 +36,8 @@ struct Windows {
   i64 outSize() const noexcept { return out[0] * out[1] * out[2]; }
   /// From the first element of a window to its last.
   i64 extent(std::size_t axis) const noexcept { return (kernel[axis] - 1) * dilation[axis] + 1; }
-  /// Inputs that output `p` sees along an axis, every dilation[axis]-th from the first, without the padding; never empty,
-  /// which poolShape checks.
+  /// Inputs that output `p` sees along an axis, every dilation[axis]-th from the first, without the padding; never
+  /// empty, which poolShape checks.
   Range inputs(std::size_t axis, i64 p) const noexcept {
     const i64 begin = p * stride[axis] - pad[axis], end = std::min(begin + extent(axis), in[axis]), d = dilation[axis];
     if (begin >= 0) return {begin, end};

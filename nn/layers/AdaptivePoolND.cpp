@@ -8,12 +8,10 @@ namespace ember::nn {
 
 AdaptivePoolND::AdaptivePoolND(Kind kind, int spatial, const Sizes& size)
     : kind_(kind), spatial_(spatial), size_(size) {
-  const std::string type =
-      (kind == Kind::Max ? "AdaptiveMaxPool" : "AdaptiveAvgPool") + std::to_string(spatial) + "D";
+  const std::string type = (kind == Kind::Max ? "AdaptiveMaxPool" : "AdaptiveAvgPool") + std::to_string(spatial) + "D";
   for (int i = 0; i < spatial; ++i) {
     if (const i64 each = size.at(i, spatial, type.c_str(), "size"); each < 1 && each != -1) {
-      throw ValueError(type, "size is " + std::to_string(each), {},
-                       "use 1 or more, or -1 for the size of the input");
+      throw ValueError(type, "size is " + std::to_string(each), {}, "use 1 or more, or -1 for the size of the input");
     }
   }
 }

@@ -4,8 +4,8 @@
 
 namespace ember::nn {
 
-/// Pooling of 1 to 3 spatial axes into `size` bins, whatever the input's sizes: x [N, C, ...] -> [N, C, size...]. A size
-/// of -1 keeps that of x. Throws ValueError at construction on sizes that are neither -1 nor 1 and more.
+/// Pooling of 1 to 3 spatial axes into `size` bins, whatever the input's sizes: x [N, C, ...] -> [N, C, size...]. A
+/// size of -1 keeps that of x. Throws ValueError at construction on sizes that are neither -1 nor 1 and more.
 class AdaptivePoolND : public Module {
  public:
   using Module::forward;
@@ -23,10 +23,10 @@ class AdaptivePoolND : public Module {
   Sizes size_;
 };
 
-#define EMBER_ADAPTIVE_POOL(Type, kind, spatial)                                                  \
-  class Type : public AdaptivePoolND {                                                            \
-   public:                                                                                        \
-    explicit Type(const Sizes& size) : AdaptivePoolND(kind, spatial, size) {}                     \
+#define EMBER_ADAPTIVE_POOL(Type, kind, spatial)                                                 \
+  class Type : public AdaptivePoolND {                                                           \
+   public:                                                                                       \
+    explicit Type(const Sizes& size) : AdaptivePoolND(kind, spatial, size) {}                    \
     static Type fromArgs(const Args& a) { return Type(Sizes(a.get<std::vector<i64>>("size"))); } \
   };
 EMBER_ADAPTIVE_POOL(AdaptiveAvgPool1D, Kind::Average, 1)  ///< mean of each bin of x [N, C, L]

@@ -19,8 +19,8 @@ struct ConvTransposeOptions {
 /// `out` to `in` channels.
 ///
 /// weight [in, out/groups, kernel...] and bias [out] start uniform in ±1/sqrt(out/groups·kernel) (as
-/// torch.nn.ConvTranspose2d). It is no layer that a batch norm folds into. Throws ValueError at construction on sizes out
-/// of range or groups that do not divide in and out.
+/// torch.nn.ConvTranspose2d). It is no layer that a batch norm folds into. Throws ValueError at construction on sizes
+/// out of range or groups that do not divide in and out.
 class ConvTransposeND : public Module {
  public:
   using Module::forward;

@@ -19,7 +19,8 @@ struct PoolOptions {
   bool returnIndices = false;   ///< maxima only: a second output, where they stood, for MaxUnpool1D to 3D
 };
 
-/// Pooling over 1 to 3 spatial axes: x [N, C, ...] -> [N, C, ...], and with returnIndices i64 indices of the same shape.
+/// Pooling over 1 to 3 spatial axes: x [N, C, ...] -> [N, C, ...], and with returnIndices i64 indices of the same
+/// shape.
 class PoolND : public Module {
  public:
   /// Throws StateError with returnIndices, which gives two tensors.

@@ -6,11 +6,11 @@ namespace ember::nn {
 
 /// Those of the pool that is undone; numbers hold for all spatial axes, or {2, 3} one for each.
 struct UnpoolOptions {
-  Sizes kernel = 2;      ///< 1 or more
-  Sizes stride = {};     ///< the kernel if unset
-  Sizes padding = 0;     ///< 0 or more
-  Sizes outputSize = {}; ///< of the spatial axes of the result; unset: the smallest that the pool makes x of,
-                         ///< (P - 1)·stride - 2·padding + kernel
+  Sizes kernel = 2;       ///< 1 or more
+  Sizes stride = {};      ///< the kernel if unset
+  Sizes padding = 0;      ///< 0 or more
+  Sizes outputSize = {};  ///< of the spatial axes of the result; unset: the smallest that the pool makes x of,
+                          ///< (P - 1)·stride - 2·padding + kernel
 };
 
 /// Undoes a MaxPool1D to 3D with returnIndices: {x [N, C, ...], indices} -> [N, C, ...], zeros where no maximum stood.

@@ -1,5 +1,5 @@
-// What convolutions and pools must satisfy whatever the numbers: adjoints, linearity, shifts, identities, over shapes and
-// options that a seed chooses.
+// What convolutions and pools must satisfy whatever the numbers: adjoints, linearity, shifts, identities, over shapes
+// and options that a seed chooses.
 #include <algorithm>
 #include <cmath>
 
@@ -63,9 +63,8 @@ Problem problem(u64 seed) {
     p.w.push(kernel);
   }
   p.options = {.stride = stride, .padding = Padding::sides(before, after), .dilation = dilation, .groups = groups};
-  p.text = toString(p.x) + " * " + toString(p.w) + ", stride " + toString(stride) + ", dilation " +
-           toString(dilation) + ", padding " + toString(before) + " and " + toString(after) + ", groups " +
-           std::to_string(groups);
+  p.text = toString(p.x) + " * " + toString(p.w) + ", stride " + toString(stride) + ", dilation " + toString(dilation) +
+           ", padding " + toString(before) + " and " + toString(after) + ", groups " + std::to_string(groups);
   return p;
 }
 
@@ -148,9 +147,10 @@ TEST_CASE("a mean of windows is a depthwise convolution of constant filters") {
     const Tensor w = Tensor::full({c, 1, kh, kw}, 1 / static_cast<double>(kh * kw), DType::F64);
     CHECK_CLOSE(mean, conv2d(x, w, {}, {.stride = {sh, sw}, .padding = {ph, pw}, .groups = c}), toleranceF64, "mean");
     const Tensor sums = lpPool2d(x, 1, {.kernel = {kh, kw}, .stride = {sh, sw}, .padding = {ph, pw}});
-    CHECK_CLOSE(sums, conv2d(abs(x), w * static_cast<double>(kh * kw), {},
-                             {.stride = {sh, sw}, .padding = {ph, pw}, .groups = c}),
-                toleranceF64, "sum");
+    CHECK_CLOSE(
+        sums,
+        conv2d(abs(x), w * static_cast<double>(kh * kw), {}, {.stride = {sh, sw}, .padding = {ph, pw}, .groups = c}),
+        toleranceF64, "sum");
   }
 }
 
@@ -216,8 +216,8 @@ TEST_CASE("pools into bins: one bin is the global pool, as many as elements chan
 }
 
 TEST_CASE("interpolation keeps constants, and linear interpolation keeps what is linear") {
-  for (const Interpolation mode : {Interpolation::Nearest, Interpolation::NearestExact, Interpolation::Linear,
-                                   Interpolation::Cubic}) {
+  for (const Interpolation mode :
+       {Interpolation::Nearest, Interpolation::NearestExact, Interpolation::Linear, Interpolation::Cubic}) {
     const Tensor ones = Tensor::full({1, 2, 3, 4}, 2.5, DType::F64);
     for (const double scale : {0.4, 0.9, 1.3, 2.0, 3.7}) {
       const Tensor y = interpolate(ones, {.scale = {scale}, .mode = mode});
@@ -232,6 +232,7 @@ TEST_CASE("interpolation keeps constants, and linear interpolation keeps what is
   }
   const Tensor x = draw("x", {2, 9, 2, 3});
   CHECK(sameBits(contiguous(pixelUnshuffle(pixelShuffle(x, 3), 3)), contiguous(x)));
-  CHECK(sameBits(contiguous(interpolate(x, {.scale = {2}})),
-                 contiguous(pixelShuffle(contiguous(reshape(expand(unsqueeze(x, 2), {2, 9, 4, 2, 3}), {2, 36, 2, 3})), 2))));
+  CHECK(sameBits(
+      contiguous(interpolate(x, {.scale = {2}})),
+      contiguous(pixelShuffle(contiguous(reshape(expand(unsqueeze(x, 2), {2, 9, 4, 2, 3}), {2, 36, 2, 3})), 2))));
 }

@@ -10,8 +10,8 @@
 #include "support/Golden.h"
 #include "support/Headline.h"
 
-// Values and gradients against PyTorch and differences: GoldenResizeTest and OpTableTest; the adjoint of the convolution:
-// ConvPropertiesTest.
+// Values and gradients against PyTorch and differences: GoldenResizeTest and OpTableTest; the adjoint of the
+// convolution: ConvPropertiesTest.
 
 using namespace ember;
 using namespace ember::test;
@@ -76,8 +76,7 @@ TEST_CASE("what does not fit a transposed convolution is an error with numbers")
                            const Tensor& b = {}) {
     return headlineOf([&] { convTransposeND(2, Tensor::shapeOnly(x), Tensor::shapeOnly(w), b, options); });
   };
-  CHECK(headline({1, 3, 4, 4}, {4, 2, 3, 3}) ==
-        "[convTranspose2d] ShapeError: input has 3 channels, filters expect 4");
+  CHECK(headline({1, 3, 4, 4}, {4, 2, 3, 3}) == "[convTranspose2d] ShapeError: input has 3 channels, filters expect 4");
   CHECK(headline({1, 3, 4, 4}, {3, 2, 3, 3}, {.groups = 2}) ==
         "[convTranspose2d] ValueError: groups = 2 does not divide the 3 input channels");
   CHECK(headline({1, 3, 4}, {3, 2, 3, 3}) == "[convTranspose2d] ShapeError: input has rank 3, expected 4");
@@ -94,14 +93,12 @@ TEST_CASE("what does not fit a transposed convolution is an error with numbers")
         "[convTranspose2d] ShapeError: axis 2 of the result would have 0 elements");
   CHECK(headline({1, 3, 4, 4}, {3, 2, 3, 3}, {.groups = 0}) ==
         "[convTranspose2d] ValueError: groups is 0, must be at least 1");
-  CHECK(headline({1, 3, 4, 4}, {3, 2, 0, 3}) ==
-        "[convTranspose2d] ShapeError: kernel size is 0, must be at least 1");
+  CHECK(headline({1, 3, 4, 4}, {3, 2, 0, 3}) == "[convTranspose2d] ShapeError: kernel size is 0, must be at least 1");
   CHECK(headline({1, 3, 4, 4}, {3, 2, 3, 3}, {.padding = Padding::Same}) ==
         "[convTranspose2d] ValueError: padding is Same, but several inputs of a convolution have one size");
   CHECK(headline({1, 3, 4, 4}, {3, 2, 3, 3}, {}, Tensor::zeros({3})) ==
         "[convTranspose2d] ShapeError: bias is [3], 2 filters need [2]");
   CHECK(headline({1, 3, 4, 4}, {3, 2, 3, 3}, {.stride = i64{1} << 62}).starts_with("[size] ShapeError: "));
-  CHECK(headlineOf<ValueError>([] {
-          convTransposeND(4, Tensor::zeros({1}), Tensor::zeros({1}));
-        }) == "[convTransposeND] ValueError: spatial is 4, must be 1, 2 or 3");
+  CHECK(headlineOf<ValueError>([] { convTransposeND(4, Tensor::zeros({1}), Tensor::zeros({1})); }) ==
+        "[convTransposeND] ValueError: spatial is 4, must be 1, 2 or 3");
 }

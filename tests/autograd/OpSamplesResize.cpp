@@ -77,9 +77,10 @@ void addTransposedSamples(OpRows& rows) {
                    .groups = 2})}};
   rows["convTranspose3d"] = {
       {transposed("plain", {1, 2, 2, 2, 2}, {2, 1, 2, 2, 2}),
-       transposed("every option", {1, 2, 2, 1, 2}, {2, 1, 2, 3, 2},
-                  {.stride = {1, 2, 2}, .padding = {1, 1, 0}, .outputPadding = {0, 1, 1}, .dilation = {2, 1, 1}, .groups = 2},
-                  false)}};
+       transposed(
+           "every option", {1, 2, 2, 1, 2}, {2, 1, 2, 3, 2},
+           {.stride = {1, 2, 2}, .padding = {1, 1, 0}, .outputPadding = {0, 1, 1}, .dilation = {2, 1, 1}, .groups = 2},
+           false)}};
 }
 
 void addPoolSamples(OpRows& rows) {
@@ -94,8 +95,9 @@ void addPoolSamples(OpRows& rows) {
     const std::string suffix = std::to_string(spatial) + "d";
     Shape equal{2, 2}, uneven{1, 2};
     for (int i = 0; i < spatial; ++i) equal.push(4 - i / 2 * 2), uneven.push(3 + 2 * (i % 2));
-    const std::vector<i64> other = spatial == 1 ? std::vector<i64>{2} : spatial == 2 ? std::vector<i64>{2, 7}
-                                                                                     : std::vector<i64>{2, -1, 4};
+    const std::vector<i64> other = spatial == 1   ? std::vector<i64>{2}
+                                   : spatial == 2 ? std::vector<i64>{2, 7}
+                                                  : std::vector<i64>{2, -1, 4};
     for (const bool maximum : {false, true}) {
       rows[(maximum ? "adaptiveMaxPool" : "adaptiveAvgPool") + suffix] = {
           {adaptive(maximum, "equal bins", equal, 2), adaptive(maximum, "bins that overlap", uneven, other)}};
@@ -108,7 +110,8 @@ void addPoolSamples(OpRows& rows) {
          unary("p = 3, overlapping", uneven, lp(3, {.kernel = 2, .stride = 1, .ceilMode = true}))}};
   }
   rows["maxUnpool1d"] = {{unpooled("apart", {2, 2, 3}, 7), unpooled("two in one place", {1, 1, 5}, 4, true)}};
-  rows["maxUnpool2d"] = {{unpooled("apart", {2, 2, 2, 3}, {4, 6}), unpooled("two in one place", {1, 2, 2, 2}, 3, true)}};
+  rows["maxUnpool2d"] = {
+      {unpooled("apart", {2, 2, 2, 3}, {4, 6}), unpooled("two in one place", {1, 2, 2, 2}, 3, true)}};
   rows["maxUnpool3d"] = {{unpooled("apart", {1, 2, 2, 1, 2}, {4, 2, 3})}};
 }
 
@@ -118,17 +121,16 @@ void addResizeSamples(OpRows& rows) {
   addTransposedSamples(rows);
   addPoolSamples(rows);
   using Mode = Interpolation;
-  rows["interpolate"] = {{resized("nearest, by 2", {2, 2, 3}, {.scale = {2}}),
-                          resized("nearest, fewer", {1, 2, 5, 4}, {.size = {3, 7}}),
-                          resized("nearest, exact", {1, 1, 5, 3}, {.size = {3, 4}, .mode = Mode::NearestExact}),
-                          resized("linear", {2, 1, 4}, {.size = 7, .mode = Mode::Linear}),
-                          resized("bilinear, corners aligned", {1, 2, 3, 4},
-                                  {.size = {5, 2}, .mode = Mode::Linear, .alignCorners = true}),
-                          resized("trilinear", {1, 1, 2, 3, 2}, {.scale = {2, 1.5, 0.5}, .mode = Mode::Linear}),
-                          resized("bicubic", {1, 2, 4, 3}, {.size = {7, 2}, .mode = Mode::Cubic}),
-                          resized("bicubic, corners aligned", {1, 1, 3, 4},
-                                  {.scale = {1.7, 2}, .mode = Mode::Cubic, .alignCorners = true}),
-                          resized("nothing to do", {1, 1, 3, 2}, {.size = {3, 2}, .mode = Mode::Linear})}};
+  rows["interpolate"] = {
+      {resized("nearest, by 2", {2, 2, 3}, {.scale = {2}}), resized("nearest, fewer", {1, 2, 5, 4}, {.size = {3, 7}}),
+       resized("nearest, exact", {1, 1, 5, 3}, {.size = {3, 4}, .mode = Mode::NearestExact}),
+       resized("linear", {2, 1, 4}, {.size = 7, .mode = Mode::Linear}),
+       resized("bilinear, corners aligned", {1, 2, 3, 4}, {.size = {5, 2}, .mode = Mode::Linear, .alignCorners = true}),
+       resized("trilinear", {1, 1, 2, 3, 2}, {.scale = {2, 1.5, 0.5}, .mode = Mode::Linear}),
+       resized("bicubic", {1, 2, 4, 3}, {.size = {7, 2}, .mode = Mode::Cubic}),
+       resized("bicubic, corners aligned", {1, 1, 3, 4},
+               {.scale = {1.7, 2}, .mode = Mode::Cubic, .alignCorners = true}),
+       resized("nothing to do", {1, 1, 3, 2}, {.size = {3, 2}, .mode = Mode::Linear})}};
   rows["pixelShuffle"] = {{unary("by 2", {2, 8, 2, 3}, [](const Tensor& t) { return pixelShuffle(t, 2); }),
                            unary("by 3", {1, 9, 1, 2}, [](const Tensor& t) { return pixelShuffle(t, 3); })}};
   rows["pixelUnshuffle"] = {{unary("by 2", {2, 2, 4, 6}, [](const Tensor& t) { return pixelUnshuffle(t, 2); })}};

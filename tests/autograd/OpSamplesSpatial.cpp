@@ -151,7 +151,8 @@ void addSpatialSamples(OpRows& rows) {
   rows["maxPool2d"] = {{maximum(two, {2, 2, 4, 4}),
                         maximum(overlap, {1, 2, 5, 6}, {.kernel = 3, .stride = 2, .padding = 1}),
                         maximum(uneven, {1, 1, 6, 5}, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {1, 0}}),
-                        maximum(holes, {1, 2, 5, 6}, {.kernel = 2, .stride = {1, 3}, .dilation = {2, 1}, .ceilMode = true}),
+                        maximum(holes, {1, 2, 5, 6},
+                                {.kernel = 2, .stride = {1, 3}, .dilation = {2, 1}, .ceilMode = true}),
                         maximum(same, {1, 1, 5, 4}, {.kernel = {2, 3}, .stride = {1, 2}, .padding = Padding::Same})}};
   rows["maxPool3d"] = {{maximum(two, {1, 2, 4, 2, 4}),
                         maximum(overlap, {1, 1, 3, 4, 5}, {.kernel = {2, 3, 3}, .stride = {1, 2, 2}, .padding = 1}),

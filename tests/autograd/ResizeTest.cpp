@@ -49,10 +49,12 @@ TEST_CASE("indices, sizes and scales out of range are errors that say so") {
   CHECK(headlineOf([&] {
           adaptiveMaxPool2d(Tensor::zeros({1, 1, 0, 2}), 1);
         }) == "[adaptiveMaxPool2d] ShapeError: input [1, 1, 0, 2] has an empty axis");
-  CHECK(headlineOf([&] { globalMaxPool(Tensor::zeros({2, 3})); }) ==
-        "[globalMaxPool] ShapeError: input has rank 2, expected 3 to 5");
-  CHECK(headlineOf([&] { globalMaxPool(Tensor::zeros({2, 3, 0})); }) ==
-        "[globalMaxPool] ShapeError: input [2, 3, 0] has nothing to take the maximum of");
+  CHECK(headlineOf([&] {
+          globalMaxPool(Tensor::zeros({2, 3}));
+        }) == "[globalMaxPool] ShapeError: input has rank 2, expected 3 to 5");
+  CHECK(headlineOf([&] {
+          globalMaxPool(Tensor::zeros({2, 3, 0}));
+        }) == "[globalMaxPool] ShapeError: input [2, 3, 0] has nothing to take the maximum of");
 
   const auto resize = [&](const InterpolateOptions& options) { return headlineOf([&] { interpolate(x, options); }); };
   CHECK(resize({}) == "[interpolate] ValueError: neither size nor scale is given");
@@ -62,13 +64,14 @@ TEST_CASE("indices, sizes and scales out of range are errors that say so") {
   CHECK(resize({.scale = {-1}}) == "[interpolate] ValueError: scale is -1.000000");
   CHECK(resize({.scale = {0.4}}) ==
         "[interpolate] ShapeError: scale 0.400000 makes nothing of axis 2, which has 2 elements");
-  CHECK(resize({.scale = {1e300}}) .starts_with("[interpolate] ShapeError: scale "));
-  CHECK(resize({.scale = {std::numeric_limits<double>::quiet_NaN()}}).starts_with("[interpolate] ValueError: scale is "));
+  CHECK(resize({.scale = {1e300}}).starts_with("[interpolate] ShapeError: scale "));
+  CHECK(
+      resize({.scale = {std::numeric_limits<double>::quiet_NaN()}}).starts_with("[interpolate] ValueError: scale is "));
   CHECK(resize({.size = i64{1} << 40}).starts_with("[shape] ShapeError: "));
-  CHECK(resize({.size = 2, .alignCorners = true}) ==
-        "[interpolate] ValueError: alignCorners says nothing for nearest");
-  CHECK(headlineOf([] { interpolate(Tensor::zeros({2, 2}), {.size = 2}); }) ==
-        "[interpolate] ShapeError: input has rank 2, expected 3 to 5");
+  CHECK(resize({.size = 2, .alignCorners = true}) == "[interpolate] ValueError: alignCorners says nothing for nearest");
+  CHECK(headlineOf([] {
+          interpolate(Tensor::zeros({2, 2}), {.size = 2});
+        }) == "[interpolate] ShapeError: input has rank 2, expected 3 to 5");
   CHECK(headlineOf([] { interpolation("area"); }) == "[interpolate] ValueError: no interpolation is called \"area\"");
   CHECK(headlineOf([&] { pixelShuffle(x, 2); }) ==
         "[pixelShuffle] ShapeError: number of channels 1 is no multiple of 4");
@@ -111,9 +114,8 @@ TEST_CASE("Same gives ceil(size / stride) results, and more behind than before w
   CHECK(sameBits(conv1d(x, Tensor::of<double>({1, 0}, {1, 1, 2}), {}, {.padding = Padding::Same}), x));
   CHECK(headlineOf([&] { conv1d(x, x, {}, {.stride = 0, .padding = Padding::Same}); }) ==
         "[conv1d] ValueError: stride is 0, must be at least 1");
-  CHECK(headlineOf([&] {
-          conv1d(x, x, {}, {.padding = 4, .paddingMode = PadMode::Reflect});
-        }) == "[pad] ShapeError: reflect padding of 4 on axis 2, which has 4 elements");
+  CHECK(headlineOf([&] { conv1d(x, x, {}, {.padding = 4, .paddingMode = PadMode::Reflect}); }) ==
+        "[pad] ShapeError: reflect padding of 4 on axis 2, which has 4 elements");
 }
 
 TEST_CASE("nearest inputs are exact where rounding would move them over an edge") {

@@ -127,7 +127,8 @@ Values positions(const NDArray& winners, const Shape& x, const PoolGeometry& g) 
     i64 tap = won[static_cast<std::size_t>(o)], output = o, position = 0, step = 1;
     for (int i = g.spatial - 1; i >= 0; --i) {
       const auto axis = static_cast<std::size_t>(i);
-      position += (output % y[2 + i] * g.stride[axis] - g.padBefore[axis] + tap % g.kernel[axis] * g.dilation[axis]) * step;
+      const i64 first = output % y[2 + i] * g.stride[axis] - g.padBefore[axis];
+      position += (first + tap % g.kernel[axis] * g.dilation[axis]) * step;
       output /= y[2 + i], tap /= g.kernel[axis], step *= x[2 + i];
     }
     result.push_back(static_cast<double>(position));

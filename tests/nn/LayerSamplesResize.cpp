@@ -43,7 +43,8 @@ LayerRow unpools(int spatial) {
     each->more = {x};
     each->below = places;  // both results have as many places, or more
   }
-  return {{plain, sized}, {{LayerCheck::Golden, "the op that it calls is compared, with the indices of PyTorch's pools"}}};
+  return {{plain, sized},
+          {{LayerCheck::Golden, "the op that it calls is compared, with the indices of PyTorch's pools"}}};
 }
 
 }  // namespace
@@ -53,19 +54,13 @@ LayerRows resizeLayerSamples() {
   using Mode = Interpolation;
   return {
       {"ConvTranspose1D",
-       transposed<nn::ConvTranspose1D>(1, {.kernel = 3,
-                                           .stride = 2,
-                                           .padding = 1,
-                                           .outputPadding = 1,
-                                           .dilation = 2,
-                                           .groups = 2,
-                                           .bias = false})},
-      {"ConvTranspose2D",
-       transposed<nn::ConvTranspose2D>(2, Transposed{.kernel = {2, 3},
-                                                     .stride = {1, 2},
-                                                     .padding = Padding::sides({0, 1}, {1, 0}),
-                                                     .outputPadding = {0, 1},
-                                                     .groups = 2})},
+       transposed<nn::ConvTranspose1D>(
+           1, {.kernel = 3, .stride = 2, .padding = 1, .outputPadding = 1, .dilation = 2, .groups = 2, .bias = false})},
+      {"ConvTranspose2D", transposed<nn::ConvTranspose2D>(2, Transposed{.kernel = {2, 3},
+                                                                        .stride = {1, 2},
+                                                                        .padding = Padding::sides({0, 1}, {1, 0}),
+                                                                        .outputPadding = {0, 1},
+                                                                        .groups = 2})},
       {"ConvTranspose3D", transposed<nn::ConvTranspose3D>(3, {.kernel = 2, .stride = {2, 1, 1}, .groups = 2})},
       {"GlobalMaxPool",
        {{sample<nn::GlobalMaxPool>("pictures", {2, 3, 2, 4}, Shape{2, 3}),
@@ -95,20 +90,19 @@ LayerRows resizeLayerSamples() {
 void addResizeOptionSamples(LayerRows& rows) {
   using Conv = nn::ConvOptions;
   using Pool = nn::PoolOptions;
-  rows["Conv1D"].samples.push_back(
-      sample<nn::Conv1D>("the same size", {2, 2, 5}, Shape{2, 3, 5}, 2, 3, Conv{.kernel = 4, .padding = Padding::Same}));
+  rows["Conv1D"].samples.push_back(sample<nn::Conv1D>("the same size", {2, 2, 5}, Shape{2, 3, 5}, 2, 3,
+                                                      Conv{.kernel = 4, .padding = Padding::Same}));
   rows["Conv2D"].samples.push_back(sample<nn::Conv2D>(
       "reflected, other sides", {1, 2, 4, 4}, Shape{1, 3, 4, 4}, 2, 2,
       Conv{.kernel = 3, .padding = Padding::sides({1, 0}, {2, 1}), .paddingMode = PadMode::Reflect}));
-  rows["Conv3D"].samples.push_back(sample<nn::Conv3D>(
-      "circular", {1, 1, 2, 3, 2}, Shape{1, 2, 2, 3, 2}, 1, 2,
-      Conv{.kernel = {1, 3, 2}, .padding = {0, 1, 1}, .paddingMode = PadMode::Circular}));
+  rows["Conv3D"].samples.push_back(
+      sample<nn::Conv3D>("circular", {1, 1, 2, 3, 2}, Shape{1, 2, 2, 3, 2}, 1, 2,
+                         Conv{.kernel = {1, 3, 2}, .padding = {0, 1, 1}, .paddingMode = PadMode::Circular}));
   rows["MaxPool1D"].samples.push_back(
       sample<nn::MaxPool1D>("holes, ceil mode", {2, 2, 8}, Shape{2, 2},
                             Pool{.kernel = 3, .stride = 2, .padding = 1, .dilation = 2, .ceilMode = true}));
-  rows["MaxPool2D"].samples.push_back(
-      sample<nn::MaxPool2D>("the same size", {2, 2, 5, 4}, Shape{2, 2},
-                            Pool{.kernel = {2, 3}, .stride = 1, .padding = Padding::Same}));
+  rows["MaxPool2D"].samples.push_back(sample<nn::MaxPool2D>(
+      "the same size", {2, 2, 5, 4}, Shape{2, 2}, Pool{.kernel = {2, 3}, .stride = 1, .padding = Padding::Same}));
   rows["AvgPool2D"].samples.push_back(
       sample<nn::AvgPool2D>("a divisor, ceil mode", {2, 2, 5, 4}, Shape{2, 2},
                             Pool{.kernel = 3, .stride = 2, .ceilMode = true, .divisorOverride = 4}));

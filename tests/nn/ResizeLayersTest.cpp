@@ -1,5 +1,5 @@
-// Layers that change spatial sizes and the newer options of convolutions and pools: what the walk over the table does not
-// say.
+// Layers that change spatial sizes and the newer options of convolutions and pools: what the walk over the table does
+// not say.
 #include <cmath>
 
 #include <doctest/doctest.h>
@@ -16,23 +16,23 @@ using namespace ember;
 using namespace ember::test;
 
 TEST_CASE("layers refuse at construction what no input could fit") {
-  CHECK(headlineOf([] { nn::Conv2D(1, 1, {.kernel = 3, .padding = Padding::sides({0, -1}, 0)}); }) ==
-        "[Conv2D] ValueError: padding is -1");
+  CHECK(headlineOf([] {
+          nn::Conv2D(1, 1, {.kernel = 3, .padding = Padding::sides({0, -1}, 0)});
+        }) == "[Conv2D] ValueError: padding is -1");
   CHECK(headlineOf([] { nn::ConvTranspose2D(3, 4, {.kernel = 3, .groups = 2}); }) ==
         "[ConvTranspose2D] ValueError: groups = 2 does not divide 3 input and 4 output channels");
   CHECK(headlineOf([] { nn::ConvTranspose1D(3, 4, {.kernel = 3, .stride = 2, .outputPadding = 2}); }) ==
         "[ConvTranspose1D] ValueError: outputPadding is 2");
   CHECK(headlineOf([] { nn::ConvTranspose1D(3, 4, {.padding = Padding::Same}); }) ==
         "[ConvTranspose1D] ValueError: padding is Same, but several inputs of a convolution have one size");
-  CHECK(headlineOf([] { nn::ConvTranspose1D(0, 4); }) ==
-        "[ConvTranspose1D] ValueError: 0 input and 4 output channels");
+  CHECK(headlineOf([] { nn::ConvTranspose1D(0, 4); }) == "[ConvTranspose1D] ValueError: 0 input and 4 output channels");
   CHECK(headlineOf([] { nn::AvgPool2D({.dilation = 2}); }) ==
         "[AvgPool2D] ValueError: dilation is 2, but a mean has none");
   CHECK(headlineOf([] { nn::AvgPool2D({.returnIndices = true}); }) ==
         "[AvgPool2D] ValueError: returnIndices is set, but a mean has none");
   CHECK(headlineOf([] { nn::MaxPool2D({.divisorOverride = 2}); }) ==
         "[MaxPool2D] ValueError: divisorOverride is set, but a maximum has none");
-  CHECK(headlineOf([] { nn::MaxPool1D({.kernel = 2, .dilation = i64{1} << 63 >> 1}); }) !=  "nothing was thrown");
+  CHECK(headlineOf([] { nn::MaxPool1D({.kernel = 2, .dilation = i64{1} << 63 >> 1}); }) != "nothing was thrown");
   CHECK(headlineOf([] { nn::MaxPool1D({.kernel = 2, .padding = 2}); }) ==
         "[MaxPool1D] ValueError: padding is 2 for a kernel of 2");
   CHECK(headlineOf([] { nn::AdaptiveAvgPool2D({2, 0}); }) == "[AdaptiveAvgPool2D] ValueError: size is 0");
@@ -51,9 +51,9 @@ TEST_CASE("a pool that returns indices and its unpool undo each other's sizes") 
   CHECK(pooled[1].dtype() == DType::I64);
   const Tensor y = unpool(pooled[0], pooled[1]);
   CHECK((y.shape() == x.shape()));
-  CHECK(sameBits(contiguous(maxPool2d(y + 100.0)), contiguous(maxPool2d(where(y == 0.0, Tensor::zeros(y.shape(), y.dtype()), x) + 100.0))));
-  CHECK(headlineOf([&] { (void)pool(x); }) ==
-        "[MaxPool2D] StateError: forward gave 2 tensors where one was expected");
+  CHECK(sameBits(contiguous(maxPool2d(y + 100.0)),
+                 contiguous(maxPool2d(where(y == 0.0, Tensor::zeros(y.shape(), y.dtype()), x) + 100.0))));
+  CHECK(headlineOf([&] { (void)pool(x); }) == "[MaxPool2D] StateError: forward gave 2 tensors where one was expected");
   CHECK(headlineOf([&] { (void)unpool(Tensors{x}); }) ==
         "[MaxUnpool2D] ShapeError: forward takes a tensor and its indices, got 1");
   CHECK(pool.toString() == "MaxPool2D(2, with indices)\n");
@@ -75,10 +75,11 @@ TEST_CASE("options print, and files of nets without the newer ones stay as they 
   CHECK(nn::Upsample({.scale = {2, 1.5}, .mode = Interpolation::Linear, .alignCorners = true}).details() ==
         "by 2.0x1.5, linear, corners aligned");
   CHECK(nn::AdaptiveAvgPool2D({2, -1}).details() == "to 2x-1");
-  CHECK(headlineOf([] {
-          nn::Conv2D::fromArgs(Value::parse(
-              R"({"in": 1, "out": 1, "kernel": [1], "stride": [1], "padding": "valid", "dilation": [1], "groups": 1, "bias": true})"));
-        }) == "[padding] ValueError: no padding is called \"valid\"");
+  CHECK(
+      headlineOf([] {
+        nn::Conv2D::fromArgs(Value::parse(
+            R"({"in": 1, "out": 1, "kernel": [1], "stride": [1], "padding": "valid", "dilation": [1], "groups": 1, "bias": true})"));
+      }) == "[padding] ValueError: no padding is called \"valid\"");
 }
 
 TEST_CASE("folding leaves a transposed convolution and its norm as they are, and folds one with a paddingMode") {
