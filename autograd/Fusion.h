@@ -4,9 +4,10 @@
 namespace ember {
 
 /// Whether ops that stand behind each other are computed together: bias, residual and activation with the convolution
-/// or linear layer in front, an addition or activation in the memory of a temporary. On at first, for the whole
-/// process. Results are those of the single ops, but for the last bits of a convolution with a residual, which some
-/// kernels add first; with it off, each op runs by itself.
+/// or linear layer in front, an addition or activation in the memory of a temporary, the statistics of a batch norm
+/// with the recorded convolution without bias in front. On at first, for the whole process. Results are those of the
+/// single ops, but for the last bits of a convolution with a residual, which some kernels add first, and of such
+/// statistics and their convolution; with it off, each op runs by itself.
 void setFusion(bool on) noexcept;
 /// On, no NoFusion lives on this thread, and no anomaly mode, which looks at every single result.
 bool fusionEnabled() noexcept;

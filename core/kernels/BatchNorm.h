@@ -19,6 +19,9 @@ struct BatchStatistics {
 /// One pass over x: blocks centred about a mean of their own, merged by Chan's formula (Chan, Golub, LeVeque 1979);
 /// never E[x^2]-E[x]^2. Throws ValueError if x has no elements.
 BatchStatistics batchStatistics(const NDArray& x);
+/// Keeps the statistics of x, found by the kernel that wrote it, for batchStatistics() of the same whole array until it
+/// is written again. They err as batchStatistics() does, but their last bits are others.
+void keepStatistics(const NDArray& x, const BatchStatistics&);
 
 /// y = act(gamma·(x-mean)·invstd + beta + residual). mean, invstd f64 [C]; gamma, beta, residual may be undefined
 /// (1, 0, 0); with a residual the slope of act must be 0 or more. `out` defined: written there (it may be x itself; the

@@ -6,6 +6,11 @@
 // k·e^2, so sum(d^2) = M2 + n·e^2 <= (1 + n/k)·M2, seventeen times M2 at worst. Blocks are merged in f64.
 #include <ember/core/kernels/BatchNorm.h>
 
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
 #include <ember/core/Error.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/BatchNormRows.h>
@@ -162,8 +167,45 @@ void mergeAll(const S* x, const Rows& rows, double* mean, double* var) {
 }  // namespace
 }  // namespace batchnorm
 
+namespace {
+
+/// The program may write into memory of its own at any time.
+bool keepsStatistics(const NDArray& x) {
+  return !x.storage()->external() && x.offset() == 0 && x.isDense(MemoryOrder::ChannelsLast) &&
+         static_cast<std::size_t>(x.bytes()) == x.storage()->bytes();
+}
+
+/// Which axis has the channels depends on the shape.
+u64 statisticsKey(const NDArray& x) {
+  u64 key = 0x73746174;
+  for (int axis = 0; axis < x.rank(); ++axis) key = (key ^ static_cast<u64>(x.size(axis))) * 0x9e3779b97f4a7c15;
+  return key;
+}
+
+std::optional<BatchStatistics> keptStatistics(const NDArray& x) {
+  if (!keepsStatistics(x)) return {};
+  const std::shared_ptr<Storage> kept = x.storage()->derived(statisticsKey(x));
+  if (!kept) return {};
+  const Shape channels{x.size(1)};
+  return BatchStatistics{NDArray::ofStorage(kept, 0, channels, {1}, DType::F64).copy(),
+                         NDArray::ofStorage(kept, x.size(1), channels, {1}, DType::F64).copy()};
+}
+
+}  // namespace
+
+void keepStatistics(const NDArray& x, const BatchStatistics& statistics) {
+  if (!keepsStatistics(x)) return;
+  const i64 channels = x.size(1);
+  auto kept = std::make_shared<Storage>(static_cast<std::size_t>(2 * channels) * sizeof(double));
+  auto* to = static_cast<double*>(kept->data());
+  std::copy_n(statistics.mean.data<double>(), channels, to);
+  std::copy_n(statistics.var.data<double>(), channels, to + channels);
+  x.storage()->setDerived(statisticsKey(x), std::move(kept));
+}
+
 BatchStatistics batchStatistics(const NDArray& x) {
   batchnorm::checkStatisticsInput(x, "batchNorm");
+  if (std::optional<BatchStatistics> kept = keptStatistics(x)) return *std::move(kept);
   ComputeScope scope;
   const NDArray dense = x.contiguous(MemoryOrder::ChannelsLast);
   const batchnorm::Rows rows(dense);

@@ -8,6 +8,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Simd.h>
 #include <ember/core/Threads.h>
+#include <ember/core/kernels/BatchNorm.h>
 #include <ember/core/kernels/ProductChecks.h>
 #include <ember/core/kernels/onednn/Convolution.h>
 #include <ember/core/kernels/reference/Conv.h>
@@ -125,6 +126,12 @@ NDArray byWinograd(const ConvProblem& p, const NDArray& x, const NDArray& w, con
   const NDArray y = inPlace ? residual : NDArray::empty(p.y, x.dtype(), MemoryOrder::ChannelsLast);
   const bool relu = e.act.kind == FusedAct::Kind::Relu;
   const bool finite = relu && mayFuse(x, w, bias, e);
+  BatchStatistics statistics;
+  if (e.statistics && !bias.defined() && !residual.defined() && e.act.none() &&
+      winograd::convForwardWithStatistics(p, x, w, y, statistics)) {
+    keepStatistics(y, statistics);
+    return y;
+  }
   winograd::convForward(p, x, w, bias, residual, relu, y);
   if (!relu) finish(y, {}, e.act);
   if (finite) markFinite(y);

@@ -13,6 +13,9 @@ struct Epilogue {
   NDArray residual = {};  ///< of the shape and type of y, or undefined
   /// y may take the memory of the residual, if that lies as y would. The caller reports the write.
   bool overwriteResidual = false;
+  /// Batch statistics of y are likely wanted: where nothing else joins, a kernel that can do so takes them while it
+  /// writes, and keeps them with y (keepStatistics).
+  bool statistics = false;
 };
 
 /// y = act(y + residual) in one pass, in place; y is dense and new, the residual (may be undefined) in any order. NaN

@@ -1,6 +1,7 @@
 #include <ember/autograd/Fusion.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <thread>
@@ -13,6 +14,8 @@
 #include <ember/autograd/Graph.h>
 #include <ember/autograd/ops/Ops.h>
 #include <ember/core/Error.h>
+#include <ember/core/Simd.h>
+#include <ember/core/kernels/BatchNorm.h>
 
 #include "support/Draw.h"
 #include "support/Headline.h"
@@ -281,4 +284,40 @@ TEST_CASE("an operand that another thread writes while a convolution waits is an
     CHECK(message.find("[conv] StateError: an operand was written by another thread") == 0);
     CHECK(message.find("last written by fill_") != std::string::npos);
   }
+}
+
+TEST_CASE("a recorded convolution without bias gathers the statistics that a batch norm reads") {
+  const Tensor x = draw("x", {32, 16, 16, 16}).to(DType::F32), w = draw("w", {32, 16, 3, 3}).to(DType::F32);
+  const Tensor leaf = w.clone().setRequiresGrad(), bias = Tensor::zeros({32}).setRequiresGrad();
+  const ConvOptions options{.padding = 1};
+  // Statistics that were gathered err in other last bits than those of a copy, which nothing is known of.
+  const auto gathers = [](const Tensor& y) {
+    const Tensor kept = batchNorm(y, {}, {}, {}, {}, {.training = true}).var,
+                 own = batchNorm(y.clone(), {}, {}, {}, {}, {.training = true}).var;
+    for (i64 c = 0; c < 32; ++c) CHECK(std::abs(kept.select(0, c).item() / own.select(0, c).item() - 1) < 1e-6);
+    return core::batchStatistics(y.array()).var.toVector<double>() !=
+           core::batchStatistics(y.array().copy()).var.toVector<double>();
+  };
+  const bool vectors = core::simd::level() != core::simd::Level::Baseline;
+  CHECK(gathers(conv2d(x, leaf, {}, options)) == vectors);
+  CHECK_FALSE(gathers(conv2d(x, w, {}, options)));  // not recorded
+  CHECK_FALSE(gathers(conv2d(x, leaf, bias, options)));
+  CHECK_FALSE(gathers(conv2d(x, leaf, {}, {.padding = 1, .act = Act::ReLU})));
+  {
+    const NoFusion off;
+    CHECK_FALSE(gathers(conv2d(x, leaf, {}, options)));
+  }
+  {
+    const AnomalyMode anomaly;
+    CHECK_FALSE(gathers(conv2d(x, leaf, {}, options)));
+  }
+  // What works in the memory of the result is a write.
+  CHECK_FALSE(gathers(relu(conv2d(x, leaf, {}, options))));
+  CHECK_FALSE(gathers(conv2d(x, leaf, {}, options) + Tensor::ones({32, 32, 16, 16})));
+  Tensor y = conv2d(x, leaf, {}, options);
+  {
+    const NoGrad guard;
+    y.fill_(2);
+  }
+  CHECK(core::batchStatistics(y.array()).mean.toVector<double>() == std::vector<double>(32, 2.0));
 }

@@ -37,6 +37,16 @@ void convForward(const ConvProblem& p, const NDArray& x, const NDArray& w, const
   convolve(geometryOf(p), x.data<float>(), *packed(w, Filters::Forward), after, y.data<float>(), simd::level());
 }
 
+bool convForwardWithStatistics(const ConvProblem& p, const NDArray& x, const NDArray& w, const NDArray& y,
+                               BatchStatistics& statistics) {
+  const Geometry g = geometryOf(p);
+  if (!givesStatistics(g, simd::level())) return false;
+  statistics = {NDArray::empty({g.outChannels}, DType::F64), NDArray::empty({g.outChannels}, DType::F64)};
+  convolveWithStatistics(g, x.data<float>(), *packed(w, Filters::Forward), y.data<float>(),
+                         statistics.mean.data<double>(), statistics.var.data<double>(), simd::level());
+  return true;
+}
+
 void convBackwardData(const ConvProblem& p, const NDArray& dy, const NDArray& w, const NDArray& dx) {
   convolve(adjointOf(p), dy.data<float>(), *packed(w, Filters::Rotated), {}, dx.data<float>(), simd::level());
 }

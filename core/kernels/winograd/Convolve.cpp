@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <functional>
 
 #include <ember/core/Scratch.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/winograd/Filters.h>
+#include <ember/core/kernels/winograd/Statistics.h>
 #include <ember/core/kernels/winograd/Transforms.h>
 #include <ember/core/kernels/winograd/Winograd.h>
 
@@ -10,17 +12,25 @@ namespace ember::core::winograd {
 namespace {
 
 struct WithAfter {
+  static constexpr bool tails = true;
   After after;
   const float* out;
   template <int lanes>
   struct Finish {
     Vec<lanes> bias, least;
     const float *sum, *out;
-    EMBER_INLINE void operator()(Vec<lanes>& v, const float* pixel) const {
-      v += bias;
-      if (sum) v += load<lanes>(sum + (pixel - out));
-      v = v < least ? least : v;  // a NaN stays
+    EMBER_INLINE void begin(i64) {}
+    template <int outs>
+    EMBER_INLINE void row(int, Vec<lanes> (&y)[4], i64 columns, const float* pixel, i64 pitch) {
+      unrolled<outs>([&](auto j) EMBER_SIMD_BODY {
+        if (j >= columns) return;
+        Vec<lanes>& v = y[j];
+        v += bias;
+        if (sum) v += load<lanes>(sum + (pixel + j * pitch - out));
+        v = v < least ? least : v;  // a NaN stays
+      });
     }
+    EMBER_INLINE void end() {}
   };
   template <int lanes>
   EMBER_INLINE Finish<lanes> at(i64 channel) const {
@@ -35,7 +45,8 @@ struct Cut {
   i64 block, blocks, part, parts;
 };
 
-Cut cutFor(const Geometry& g, i64 threads) {
+/// Blocks are multiples of `unit` tiles, 12 or a divisor.
+Cut cutFor(const Geometry& g, i64 threads, i64 unit) {
   constexpr i64 budget = 96 << 10;       // floats of a block's matrices: 384 KB, to leave room for filters in the cache
   constexpr i64 least = 24, width = 32;  // tiles that are worth a thread of their own; columns of the widest panel
   const i64 tiles = g.tiles(), panels = (g.outChannels + width - 1) / width;
@@ -43,7 +54,8 @@ Cut cutFor(const Geometry& g, i64 threads) {
             part = (panels + parts - 1) / parts * width;
   const i64 most = std::max<i64>(36, budget / (frequencies * (g.inChannels + std::min<i64>(g.outChannels, 128))));
   const i64 perThread = (tiles * parts + threads - 1) / threads, rounds = (perThread + most - 1) / most;
-  const i64 share = (perThread + rounds - 1) / rounds, step = share > least ? 12 : 4;  // rows of the product kernels
+  const i64 share = (perThread + rounds - 1) / rounds,
+            step = share > least ? 12 : std::max<i64>(4, unit);  // rows of the product kernels
   const i64 block = (share + step - 1) / step * step;
   return {block, (tiles + block - 1) / block, part, (g.outChannels + part - 1) / part};
 }
@@ -81,12 +93,11 @@ Ahead aheadOf(const Geometry& g, const Cut& cut, const Block& b, const float* in
   return ahead;
 }
 
-}  // namespace
+/// What takes matrices of a block's tiles, channels [first, first + count) of the results, to the output.
+using Output = std::function<void(const Matrices&, const Block&, i64 first, i64 count)>;
 
-void convolve(const Geometry& g, const float* in, const Storage& packed, const After& after, float* out,
-              simd::Level level) {
-  const ComputeScope scope;
-  const Cut cut = cutFor(g, ComputeScope::threads());
+void forBlocks(const Geometry& g, const Cut& cut, const float* in, const Storage& packed, const float* out,
+               simd::Level level, const Output& transform) {
   const i64 chunk = std::min<i64>(cut.part, 128);
   const Planes planes{in, g.inHeight, g.inWidth, g.inChannels, g.inChannels, g.padTop, g.padLeft};
   const auto filters = static_cast<const float*>(packed.data());
@@ -104,10 +115,37 @@ void convolve(const Geometry& g, const float* in, const Storage& packed, const A
       for (i64 channel = part; channel < last; channel += chunk) {
         const i64 stop = std::min(last, channel + chunk);
         multiplyAll(g, b, v, m, filters, channel, stop, aheadOf(g, cut, b, in, out, stop == last), level);
-        transformOut(g, m, b, channel, stop - channel, out, WithAfter{after, out}, level);
+        transform(m, b, channel, stop - channel);
       }
     }
   });
+}
+
+}  // namespace
+
+void convolve(const Geometry& g, const float* in, const Storage& packed, const After& after, float* out,
+              simd::Level level) {
+  const ComputeScope scope;
+  forBlocks(g, cutFor(g, ComputeScope::threads(), 1), in, packed, out, level,
+            [&](const Matrices& m, const Block& b, i64 first, i64 channels) {
+              transformOut(g, m, b, first, channels, out, WithAfter{after, out}, level);
+            });
+}
+
+bool givesStatistics(const Geometry& g, simd::Level level) {
+  constexpr i64 least = 32 * tilesOfSum;  // fewer are in the cache still when the batch norm reads them
+  return level != simd::Level::Baseline && g.outChannels % lanesOf(level) == 0 && g.tiles() >= least;
+}
+
+void convolveWithStatistics(const Geometry& g, const float* in, const Storage& packed, float* out, double* mean,
+                            double* var, simd::Level level) {
+  const ComputeScope scope;
+  const Sums sums(g);
+  forBlocks(g, cutFor(g, ComputeScope::threads(), tilesOfSum), in, packed, out, level,
+            [&](const Matrices& m, const Block& b, i64 first, i64 channels) {
+              transformOut(g, m, b, first, channels, out, sums.epilogue(), level);
+            });
+  sums.statistics(mean, var);
 }
 
 }  // namespace ember::core::winograd

@@ -104,31 +104,30 @@ void transformIn(const Geometry& g, const Planes& from, const Block& block, i64 
   });
 }
 
-/// One vector of channels of a tile: A^T m A, and `finish(v, pixel)` on every vector before it is written. `rows` and
-/// `columns` of the results lie inside.
+/// One vector of channels of a tile: A^T m A, and `finish` on every row before it is written. `rows` and `columns` of
+/// the results lie inside.
 struct Target {
   float* corner;
   i64 rows, columns, rowPitch, pixelPitch;
 };
 
 template <int outs, int lanes, class Finish>
-EMBER_INLINE void finishRows(const Vec<lanes> (&half)[4][6], const Target& to, const Finish& finish) {
+EMBER_INLINE void finishRows(const Vec<lanes> (&half)[4][6], const Target& to, Finish& finish) {
   unrolled<4>([&](auto i) EMBER_SIMD_BODY {
     if (i >= to.rows) return;
     Vec<lanes> y[4];
     outputLine<outs>(half[i], y);
+    float* pixel = to.corner + i * to.rowPitch;
+    finish.template row<outs>(i, y, to.columns, pixel, to.pixelPitch);
     unrolled<outs>([&](auto j) EMBER_SIMD_BODY {
-      if (j >= to.columns) return;
-      float* pixel = to.corner + i * to.rowPitch + j * to.pixelPitch;
-      finish(y[j], pixel);
-      store<lanes>(pixel, y[j]);
+      if (j < to.columns) store<lanes>(pixel + j * to.pixelPitch, y[j]);
     });
   });
 }
 
 template <int lanes, class Finish>
 EMBER_INLINE void transformTile(const float* from, i64 apart, int outsDown, int outsAcross, const Target& to,
-                                const Finish& finish) {
+                                Finish& finish) {
   using V = Vec<lanes>;
   V half[4][6];
   const auto columns = [&](auto outs) EMBER_SIMD_BODY {
@@ -162,11 +161,13 @@ EMBER_INLINE void transformTile(const float* from, i64 apart, int outsDown, int 
   }
 }
 
-/// Channels [firstChannel, firstChannel + channels) of a block's tiles: to `out`, channels last.
+/// Channels [firstChannel, firstChannel + channels) of a block's tiles: to `out`, channels last. The epilogue says
+/// whether there may be channels that fill no vector of that level (`tails`), and gives an object for each vector,
+/// which is told of each tile and finishes its rows.
 template <class Epilogue>
 void transformOut(const Geometry& g, const Matrices& from, const Block& block, i64 firstChannel, i64 channels,
                   float* out, const Epilogue& epilogue, simd::Level level) {
-  forChannels(level, channels, [&](auto isa, i64 begin, i64 end) EMBER_SIMD_BODY {
+  const auto body = [&](auto isa, i64 begin, i64 end) EMBER_SIMD_BODY {
     constexpr int lanes = decltype(isa)::lanes;
     const i64 pixelPitch = g.outChannels, rowPitch = g.outWidth * pixelPitch;
     Kinds next = block.rowsAt(g, block.begin);
@@ -175,20 +176,30 @@ void transformOut(const Geometry& g, const Matrices& from, const Block& block, i
       const int down = strip.low ? g.outsDown() : tileSide;
       Target to{nullptr, std::min<i64>(tileSide, g.outHeight - top), tileSide, rowPitch, pixelPitch};
       for (i64 channel = begin; channel < end; channel += lanes) {
-        const auto finish = epilogue.template at<lanes>(firstChannel + channel);
+        auto finish = epilogue.template at<lanes>(firstChannel + channel);
         const float* matrix = from.data + channel;
         float* corner =
             out + ((strip.image * g.outHeight + top) * g.outWidth + left) * pixelPitch + firstChannel + channel;
+        const i64 number = (strip.image * g.tilesDown() + strip.down) * g.tilesAcross() + strip.across;
         for (i64 tile = 0; tile < strip.full + strip.cut; ++tile) {
           const bool cut = tile == strip.full;
           to.corner = corner + tile * tileSide * pixelPitch;
           to.columns = std::min<i64>(tileSide, g.outWidth - left - tile * tileSide);
+          finish.begin(number + tile);
           transformTile<lanes>(matrix + (cut ? strip.cutRow : strip.row + tile) * from.stride, from.apart, down,
                                cut ? g.outsAcross() : tileSide, to, finish);
+          finish.end();
         }
       }
     });
-  });
+  };
+  if constexpr (Epilogue::tails) {
+    forChannels(level, channels, body);
+  } else {
+    withIsa(level, [&](auto isa) EMBER_SIMD_BODY {
+      if constexpr (decltype(isa)::lanes > 4) body(isa, 0, channels);
+    });
+  }
 }
 
 }  // namespace ember::core::winograd

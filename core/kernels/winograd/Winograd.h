@@ -29,6 +29,13 @@ struct After {
 /// out = conv(in, filters): forward, or backward data with the geometry of the adjoint.
 void convolve(const Geometry&, const float* in, const Storage& packed, const After&, float* out, simd::Level);
 
+/// Whether convolveWithStatistics() exists: whole vectors of channels, and tiles enough for sums of 12. Does not depend
+/// on the thread count.
+bool givesStatistics(const Geometry&, simd::Level);
+/// out = conv(in, filters), and mean and biased variance of each channel of `out`.
+void convolveWithStatistics(const Geometry&, const float* in, const Storage& packed, float* out, double* mean,
+                            double* var, simd::Level);
+
 /// dw [K, C, 3, 3] from in and the gradient of out.
 void backwardWeights(const Geometry&, const float* in, const float* gradient, float* dw, simd::Level);
 
