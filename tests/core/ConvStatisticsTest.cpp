@@ -94,8 +94,8 @@ TEST_CASE("gathered statistics agree with f64 for every size of a last tile, and
       CAPTURE(static_cast<int>(level));
       const NDArray x = normals({batchFor(side), 3, side, side}, 1), w = normals({48, 3, 3, 3}, 2).contiguous();
       const Gathered g = gathered(x, w, level);
-      // f32 sums of up to 192 values.
-      checkClose(g.statistics, reference::batchStatistics(g.y.to(DType::F64)), 2e-7);
+      // f32 sums of up to 192 values in a row, about a centre from 1 to 4 of them: some units of 6e-8.
+      checkClose(g.statistics, reference::batchStatistics(g.y.to(DType::F64)), 1e-6);
       const wino::Geometry plain{x.size(0), side, side, 3, side, side, 48, 1, 1};
       const auto packed = wino::packFilters(w.data<float>(), 48, 3, wino::Filters::Forward, level);
       const NDArray y = NDArray::empty(g.y.shape(), DType::F32, MemoryOrder::ChannelsLast);
@@ -147,7 +147,7 @@ TEST_CASE("batchStatistics takes what a convolution found, until the memory is w
   checkSame(y, plain);
   const BatchStatistics kept = batchStatistics(y), own = batchStatistics(y.copy());
   CHECK(valuesOf(batchStatistics(plain)) == valuesOf(batchStatistics(plain.copy())));
-  checkClose(kept, own, 2e-7);
+  checkClose(kept, own, 1e-6);
   CHECK((valuesOf(kept) == valuesOf(own)) == levels().empty());  // other sums, other last bits
   // A part of the memory, and another shape over it, have statistics of their own.
   CHECK(valuesOf(batchStatistics(y.slice(0, 0, 31))) == valuesOf(batchStatistics(y.slice(0, 0, 31).copy())));
