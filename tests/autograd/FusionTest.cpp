@@ -292,8 +292,8 @@ TEST_CASE("a recorded convolution without bias gathers the statistics that a bat
   const ConvOptions options{.padding = 1};
   // Statistics that were gathered err in other last bits than those of a copy, which nothing is known of.
   const auto gathers = [](const Tensor& y) {
-    const Tensor kept = batchNorm(y, {}, {}, {}, {}, {.training = true}).var,
-                 own = batchNorm(y.clone(), {}, {}, {}, {}, {.training = true}).var;
+    const Tensor kept = batchNorm(y, {}, {}, {}, {}, {.training = true}).var(),
+                 own = batchNorm(y.clone(), {}, {}, {}, {}, {.training = true}).var();
     for (i64 c = 0; c < 32; ++c) CHECK(std::abs(kept.select(0, c).item() / own.select(0, c).item() - 1) < 1e-6);
     return core::batchStatistics(y.array()).var.toVector<double>() !=
            core::batchStatistics(y.array().copy()).var.toVector<double>();
