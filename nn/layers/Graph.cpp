@@ -9,8 +9,8 @@
 #include <ember/nn/Registry.h>
 #include <ember/nn/layers/GraphPlan.h>
 
-// A slot is an input of the net or a node: what it gives stays in its slot until the last reader takes it. The plan, the
-// order of the nodes with their slots, is made once and read by every forward.
+// A slot is an input of the net or a node: what it gives stays in its slot until the last reader takes it. The plan,
+// the order of the nodes with their slots, is made once and read by every forward.
 
 namespace ember::nn {
 
@@ -197,8 +197,8 @@ std::string Graph::toDot() const {
   }
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const std::string out = quoted("output:" + std::to_string(i));  // no node has a colon in its name
-    text += "  " + out + " [shape=oval, label=" + quoted(outputs_.size() == 1 ? "output" : "output " + std::to_string(i)) +
-            "];\n";
+    const std::string label = outputs_.size() == 1 ? "output" : "output " + std::to_string(i);
+    text += "  " + out + " [shape=oval, label=" + quoted(label) + "];\n";
     edge(outputs_[i], out);
   }
   return text + "}\n";

@@ -17,7 +17,8 @@ namespace {
 
 class Planner {
  public:
-  Planner(const std::vector<std::string>& inputs, const std::vector<GraphNode>& nodes) : inputs_(inputs), nodes_(nodes) {
+  Planner(const std::vector<std::string>& inputs, const std::vector<GraphNode>& nodes)
+      : inputs_(inputs), nodes_(nodes) {
     for (const std::string& input : inputs) names_.push_back(input);
     for (const GraphNode& node : nodes) names_.push_back(node.name);
     for (std::size_t i = 0; i < names_.size(); ++i) slots_.emplace(names_[i], i);

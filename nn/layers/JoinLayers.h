@@ -28,8 +28,8 @@ struct SplitOptions {
   int axis = 1;
 };
 
-/// Cuts a tensor along an axis: what Concat joins. The parts are views. ValueError at construction unless either parts or
-/// sizes are given; ShapeError where the axis has another length.
+/// Cuts a tensor along an axis: what Concat joins. The parts are views. ValueError at construction unless either parts
+/// or sizes are given; ShapeError where the axis has another length.
 class Split : public Module {
  public:
   using Module::forward;

@@ -13,7 +13,7 @@ struct ParallelOptions {
 
 /// Modules beside each other, named "0", "1", ... unless given a name.
 ///
-///   nn::Parallel({.join = nn::Join::Concat}, nn::Conv2D(8, 4, {.kernel = 1}), nn::Conv2D(8, 4, {.kernel = 3, .padding = 1}))
+///   nn::Parallel({.join = nn::Join::Concat}, nn::Conv2D(8, 4), nn::Conv2D(8, 4, {.kernel = 3, .padding = 1}))
 ///
 /// One input goes to every branch; several, as many as there are branches, one to each (as PuzzleLib's Parallel). A
 /// branch may give several tensors. StateError for another number of inputs or without branches, ShapeError where the

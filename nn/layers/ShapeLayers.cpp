@@ -12,7 +12,8 @@ namespace {
 
 void checkSizes(const char* type, const Shape& sizes) {
   const auto refuse = [&](const std::string& what) {
-    throw ValueError(type, what, {{"sizes", ember::toString(sizes)}}, "use sizes of 1 or more, and at most one -1 for the rest");
+    throw ValueError(type, what, {{"sizes", ember::toString(sizes)}},
+                     "use sizes of 1 or more, and at most one -1 for the rest");
   };
   if (sizes.empty()) refuse("no sizes were given");
   if (std::count(sizes.begin(), sizes.end(), -1) > 1) refuse("more than one size is -1");
@@ -28,8 +29,8 @@ Shape fitted(const char* type, const Shape& x, i64 count, Shape sizes) {
   const auto open = std::find(sizes.begin(), sizes.end(), -1);
   if (open == sizes.end() ? known != count : count % known != 0) {
     throw ShapeError(type,
-                     std::to_string(count) + " elements do not fit the sizes " + ember::toString(sizes) + ", which hold " +
-                         (open == sizes.end() ? "" : "a multiple of ") + std::to_string(known),
+                     std::to_string(count) + " elements do not fit the sizes " + ember::toString(sizes) +
+                         ", which hold " + (open == sizes.end() ? "" : "a multiple of ") + std::to_string(known),
                      {{"input", "x " + ember::toString(x)}}, "make the product of the sizes equal");
   }
   if (open != sizes.end()) *open = count / known;

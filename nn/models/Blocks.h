@@ -57,8 +57,9 @@ class Bottleneck : public Module {
   Sequential* downsample_ = nullptr;
 };
 
-/// The block of wide residual nets, norm and activation first: h = relu(bn1(x)), y = conv2(dropout(relu(bn2(conv1(h)))))
-/// + x; where the shape changes, + convShortcut(h). Source: Zagoruyko & Komodakis 2016, arXiv:1605.07146.
+/// The block of wide residual nets, norm and activation first: h = relu(bn1(x)) and
+/// y = conv2(dropout(relu(bn2(conv1(h))))) + x; where the shape changes, + convShortcut(h). Source: Zagoruyko &
+/// Komodakis 2016, arXiv:1605.07146.
 class WideBlock : public Module {
  public:
   using Module::forward;
