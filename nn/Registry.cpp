@@ -8,6 +8,7 @@
 #include <ember/nn/Pattern.h>
 #include <ember/nn/layers/Layers.h>
 #include <ember/nn/models/Blocks.h>
+#include <ember/nn/models/MobileNetV2.h>
 
 namespace ember::nn {
 namespace {

@@ -1,6 +1,7 @@
 // Containers other than Sequential, and the blocks of nn/models.
 #include <ember/nn/layers/Layers.h>
 #include <ember/nn/models/Blocks.h>
+#include <ember/nn/models/MobileNetV2.h>
 
 #include "nn/LayerSamples.h"
 
@@ -71,6 +72,10 @@ LayerRows containerSamples() {
       {"DenseLayer",
        {{block<nn::DenseLayer>("plain", pictures, 2, 2),
          block<nn::DenseLayer>("narrow neck, dropout", pictures, 2, 1, 2, 0.3)},
+        inNets}},
+      {"InvertedResidual",
+       {{block<nn::InvertedResidual>("the same shape", pictures, 2, 2, 1, 2),
+         block<nn::InvertedResidual>("stride, nothing to expand", pictures, 2, 3, 2, 1)},
         inNets}},
       {"Parallel",
        {{built("a list", [] { return branches(nn::Join::List); }, {{4, 3}}, Shape{4, 2}),
