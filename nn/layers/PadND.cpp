@@ -2,6 +2,7 @@
 
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Error.h>
+#include <ember/nn/layers/SpatialArgs.h>
 
 namespace ember::nn {
 namespace {
@@ -13,13 +14,8 @@ std::string typeOf(int spatial) { return "Pad" + std::to_string(spatial) + "D"; 
 PadND::PadND(int spatial, PadOptions options) : spatial_(spatial), options_(std::move(options)) {
   if (!options_.after.set()) options_.after = options_.before;
   const std::string type = typeOf(spatial);
-  for (int i = 0; i < spatial; ++i) {
-    const i64 before = options_.before.at(i, spatial, type.c_str(), "before"),
-              after = options_.after.at(i, spatial, type.c_str(), "after");
-    if (before >= 0 && after >= 0) continue;
-    throw ValueError(type, "padding of " + std::to_string(before) + " and " + std::to_string(after), {},
-                     "use 0 or more; Slice cuts");
-  }
+  checkSizes(type, "before", options_.before, spatial, 0);
+  checkSizes(type, "after", options_.after, spatial, 0);
   if (options_.mode != PadMode::Zeros && options_.value != 0) {
     throw ValueError(type, "a value with the mode " + std::string(ember::name(options_.mode)), {},
                      "a value stands around with PadMode::Zeros alone");
@@ -55,12 +51,8 @@ PadOptions PadND::optionsOf(const Args& a) {
 }
 
 std::string PadND::details() const {
-  const auto text = [](const Sizes& sizes) {
-    const std::vector<i64> each = sizes.vector();
-    return each.size() == 1 ? std::to_string(each[0]) : Value(each).dump();
-  };
-  std::string all = text(options_.before);
-  if (!(options_.after == options_.before)) all += " and " + text(options_.after);
+  std::string all = shortText(options_.before, spatial_);
+  if (!(options_.after == options_.before)) all += " and " + shortText(options_.after, spatial_);
   if (options_.mode != PadMode::Zeros) all += ", " + std::string(ember::name(options_.mode));
   if (options_.value != 0) all += " of " + Value(options_.value).dump();
   return all;

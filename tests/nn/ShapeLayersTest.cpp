@@ -71,11 +71,11 @@ TEST_CASE("Cast converts, to integers as well") {
 
 TEST_CASE("padding is at least 0, fits the rank, and prints") {
   CHECK(shapeAfter(nn::Pad2D({.before = {1, 0}, .after = 2}), {1, 1, 3, 3}) == "[1, 1, 6, 5]");
-  CHECK(headlineOf<ValueError>([] { nn::Pad1D({.before = -1}); }) == "[Pad1D] ValueError: padding of -1 and -1");
+  CHECK(headlineOf<ValueError>([] { nn::Pad1D({.before = -1}); }) == "[Pad1D] ValueError: before is -1");
   CHECK(headlineOf<ShapeError>([] { shapeAfter(nn::Pad2D(), {1, 3, 3}); }) ==
         "[Pad2D] ShapeError: x [1, 3, 3] has rank 3, expected 4");
   CHECK(headlineOf<ValueError>([] { nn::Pad1D({.mode = PadMode::Reflect, .value = 2}); }) ==
         "[Pad1D] ValueError: a value with the mode reflect");
   CHECK(nn::Pad1D({.before = 2, .mode = PadMode::Circular}).toString() == "Pad1D(2, circular)\n");
-  CHECK(nn::Pad2D({.before = {1, 0}, .after = 2, .value = -1}).toString() == "Pad2D([1, 0] and 2 of -1.0)\n");
+  CHECK(nn::Pad2D({.before = {1, 0}, .after = 2, .value = -1}).toString() == "Pad2D(1x0 and 2 of -1.0)\n");
 }
