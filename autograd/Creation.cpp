@@ -90,7 +90,8 @@ Tensor Tensor::linspace(double start, double stop, i64 count, DType dtype) {
   const double step = count > 1 ? (stop - start) / static_cast<double>(count - 1) : 0;
   // From both ends, so that both are exact.
   for (i64 i = 0; i < count; ++i) {
-    out[i] = i < (count + 1) / 2 ? start + static_cast<double>(i) * step : stop - static_cast<double>(count - 1 - i) * step;
+    out[i] =
+        i < (count + 1) / 2 ? start + static_cast<double>(i) * step : stop - static_cast<double>(count - 1 - i) * step;
   }
   return Tensor(values.to(dtype));
 }
@@ -113,8 +114,8 @@ Tensor Tensor::eye(i64 rows, i64 columns, i64 diagonal, DType dtype) {
 
 Tensor Tensor::randint(const Shape& shape, i64 low, i64 high, DType dtype) {
   if (low >= high) {
-    throw ValueError("randint", "there is no number from " + std::to_string(low) + " to below " + std::to_string(high), {},
-                     "high must be above low");
+    throw ValueError("randint", "there is no number from " + std::to_string(low) + " to below " + std::to_string(high),
+                     {}, "high must be above low");
   }
   checkFits("randint", low, dtype);
   checkFits("randint", high - 1, dtype);
@@ -135,7 +136,8 @@ Tensor Tensor::randperm(i64 count) {
 
 Tensor Tensor::bernoulli(const Shape& shape, double p, DType dtype) {
   if (!(p >= 0 && p <= 1)) {
-    throw ValueError("bernoulli", "p is " + std::to_string(p) + ", must be in [0, 1]", {}, "p is the probability of a 1");
+    throw ValueError("bernoulli", "p is " + std::to_string(p) + ", must be in [0, 1]", {},
+                     "p is the probability of a 1");
   }
   const core::NDArray u = uniform(shape, 0, 1, DType::F64).array();
   std::vector<double> draws = u.toVector<double>();

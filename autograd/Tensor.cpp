@@ -5,6 +5,7 @@
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/Reduction.h>
 #include <ember/autograd/ops/Shape.h>
+#include <ember/autograd/ops/Slicing.h>
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
 
@@ -206,6 +207,8 @@ Tensor Tensor::slice(int axis, i64 start, i64 stop, i64 step) const {
   return ember::slice(*this, axis, start, stop, step);
 }
 Tensor Tensor::select(int axis, i64 index) const { return ember::select(*this, axis, index); }
+const Tensor Tensor::operator[](i64 position) const { return ember::select(*this, 0, position); }
+const Tensor Tensor::operator[](const Tensor& chosen) const { return ember::index(*this, {chosen}); }
 Tensor Tensor::to(DType dtype) const { return ember::cast(*this, dtype); }
 
 }  // namespace ember

@@ -65,8 +65,8 @@ class Tensor {
   /// Uniform in [low, high) and normal(mean, std), drawn from the stream of the running module (or of the program).
   static Tensor uniform(const Shape&, double low = 0, double high = 1, DType = DType::F32);
   static Tensor normal(const Shape&, double mean = 0, double std = 1, DType = DType::F32);
-  /// From the same stream: integers in [low, high), ValueError if there is none; the numbers 0..count-1 shuffled; 1 with
-  /// probability p in [0, 1], else 0.
+  /// From the same stream: integers in [low, high), ValueError if there is none; the numbers 0..count-1 shuffled; 1
+  /// with probability p in [0, 1], else 0.
   static Tensor randint(const Shape&, i64 low, i64 high, DType = DType::I64);
   static Tensor randperm(i64 count);
   static Tensor bernoulli(const Shape&, double p = 0.5, DType = DType::F32);
@@ -129,6 +129,10 @@ class Tensor {
   Tensor transpose(int a, int b) const;
   Tensor slice(int axis, i64 start, i64 stop, i64 step = 1) const;
   Tensor select(int axis, i64 index) const;
+  /// x[i] along the first axis, which goes; x[positions], x[mask]: ops/Slicing.h. Const, since x[i] = y would assign to
+  /// a temporary and leave x as it is.
+  const Tensor operator[](i64 position) const;
+  const Tensor operator[](const Tensor& chosen) const;
   /// The same tensor if the type is the same, else converted; differentiable between floating types.
   ///
   /// What the type cannot hold becomes the nearest that it can: floats lose their fraction on the way to an integer,

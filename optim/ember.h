@@ -6,6 +6,7 @@
 #include <ember/autograd/Function.h>
 #include <ember/autograd/Fusion.h>
 #include <ember/autograd/GradCheck.h>
+#include <ember/autograd/Print.h>
 #include <ember/autograd/Tensor.h>
 #include <ember/autograd/ops/Ops.h>
 #include <ember/core/Error.h>

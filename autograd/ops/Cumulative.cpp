@@ -16,11 +16,12 @@ Tensor cumsum(const Tensor& x, int axis, const CumulativeOptions& options) {
   checkOperands(op, {&x});
   axis = normalizeAxis(axis, x.rank(), op);
   const DType dtype = core::reduceDtype(core::Reduction::Sum, x.dtype());
-  return apply(op, {&x}, x.shape(), dtype,
-               [&] { return core::cumulativeSum(x.array().to(dtype), axis, options.exclusive, options.reverse); },
-               [axis, options](const BackwardContext& c) {
-                 return Tensors{cumsum(c.grad(), axis, {options.exclusive, !options.reverse})};
-               });
+  return apply(
+      op, {&x}, x.shape(), dtype,
+      [&] { return core::cumulativeSum(x.array().to(dtype), axis, options.exclusive, options.reverse); },
+      [axis, options](const BackwardContext& c) {
+        return Tensors{cumsum(c.grad(), axis, {options.exclusive, !options.reverse})};
+      });
 }
 
 Tensor cumprod(const Tensor& x, int axis, const CumulativeOptions& options) {

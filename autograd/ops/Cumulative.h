@@ -1,8 +1,8 @@
 #pragma once
 #include <ember/autograd/Tensor.h>
 
-/// Running sums and products along an axis. f32, f64 and integers (bool, u8 and i8 give i64); differentiable any number of
-/// times, products also where factors are 0. Semantics as numpy.cumsum; the options are those of ONNX CumSum.
+/// Running sums and products along an axis. f32, f64 and integers (bool, u8 and i8 give i64); differentiable any number
+/// of times, products also where factors are 0. Semantics as numpy.cumsum; the options are those of ONNX CumSum.
 namespace ember {
 
 struct CumulativeOptions {

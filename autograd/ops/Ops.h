@@ -9,6 +9,8 @@
 #include <ember/autograd/ops/Conv.h>
 #include <ember/autograd/ops/Cumulative.h>
 #include <ember/autograd/ops/Dropout.h>
+#include <ember/autograd/ops/Einsum.h>
+#include <ember/autograd/ops/Indexing.h>
 #include <ember/autograd/ops/Logic.h>
 #include <ember/autograd/ops/ConvTranspose.h>
 #include <ember/autograd/ops/Dropout.h>
@@ -16,14 +18,18 @@
 #include <ember/autograd/ops/Loss.h>
 #include <ember/autograd/ops/MatMul.h>
 #include <ember/autograd/ops/Math.h>
+#include <ember/autograd/ops/Norm.h>
 #include <ember/autograd/ops/Pad.h>
 #include <ember/autograd/ops/Piecewise.h>
 #include <ember/autograd/ops/Pool.h>
 #include <ember/autograd/ops/Rearrange.h>
 #include <ember/autograd/ops/Reduction.h>
 #include <ember/autograd/ops/Rounding.h>
+#include <ember/autograd/ops/Sampling.h>
 #include <ember/autograd/ops/Shape.h>
 #include <ember/autograd/ops/Smooth.h>
+#include <ember/autograd/ops/Slicing.h>
 #include <ember/autograd/ops/Softmax.h>
+#include <ember/autograd/ops/Sorting.h>
 #include <ember/autograd/ops/Trigonometry.h>
 #include <ember/autograd/ops/Unpool.h>

@@ -38,7 +38,8 @@ Tensor rolled(const Tensor& x, i64 shift, int axis) {
 // x where column - row >= offset (or < offset), else 0.
 Tensor triangle(const char* op, const Tensor& x, i64 offset, bool upper) {
   checkOperands(op, {&x});
-  if (x.rank() < 2) throw ShapeError(op, "x has rank " + std::to_string(x.rank()) + ", expected a matrix or more of them");
+  if (x.rank() < 2)
+    throw ShapeError(op, "x has rank " + std::to_string(x.rank()) + ", expected a matrix or more of them");
   const i64 rows = x.size(-2), columns = x.size(-1);
   offset = std::clamp(offset, -rows - 1, columns + 1);  // beyond that nothing changes, and nothing can overflow
   const auto count = [](i64 n) { return Tensor::arange(0, static_cast<double>(n), 1, DType::I64); };
@@ -57,8 +58,9 @@ Tensors split(const Tensor& x, const std::vector<i64>& sizes, int axis) {
     total = checkedAdd(total, size);
   }
   if (total != x.size(axis)) {
-    throw ShapeError("split", "the sizes add up to " + std::to_string(total) + ", axis " + std::to_string(axis) + " has " +
-                                  std::to_string(x.size(axis)) + " elements",
+    throw ShapeError("split",
+                     "the sizes add up to " + std::to_string(total) + ", axis " + std::to_string(axis) + " has " +
+                         std::to_string(x.size(axis)) + " elements",
                      {{"x", toString(x.shape())}}, "every element belongs to one piece");
   }
   Tensors pieces;
@@ -97,11 +99,13 @@ Tensor flip(const Tensor& x, const std::vector<int>& axes) {
   std::vector<bool> seen(static_cast<std::size_t>(x.rank()), false);
   for (int& axis : all) {
     axis = normalizeAxis(axis, x.rank(), "flip");
-    if (seen[static_cast<std::size_t>(axis)]) throw ShapeError("flip", "axis " + std::to_string(axis) + " is given twice");
+    if (seen[static_cast<std::size_t>(axis)])
+      throw ShapeError("flip", "axis " + std::to_string(axis) + " is given twice");
     seen[static_cast<std::size_t>(axis)] = true;
   }
-  return apply("flip", {&x}, x.shape(), x.dtype(), [&] { return core::flip(x.array(), all); },
-               [all](const BackwardContext& c) { return Tensors{all.empty() ? c.grad() : flip(c.grad(), all)}; });
+  return apply(
+      "flip", {&x}, x.shape(), x.dtype(), [&] { return core::flip(x.array(), all); },
+      [all](const BackwardContext& c) { return Tensors{all.empty() ? c.grad() : flip(c.grad(), all)}; });
 }
 
 Tensor roll(const Tensor& x, const std::vector<i64>& shifts, const std::vector<int>& axes) {

@@ -15,14 +15,15 @@ namespace {
 Tensor remaining(const char* op, core::Quotient kind, const Tensor& a, const Tensor& b) {
   checkOperands(op, {&a, &b});
   checkSameDtype(op, a, b);
-  return apply(op, {&a, &b}, broadcastShapes(a.shape(), b.shape(), op), a.dtype(),
-               [&] { return core::remainder(kind, a.array(), b.array(), op); },
-               [kind, a = Saved(a), b = Saved(b)](const BackwardContext& c) {
-                 const Tensor x = a.get(c).detach(), y = b.get(c).detach();
-                 const Tensor quotient = kind == core::Quotient::Floored ? floor(x / y) : trunc(x / y);
-                 return Tensors{c.needs(0) ? sumTo(c.grad(), x.shape()) : Tensor(),
-                                c.needs(1) ? sumTo(-c.grad() * quotient, y.shape()) : Tensor()};
-               });
+  return apply(
+      op, {&a, &b}, broadcastShapes(a.shape(), b.shape(), op), a.dtype(),
+      [&] { return core::remainder(kind, a.array(), b.array(), op); },
+      [kind, a = Saved(a), b = Saved(b)](const BackwardContext& c) {
+        const Tensor x = a.get(c).detach(), y = b.get(c).detach();
+        const Tensor quotient = kind == core::Quotient::Floored ? floor(x / y) : trunc(x / y);
+        return Tensors{c.needs(0) ? sumTo(c.grad(), x.shape()) : Tensor(),
+                       c.needs(1) ? sumTo(-c.grad() * quotient, y.shape()) : Tensor()};
+      });
 }
 
 }  // namespace
@@ -34,8 +35,9 @@ Tensor trunc(const Tensor& x) { return stepFunction("trunc", std::trunc, std::tr
 
 Tensor sign(const Tensor& x) {
   checkOperands("sign", {&x});
-  return apply("sign", {&x}, x.shape(), x.dtype(), [&] { return core::unary(core::Unary::Sign, x.array(), "sign"); },
-               [](const BackwardContext& c) { return Tensors{c.grad() * 0}; });
+  return apply(
+      "sign", {&x}, x.shape(), x.dtype(), [&] { return core::unary(core::Unary::Sign, x.array(), "sign"); },
+      [](const BackwardContext& c) { return Tensors{c.grad() * 0}; });
 }
 
 Tensor fmod(const Tensor& a, const Tensor& b) { return remaining("fmod", core::Quotient::Truncated, a, b); }

@@ -1,8 +1,8 @@
 #pragma once
 #include <ember/autograd/ops/Arithmetic.h>
 
-/// Rounding, signs and remainders. Their steps have the gradient 0 (as in PyTorch); integers are rounded already and come
-/// back as they are.
+/// Rounding, signs and remainders. Their steps have the gradient 0 (as in PyTorch); integers are rounded already and
+/// come back as they are.
 namespace ember {
 
 Tensor floor(const Tensor& x);  ///< the largest whole number that is not above x

@@ -31,13 +31,11 @@ Tensor atan(const Tensor& x) {
 }
 
 Tensor sinh(const Tensor& x) {
-  return libraryFunction("sinh", std::sinh, std::sinh, x,
-                         [](const Tensor& g, const Tensor& v) { return g * cosh(v); });
+  return libraryFunction("sinh", std::sinh, std::sinh, x, [](const Tensor& g, const Tensor& v) { return g * cosh(v); });
 }
 
 Tensor cosh(const Tensor& x) {
-  return libraryFunction("cosh", std::cosh, std::cosh, x,
-                         [](const Tensor& g, const Tensor& v) { return g * sinh(v); });
+  return libraryFunction("cosh", std::cosh, std::cosh, x, [](const Tensor& g, const Tensor& v) { return g * sinh(v); });
 }
 
 Tensor asinh(const Tensor& x) {

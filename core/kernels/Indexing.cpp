@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
-#include <type_traits>
 
 #include <ember/core/Error.h>
 #include <ember/core/kernels/Elementwise.h>
@@ -115,92 +114,6 @@ NDArray takeRows(const NDArray& x, const std::vector<i64>& index) {
     std::memcpy(to + i * rowBytes, from + static_cast<std::size_t>(index[i]) * rowBytes, rowBytes);
   }
   return result;
-}
-
-namespace {
-
-// Calls visit(position of index and y, position of x) for each element; `x` here is the side addressed by the index.
-template <class Visit>
-void eachIndexed(const Shape& indexShape, const NDArray& indexed, const NDArray& index, const NDArray& direct, int axis,
-                 const char* op, Visit&& visit) {
-  if (index.dtype() != DType::I64) {
-    throw DtypeError(op, "the index is " + std::string(name(index.dtype())) + ", expected i64", {}, "use to(DType::I64)");
-  }
-  const i64 limit = indexed.size(axis), step = indexed.strides()[axis];
-  Strides along = indexed.strides();
-  along[axis] = 0;
-  const i64* position = index.data<i64>();
-  // One thread: several elements may add into one place.
-  Dims at = Dims::filled(indexShape.rank(), 0);
-  const i64 count = ember::numel(indexShape);
-  for (i64 k = 0; k < count; ++k) {
-    i64 offsetIndex = 0, offsetDirect = 0, offsetIndexed = 0;
-    for (int i = 0; i < indexShape.rank(); ++i) {
-      offsetIndex += at[i] * index.strides()[i];
-      offsetDirect += at[i] * direct.strides()[i];
-      offsetIndexed += at[i] * along[i];
-    }
-    const i64 where = position[offsetIndex];
-    if (where < 0 || where >= limit) {
-      throw ValueError(op, "index " + std::to_string(where) + " at " + toString(at) + " is outside size " +
-                               std::to_string(limit) + " of axis " + std::to_string(axis));
-    }
-    visit(offsetDirect, offsetIndexed + where * step);
-    for (int i = indexShape.rank() - 1; i >= 0; --i) {
-      if (++at[i] < indexShape[i]) break;
-      at[i] = 0;
-    }
-  }
-}
-
-void checkIndexShape(const Shape& whole, const Shape& index, int axis, const char* op) {
-  bool fits = whole.rank() == index.rank();
-  for (int i = 0; fits && i < whole.rank(); ++i) fits = i == axis || whole[i] == index[i];
-  if (!fits) {
-    throw ShapeError(op, "the index " + toString(index) + " must equal " + toString(whole) + " beside axis " +
-                             std::to_string(axis));
-  }
-}
-
-}  // namespace
-
-NDArray gather(const NDArray& x, int axis, const NDArray& index) {
-  axis = normalizeAxis(axis, x.rank(), "gather");
-  checkIndexShape(x.shape(), index.shape(), axis, "gather");
-  NDArray y = NDArray::empty(index.shape(), x.dtype());
-  dispatch(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    T* out = y.data<T>();
-    const T* in = x.data<T>();
-    eachIndexed(index.shape(), x, index, y, axis, "gather", [&](i64 to, i64 from) { out[to] = in[from]; });
-  });
-  return y;
-}
-
-NDArray scatterAdd(const NDArray& x, int axis, const NDArray& index, const Shape& shape) {
-  axis = normalizeAxis(axis, shape.rank(), "scatterAdd");
-  checkIndexShape(shape, index.shape(), axis, "scatterAdd");
-  if (x.shape() != index.shape()) {
-    throw ShapeError("scatterAdd", "x is " + toString(x.shape()) + ", the index " + toString(index.shape()));
-  }
-  NDArray y = NDArray::zeros(shape, x.dtype());
-  dispatch(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
-      T* out = y.data<T>();
-      const T* in = x.data<T>();
-      eachIndexed(index.shape(), y, index, x, axis, "scatterAdd", [&](i64 from, i64 to) {
-        if constexpr (std::is_integral_v<T>) {
-          out[to] = static_cast<T>(static_cast<u64>(out[to]) + static_cast<u64>(in[from]));  // wraps
-        } else {
-          out[to] += in[from];
-        }
-      });
-    } else {
-      throw DtypeError("scatterAdd", "x is " + std::string(name(x.dtype())) + ", which has no arithmetic");
-    }
-  });
-  return y;
 }
 
 }  // namespace ember::core

@@ -3,7 +3,7 @@
 
 #include <ember/core/NDArray.h>
 
-/// Kernels that move elements: joins, pads, gathers.
+/// Kernels that move elements: joins, pads, rows.
 namespace ember::core {
 
 /// Joins along `axis`; other sizes and dtypes must agree (ShapeError, DtypeError).
@@ -21,10 +21,5 @@ NDArray flip(const NDArray& x, const std::vector<int>& axes);
 
 /// Rows x[index[i]] along axis 0, index i64 [n]; out of range throws ValueError with position and value.
 NDArray takeRows(const NDArray& x, const std::vector<i64>& index);
-
-/// y[..., j] = x[..., index[..., j]] along `axis`; shapes equal except on that axis.
-NDArray gather(const NDArray& x, int axis, const NDArray& index);
-/// Adjoint: zeros of `shape`, y[..., index[..., j]] += x[..., j].
-NDArray scatterAdd(const NDArray& x, int axis, const NDArray& index, const Shape& shape);
 
 }  // namespace ember::core

@@ -1,4 +1,6 @@
 // What a user of NumPy expects, against the numbers that PyTorch gives (tests/golden/generate_numpy.py).
+#include <string>
+
 #include <doctest/doctest.h>
 #include <ember/autograd/ops/Ops.h>
 
@@ -61,7 +63,9 @@ Calls pieces() {
   Calls calls;
   const auto axisOf = [](const Json& o) { return o.at("axis").get<int>(); };
   calls["split"] = [=](const Tensors& in, const Json& o) { return split(in[0], o.at("size").get<i64>(), axisOf(o)); };
-  calls["splitSizes"] = [=](const Tensors& in, const Json& o) { return split(in[0], sizesOf(o.at("sizes")), axisOf(o)); };
+  calls["splitSizes"] = [=](const Tensors& in, const Json& o) {
+    return split(in[0], sizesOf(o.at("sizes")), axisOf(o));
+  };
   calls["chunk"] = [=](const Tensors& in, const Json& o) { return chunk(in[0], o.at("count").get<i64>(), axisOf(o)); };
   calls["flip"] = [](const Tensors& in, const Json& o) { return Tensors{flip(in[0], intsOf(o.at("axes")))}; };
   calls["roll"] = [](const Tensors& in, const Json& o) {
@@ -85,8 +89,56 @@ Calls pieces() {
   return calls;
 }
 
+Calls indexing() {
+  Calls calls;
+  const auto axisOf = [](const Json& o) { return o.at("axis").get<int>(); };
+  calls["index"] = [](const Tensors& in, const Json& o) {
+    const std::vector<i64> rows = sizesOf(o.at("rows")), columns = sizesOf(o.at("columns"));
+    return Tensors{index(in[0], {Range{rows[0], rows[1]}, newAxis, Range{columns[0], columns[1], columns[2]}})};
+  };
+  calls["gather"] = [=](const Tensors& in, const Json& o) { return Tensors{gather(in[0], axisOf(o), in[1])}; };
+  calls["scatter"] = [=](const Tensors& in, const Json& o) { return Tensors{scatter(in[0], axisOf(o), in[1], in[2])}; };
+  calls["scatterAdd"] = [=](const Tensors& in, const Json& o) {
+    return Tensors{scatterAdd(in[0], axisOf(o), in[1], in[2])};
+  };
+  calls["indexSelect"] = [=](const Tensors& in, const Json& o) {
+    return Tensors{indexSelect(in[0], axisOf(o), in[1])};
+  };
+  calls["maskedFill"] = [](const Tensors& in, const Json& o) {
+    return Tensors{maskedFill(in[0], in[1], o.at("value").get<double>())};
+  };
+  calls["maskedSelect"] = two(maskedSelect);
+  calls["nonZero"] = one(nonZero);
+  calls["oneHot"] = [](const Tensors& in, const Json& o) { return Tensors{oneHot(in[0], o.at("classes").get<i64>())}; };
+  const auto both = [](const Sorted& sorted) { return Tensors{sorted.values, sorted.indices}; };
+  calls["sort"] = [=](const Tensors& in, const Json& o) {
+    return both(sort(in[0], axisOf(o), o.at("descending").get<bool>()));
+  };
+  calls["argsort"] = [=](const Tensors& in, const Json& o) {
+    return Tensors{argsort(in[0], axisOf(o), o.at("descending").get<bool>())};
+  };
+  calls["topk"] = [=](const Tensors& in, const Json& o) {
+    return both(topk(in[0], o.at("count").get<i64>(), axisOf(o), o.at("largest").get<bool>()));
+  };
+  return calls;
+}
+
+Calls products() {
+  Calls calls;
+  calls["norm"] = [](const Tensors& in, const Json& o) {
+    const double p = std::stod(o.at("p").get<std::string>());
+    return Tensors{norm(in[0], p, intsOf(o.at("axes")), o.at("keepDims").get<bool>())};
+  };
+  calls["einsum"] = [](const Tensors& in, const Json& o) {
+    return Tensors{einsum(o.at("equation").get<std::string>(), in)};
+  };
+  return calls;
+}
+
 }  // namespace
 
 TEST_CASE("functions of an element and logic agree with PyTorch") { checkFamily("functions", functions()); }
 TEST_CASE("products, running sums and logic over axes agree with PyTorch") { checkFamily("lines", lines()); }
 TEST_CASE("pieces, repetitions and diagonals agree with PyTorch") { checkFamily("pieces", pieces()); }
+TEST_CASE("elements chosen by tensors and their order agree with PyTorch") { checkFamily("indexing", indexing()); }
+TEST_CASE("norms and Einstein's sums agree with PyTorch") { checkFamily("products", products()); }

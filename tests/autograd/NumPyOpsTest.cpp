@@ -100,8 +100,9 @@ TEST_CASE("running sums count what is exclusive and backwards, and accumulate be
 
 TEST_CASE("pieces, repetitions and diagonals refuse what does not fit") {
   const Tensor x = Tensor::zeros({2, 5});
-  CHECK(headlineOf<ShapeError>([&] { split(x, std::vector<i64>{2, 2}, 1); }) ==
-        "[split] ShapeError: the sizes add up to 4, axis 1 has 5 elements");
+  CHECK(headlineOf<ShapeError>([&] {
+          split(x, std::vector<i64>{2, 2}, 1);
+        }) == "[split] ShapeError: the sizes add up to 4, axis 1 has 5 elements");
   CHECK(headlineOf<ValueError>([&] { split(x, 0, 1); }) == "[split] ValueError: the size of a piece is 0");
   CHECK(headlineOf<ValueError>([&] { chunk(x, 0); }) == "[chunk] ValueError: the number of pieces is 0");
   CHECK(chunk(x, most, 1).size() == 5);

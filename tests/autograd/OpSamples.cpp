@@ -39,6 +39,7 @@ const OpRows& opSamples() {
     addActivationSamples(all);
     addReductionSamples(all);
     addNumPySamples(all);
+    addIndexingSamples(all);
     addShapeSamples(all);
     addSpatialSamples(all);
     addResizeSamples(all);

@@ -50,6 +50,7 @@ void addElementwiseSamples(OpRows& rows);
 void addActivationSamples(OpRows& rows);
 void addReductionSamples(OpRows& rows);
 void addNumPySamples(OpRows& rows);
+void addIndexingSamples(OpRows& rows);
 void addShapeSamples(OpRows& rows);
 void addSpatialSamples(OpRows& rows);
 void addResizeSamples(OpRows& rows);

@@ -70,7 +70,12 @@ void addLogic(OpRows& rows) {
   const auto over = [&](Tensor (*op)(const Tensor&, const std::vector<int>&, bool)) {
     return OpRow{
         {{"the last axis", {some("last", {3, 2})}, [op](const Tensors& in) { return op(in[0], {1}, false); }, {0}},
-         {"two axes kept", {some("kept", {2, 3, 2, 2})}, [op](const Tensors& in) { return op(in[0], {1, 3}, true); }, {0}},
+         {"two axes kept",
+          {some("kept", {2, 3, 2, 2})},
+          [op](const Tensors& in) {
+            return op(in[0], {1, 3}, true);
+          },
+          {0}},
          {"all axes", {some("all", {2, 3})}, [op](const Tensors& in) { return op(in[0], {}, false); }}}};
   };
   rows["any"] = over(any);
@@ -118,14 +123,24 @@ void addPieces(OpRows& rows) {
     return OpSample{name, {x}, [f](const Tensors& in) { return f(in[0]); }, std::move(batched)};
   };
   rows["split"] = {{one("of one size", [](const Tensor& t) { return split(t, 2, 1)[2]; }),
-                    one("of several sizes", [](const Tensor& t) { return split(t, std::vector<i64>{1, 4}, 1)[1]; })}};
+                    one("of several sizes", [](const Tensor& t) {
+                      return split(t, std::vector<i64>{1, 4}, 1)[1];
+                    })}};
   rows["chunk"] = {{one("two of an axis of 5", [](const Tensor& t) { return chunk(t, 2, 1)[0]; })}};
   rows["flip"] = {{one("one axis", [](const Tensor& t) { return flip(t, {1}); }),
                    one("all", [](const Tensor& t) { return flip(t); })}};
-  rows["roll"] = {{one("two axes", [](const Tensor& t) { return roll(t, {2, -1}, {1, 2}); }),
+  rows["roll"] = {{one("two axes",
+                       [](const Tensor& t) {
+                         return roll(t, {2, -1}, {1, 2});
+                       }),
                    one("all elements", [](const Tensor& t) { return roll(t, {4}); })}};
-  rows["repeat"] = {{one("inner axes", [](const Tensor& t) { return repeat(t, {1, 2, 3}); }),
-                     one("a new axis", [](const Tensor& t) { return repeat(t, {2, 1, 1, 2}); })}};
+  rows["repeat"] = {{one("inner axes",
+                         [](const Tensor& t) {
+                           return repeat(t, {1, 2, 3});
+                         }),
+                     one("a new axis", [](const Tensor& t) {
+                       return repeat(t, {2, 1, 1, 2});
+                     })}};
   rows["repeatInterleave"] = {{one("the middle axis", [](const Tensor& t) { return repeatInterleave(t, 3, 1); })}};
   rows["diagonal"] = {{one("above", [](const Tensor& t) { return diagonal(t, 1, 1, 2); }),
                        one("below, axes turned", [](const Tensor& t) { return diagonal(t, -1, 2, 1); })}};
@@ -135,10 +150,8 @@ void addPieces(OpRows& rows) {
   rows["tril"] = {{one("below", [](const Tensor& t) { return tril(t, -1); })}};
   rows["diff"] = {{one("once", [](const Tensor& t) { return diff(t); }),
                    one("twice", [](const Tensor& t) { return diff(t, 1, 2); })}};
-  rows["outer"] = {{{"two vectors",
-                     {draw("a", {3}), draw("b", {4})},
-                     [](const Tensors& in) { return outer(in[0], in[1]); },
-                     {0}}}};
+  rows["outer"] = {
+      {{"two vectors", {draw("a", {3}), draw("b", {4})}, [](const Tensors& in) { return outer(in[0], in[1]); }, {0}}}};
   const auto grid = [](bool xy) {
     return [xy](const Tensors& in) {
       const Tensors grids = meshgrid(in, xy);

@@ -297,6 +297,8 @@ TEST_CASE("every op is compared with PyTorch in tests/golden") {
            "lines",
            "shape",
            "pieces",
+           "products",
+           "indexing",
            "matmul",
            "activation",
            "piecewise",

@@ -112,35 +112,3 @@ TEST_CASE("takeRows picks rows in the given order, also twice") {
   CHECK(headlineOf<ValueError>([&] { takeRows(x, {-1}); }) ==
         "[takeRows] ValueError: index 0 is -1, outside the 4 rows");
 }
-
-TEST_CASE("gather picks along an axis and scatterAdd is its adjoint, repeated indices adding up") {
-  const NDArray x = numbers({2, 3, 4}, 7, -1, 1, DType::F64);
-  const NDArray index = NDArray::from<i64>({2, 0, 1, 1, 2, 2, 0, 1, 0, 0, 0, 0, 1, 2, 1, 2}, {2, 2, 4});
-  const NDArray y = gather(x, 1, index);
-  const std::vector<double> from = x.toVector<double>(), got = y.toVector<double>();
-  const std::vector<i64> at = index.toVector<i64>();
-  for (std::size_t n = 0; n < 2; ++n) {
-    for (std::size_t j = 0; j < 2; ++j) {
-      for (std::size_t k = 0; k < 4; ++k) {
-        const std::size_t i = (n * 2 + j) * 4 + k;
-        CHECK(got[i] == from[(n * 3 + static_cast<std::size_t>(at[i])) * 4 + k]);
-      }
-    }
-  }
-  const NDArray dy = numbers({2, 2, 4}, 8, -1, 1, DType::F64);
-  for (const NDArray& layout : layouts(dy)) {
-    const NDArray dx = scatterAdd(layout, 1, index, x.shape());
-    CHECK(dot(dx, x) == doctest::Approx(dot(dy, y)).epsilon(1e-12));
-  }
-  for (const NDArray& layout : layouts(x)) CHECK(gather(layout, 1, index).toVector<double>() == got);
-}
-
-TEST_CASE("gather refuses indices out of range, of another type or another shape") {
-  const NDArray x = NDArray::zeros({2, 3}), index = NDArray::from<i64>({0, 3}, {2, 1});
-  CHECK(headlineOf<ValueError>([&] { gather(x, 1, index); }) ==
-        "[gather] ValueError: index 3 at [1, 0] is outside size 3 of axis 1");
-  CHECK(headlineOf<DtypeError>([&] { gather(x, 1, index.to(DType::I32)); }) ==
-        "[gather] DtypeError: the index is i32, expected i64");
-  CHECK(headlineOf<ShapeError>([&] { gather(x, 0, index); }) ==
-        "[gather] ShapeError: the index [2, 1] must equal [2, 3] beside axis 0");
-}

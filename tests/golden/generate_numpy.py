@@ -111,5 +111,65 @@ def pieces():
     return g
 
 
+def indexing():
+    g = GoldenFile("indexing")
+    d = Draw("indexing")
+    x = d.uniform(3, 4)
+    g.case("gather: axis 0", "gather", lambda x, i: torch.gather(x, 0, i), {"x": x, "index": d.integers(2, 3, high=3)}, {"axis": 0})
+    g.case("gather: axis -1", "gather", lambda x, i: torch.gather(x, -1, i), {"x": x, "index": d.integers(3, 6, high=4)}, {"axis": -1})
+    g.case("index", "index", lambda x: x[1:, None, ::2], {"x": x}, {"rows": [1, 3], "columns": [0, 4, 2]})
+    unique = torch.tensor([[2, 0, 1], [0, 3, 1]])
+    source = d.uniform(2, 3)
+    g.case("scatter", "scatter", lambda x, i, s: torch.scatter(x, 1, i, s), {"x": x, "index": unique, "source": source}, {"axis": 1})
+    g.case("scatterAdd: repeated places", "scatterAdd", lambda x, i, s: torch.scatter_add(x, 1, i, s),
+           {"x": x, "index": torch.tensor([[2, 2, 1], [0, 0, 0]]), "source": source}, {"axis": 1})
+    for axis, index in ((0, [2, 0, 2]), (1, [3])):
+        g.case(f"indexSelect: axis {axis}", "indexSelect", lambda x, i, a=axis: torch.index_select(x, a, i),
+               {"x": x, "index": torch.tensor(index)}, {"axis": axis})
+    g.case("indexSelect: by a matrix", "indexSelect", lambda x, i: x[:, i], {"x": x, "index": torch.tensor([[0, 3], [3, 1]])}, {"axis": 1})
+    mask = torch.tensor([True, False, True, False])
+    g.case("maskedFill", "maskedFill", lambda x, m: x.masked_fill(m, 2.5), {"x": x, "mask": mask}, {"value": 2.5})
+    g.case("maskedSelect", "maskedSelect", torch.masked_select, {"x": x, "mask": mask})
+    g.case("nonZero", "nonZero", torch.nonzero, {"x": d.integers(2, 2, 3, high=2)}, grad=False)
+    g.case("oneHot", "oneHot", lambda i: torch.nn.functional.one_hot(i, 4), {"index": d.integers(2, 3)}, {"classes": 4}, grad=False)
+    x = d.distinct(2, 5, 2)
+    for axis, descending in ((1, False), (-1, True), (0, True)):
+        options = {"axis": axis, "descending": descending}
+        g.case(f"sort: axis {axis}", "sort", lambda x, a=axis, k=descending: torch.sort(x, a, k), {"x": x}, options)
+        g.case(f"argsort: axis {axis}", "argsort", lambda x, a=axis, k=descending: torch.argsort(x, a, k), {"x": x}, options, grad=False)
+    for descending in (False, True):
+        g.case(f"sort: NaN and infinity, {'falling' if descending else 'rising'}", "sort",
+               lambda x, k=descending: torch.sort(x, stable=True, dim=0, descending=k), {"x": f64(1, NAN, -INF, INF, NAN, 1, 0)},
+               {"axis": 0, "descending": descending}, grad=False)
+    for largest in (True, False):
+        g.case(f"topk: {'largest' if largest else 'smallest'}", "topk", lambda x, k=largest: torch.topk(x, 3, 1, largest=k), {"x": x},
+               {"count": 3, "axis": 1, "largest": largest})
+    return g
+
+
+def products():
+    """Norms and Einstein's sums."""
+    g = GoldenFile("products")
+    x = Draw("norm").uniform(2, 3, 2)
+    for p in (0.0, 0.5, 1.0, 2.0, 3.0, -1.0, INF, -INF):
+        for axes, keep in (([1], False), ([0, 2], True)):
+            g.case(f"norm: p {p:g}, axes {axes}", "norm", lambda x, p=p, a=axes, k=keep: torch.linalg.vector_norm(x, p, a, keepdim=k),
+                   {"x": x}, {"p": str(p), "axes": axes, "keepDims": keep}, grad=p != 0)
+    for p in (1.0, 2.0, 3.0):
+        g.case(f"norm: gradient 0 at 0, p {p:g}", "norm", lambda x, p=p: torch.linalg.vector_norm(x, p, [1]),
+               {"x": f64(0, 0, 0, 3).reshape(2, 2)}, {"p": str(p), "axes": [1], "keepDims": False})
+    d = Draw("einsum")
+    shapes = {"ik,kj->ij": ((2, 3), (3, 4)), "ik,kj": ((2, 3), (3, 4)), "ij->ji": ((2, 3),), "ii": ((3, 3),), "ii->i": ((3, 3),),
+              "ij->": ((2, 3),), "bij,bjk->bik": ((2, 2, 3), (2, 3, 2)), "i,j->ij": ((2,), (3,)), "ij,jk,kl->il": ((2, 3), (3, 2), (2, 4)),
+              "...ij,...jk->...ik": ((2, 2, 3), (3, 2)), "b...,b...->...": ((3, 2), (3, 2)), "ij,ij->j": ((3, 2), (3, 2)),
+              "zA,Bz": ((2, 3), (4, 2)), "nchw,kc->nkhw": ((1, 2, 2, 2), (3, 2)), "bhid,bhjd->bhij": ((1, 2, 3, 2), (1, 2, 2, 2)),
+              "iij,jk->ik": ((2, 2, 3), (3, 2)), "i,i->": ((3,), (1,)), "...->": ((2, 2),), " i j , j -> i ": ((2, 3), (3,))}
+    for equation, sizes in shapes.items():
+        names = "abc"[:len(sizes)]
+        g.case(f"einsum: {equation}", "einsum", lambda *x, e=equation: torch.einsum(e, *x),
+               {n: d.uniform(*s) for n, s in zip(names, sizes)}, {"equation": equation})
+    return g
+
+
 def files():
-    return [functions(), lines(), pieces()]
+    return [functions(), lines(), pieces(), indexing(), products()]
