@@ -60,20 +60,64 @@ Tensors softmaxCrossEntropy(const Call& call) {
   return {crossEntropy(logits, cast(call.in(1), DType::I64), options), logSoftmax(logits, 1)};
 }
 
+/// f(x, alpha), with the default of ONNX.
+template <Tensor (*f)(const Tensor&, double)>
+Tensors withAlpha(const Call& call, double otherwise) {
+  return {f(call.in(0), call.number("alpha", otherwise))};
+}
+
+Tensors seluOf(const Call& call) {
+  if (!call.hasAttribute("alpha") && !call.hasAttribute("gamma")) return {selu(call.in(0))};
+  return {elu(call.in(0), call.number("alpha", 1.67326319217681884765625)) *
+          call.number("gamma", 1.05070102214813232421875)};
+}
+
+/// PyTorch's is the one of alpha = 1/6.
+Tensors hardSigmoid(const Call& call) {
+  return {clamp(call.in(0) * call.number("alpha", 0.2) + call.number("beta", 0.5), 0, 1)};
+}
+
+/// Before version 7 a slope of one axis belongs to the channels; since then it broadcasts.
+Tensors preluOf(const Call& call) {
+  const Tensor &x = call.in(0), &slope = call.in(1);
+  if (call.opset < 7) return {prelu(x, slope)};
+  return {where(x > 0, x, x * slope)};
+}
+
+Tensors shrink(const Call& call) {
+  const Tensor& x = call.in(0);
+  const double lambda = call.number("lambd", 0.5), bias = call.number("bias", 0);
+  if (bias == 0) return {hardshrink(x, lambda)};
+  if (bias == lambda) return {softshrink(x, lambda)};
+  throw Unsupported("shrinking by another number than the threshold");
+}
+
 constexpr Row rows[] = {
     {"BatchNormalization", Match::Near, batchNormalization},
+    {"Celu", Match::Near, [](const Call& c) { return withAlpha<celu>(c, 1); }},
     {"Dropout", Match::Exact, dropOut},
+    {"Einsum", Match::Near, [](const Call& c) { return Tensors{einsum(c.text("equation", ""), c.inputs)}; }},
+    {"Elu", Match::Near, [](const Call& c) { return withAlpha<elu>(c, 1); }},
     {"Gemm", Match::Near, gemm},
-    {"LeakyRelu", Match::Near, [](const Call& c) { return Tensors{leakyRelu(c.in(0), c.number("alpha", 0.01))}; }},
+    {"HardSigmoid", Match::Near, hardSigmoid},
+    {"HardSwish", Match::Near, unary<hardswish>},
+    {"LeakyRelu", Match::Near, [](const Call& c) { return withAlpha<leakyRelu>(c, 0.01); }},
     {"LogSoftmax", Match::Near, alongAxis<logSoftmax>},
     {"MatMul", Match::Near, binary<matmul>},
     {"MeanVarianceNormalization", Match::Near, meanVarianceNormalization},
+    {"Mish", Match::Near, unary<mish>},
+    {"PRelu", Match::Near, preluOf},
     {"Relu", Match::Exact, unary<relu>},
+    {"Selu", Match::Near, seluOf},
+    {"Shrink", Match::Near, shrink},
     {"Sigmoid", Match::Near, unary<sigmoid>},
     {"Softmax", Match::Near, alongAxis<softmax>},
     {"SoftmaxCrossEntropyLoss", Match::Near, softmaxCrossEntropy},
     {"Softplus", Match::Near, unary<softplus>},
+    {"Softsign", Match::Near, unary<softsign>},
     {"Tanh", Match::Near, unary<tanh>},
+    {"ThresholdedRelu", Match::Exact,
+     [](const Call& c) { return Tensors{threshold(c.in(0), c.number("alpha", 1), 0)}; }},
 };
 
 }  // namespace

@@ -127,7 +127,8 @@ std::pair<std::string, Attribute> attributeOf(Message message) {
       case 5: attribute.tensor = parseTensor(bytesOf(message, field), message.name()); break;
       case 7: appendReals(attribute.numbers, message, field, Wire::Fixed32); break;
       case 8: appendIntegers(attribute.integers, message, field); break;
-      default: break;  // graphs and lists of texts belong to ops that have no row
+      case 9: attribute.texts.emplace_back(bytesOf(message, field)); break;
+      default: break;  // graphs belong to ops that have no row
     }
   }
   return result;

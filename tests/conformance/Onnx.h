@@ -8,8 +8,8 @@
 #include <ember/autograd/Tensor.h>
 
 /// What the conformance vectors of ONNX consist of: models and tensors, read from protocol buffers
-/// (conformance/Wire.h). Field numbers are those of onnx.proto. Malformed bytes throw IoError (sizes that no tensor has:
-/// ShapeError), what ember has no type for throws Unsupported.
+/// (conformance/Wire.h). Field numbers are those of onnx.proto. Malformed bytes throw IoError (sizes that no tensor
+/// has: ShapeError), what ember has no type for throws Unsupported.
 namespace ember::test::onnx {
 
 /// A case asks for what ember does not have; the reason says what.
@@ -25,6 +25,7 @@ struct Attribute {
   Tensor tensor;
   std::vector<double> numbers;
   std::vector<i64> integers;
+  std::vector<std::string> texts;
 };
 
 struct Node {

@@ -22,6 +22,12 @@ Tensor reduced(const Call& call, const Tensor& x) {
   return r.none ? x : reduce(x, r.axes, r.keepDims);
 }
 
+/// The p-norm.
+Tensors normed(const Call& call, double p) {
+  const Reduction r = reductionOf(call);
+  return {r.none ? call.in(0) : norm(call.in(0), p, r.axes, r.keepDims)};
+}
+
 template <Reduce reduce>
 Tensors plain(const Call& call) {
   return {reduced<reduce>(call, call.in(0))};
@@ -42,8 +48,8 @@ constexpr Row rows[] = {
     {"ArgMax", Match::Exact, position<argmax>},
     {"ArgMin", Match::Exact, position<argmin>},
     {"CumSum", Match::Near, runningSum},
-    {"ReduceL1", Match::Near, [](const Call& c) { return Tensors{reduced<sum>(c, abs(c.in(0)))}; }},
-    {"ReduceL2", Match::Near, [](const Call& c) { return Tensors{sqrt(reduced<sum>(c, square(c.in(0))))}; }},
+    {"ReduceL1", Match::Near, [](const Call& c) { return normed(c, 1); }},
+    {"ReduceL2", Match::Near, [](const Call& c) { return normed(c, 2); }},
     {"ReduceLogSum", Match::Near, [](const Call& c) { return Tensors{log(reduced<sum>(c, c.in(0)))}; }},
     {"ReduceLogSumExp", Match::Near, plain<logsumexp>},
     {"ReduceMax", Match::Exact, plain<amax>},

@@ -46,6 +46,7 @@ struct Row {
 std::span<const Row> elementwiseOps();
 std::span<const Row> shapeOps();
 std::span<const Row> reductionOps();
+std::span<const Row> indexOps();
 std::span<const Row> spatialOps();
 std::span<const Row> nnOps();
 
