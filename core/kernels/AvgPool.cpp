@@ -1,6 +1,7 @@
 #include <ember/core/Simd.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/PoolWindows.h>
+#include <ember/core/kernels/SimdRun.h>
 
 // Forward and backward both gather: an output sums its window, an input sums the outputs that saw it. So every element
 // is written once, by one thread, in one order. Sums run over a row first and then over rows, which keeps the rounding
@@ -73,15 +74,17 @@ void forward(const T* x, T* y, const Windows& w, bool countIncludePad) {
 template <class T>
 [[gnu::always_inline]] inline void backwardRowOf(const T* dy, T* __restrict dx, const Windows& w, Range depth,
                                                  Range height, bool countIncludePad) {
+  const auto elements = [&](std::size_t axis, i64 p)
+                            EMBER_SIMD_BODY { return countIncludePad ? w.covered(axis, p) : w.inputs(axis, p).size(); };
   for (i64 i = 0; i < w.in[2]; ++i, dx += w.channels) {
     const Range width = w.outputs(2, i);
     for (i64 c = 0; c < w.channels; ++c) dx[c] = 0;
     for (i64 d = depth.begin; d < depth.end; ++d) {
+      const i64 deep = elements(0, d);
       for (i64 h = height.begin; h < height.end; ++h) {
+        const i64 area = deep * elements(1, h);
         for (i64 p = width.begin; p < width.end; ++p) {
-          const i64 count = w.divisor != 0    ? w.divisor
-                            : countIncludePad ? w.covered(0, d) * w.covered(1, h) * w.covered(2, p)
-                                              : w.inputs(0, d).size() * w.inputs(1, h).size() * w.inputs(2, p).size();
+          const i64 count = w.divisor != 0 ? w.divisor : area * elements(2, p);
           const T scale = T{1} / static_cast<T>(count);
           const T* gradient = dy + ((d * w.out[1] + h) * w.out[2] + p) * w.channels;
           for (i64 c = 0; c < w.channels; ++c) dx[c] += gradient[c] * scale;
