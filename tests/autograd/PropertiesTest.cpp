@@ -333,3 +333,68 @@ TEST_CASE("gradients are linear: that of a sum is the sum of theirs, weighted") 
     CHECK(relativeError(both, gradients({f(x)}, {x}, {}, {u})[0] + gradients({f(x)}, {x}, {}, {v})[0], 1) < 1e-14);
   });
 }
+
+TEST_CASE("sorting is a permutation that gather applies and scatter undoes") {
+  forCases([](Dice& dice) {
+    const Shape shape = dice.shape(1);
+    const int axis = static_cast<int>(dice.below(shape.rank()));
+    const Tensor x = dice.tensor(shape);
+    const bool falling = dice.coin();
+    const Sorted sorted = sort(x, axis, falling);
+    CHECK(sameBits(gather(x, axis, sorted.indices), sorted.values));
+    CHECK(sameBits(scatter(Tensor::zeros(shape, DType::F64), axis, sorted.indices, sorted.values), x));
+    CHECK(sameBits(argsort(x, axis, falling), sorted.indices));
+    if (shape[axis] > 1) {
+      const Tensor steps = diff(sorted.values, axis);
+      CHECK(all(falling ? steps <= 0 : steps >= 0).item() == 1);
+    }
+    const i64 count = dice.below(shape[axis] + 1);
+    const Sorted best = topk(x, count, axis, falling);
+    CHECK(sameBits(best.values, slice(sorted.values, axis, 0, count)));
+    CHECK(sameBits(best.indices, slice(sorted.indices, axis, 0, count)));
+    CHECK(sameBits(sort(flip(x, {axis}), axis).values, sort(x, axis).values));
+  });
+}
+
+TEST_CASE("adding at positions is the adjoint of taking from them") {
+  forCases([](Dice& dice) {
+    const Shape shape = dice.shape(1, false);
+    const int axis = static_cast<int>(dice.below(shape.rank()));
+    const Tensor x = dice.tensor(shape).setRequiresGrad();
+    Shape taken = shape;
+    taken[axis] = dice.size();
+    std::vector<i64> positions(static_cast<std::size_t>(numel(taken)));
+    for (i64& position : positions) position = dice.below(shape[axis]);
+    const Tensor index = Tensor::of<i64>(positions, taken), y = dice.tensor(taken);
+    const Tensor product = (gather(x, axis, index) * y).sum();
+    const Tensor added = scatterAdd(Tensor::zeros(shape, DType::F64), axis, index, y);
+    CHECK(product.item() == (x * added).sum().item());
+    CHECK(valuesOf(gradients({product}, {x})[0]) == valuesOf(added));
+
+    const Tensor few = slice(reshape(index, {-1}), 0, 0, 4);
+    const Tensor picked = indexSelect(x, axis, few);
+    for (i64 i = 0; i < few.numel(); ++i) {
+      CHECK(sameBits(select(picked, axis, i), select(x, axis, static_cast<i64>(few.select(0, i).item()))));
+    }
+    const Tensor rows = reshape(transpose(x, 0, axis), {shape[axis], -1});
+    CHECK(valuesOf(matmul(oneHot(few, shape[axis], DType::F64), rows)) == valuesOf(indexSelect(rows, 0, few) + 0));
+    const Tensor mask = x > 0;
+    CHECK(maskedSelect(x, mask).sum().item() == maskedFill(x, !mask, 0).sum().item());
+    CHECK(nonZero(mask).size(0) == maskedSelect(x, mask).numel());
+  });
+}
+
+TEST_CASE("einsum says what matmul, sum, transpose and diagonal say") {
+  forCases([](Dice& dice) {
+    const i64 m = dice.size(), k = dice.size(), n = dice.size(), batch = dice.size();
+    const Tensor a = dice.tensor({m, k}), b = dice.tensor({k, n}), pile = dice.tensor({batch, m, k}),
+                 even = dice.tensor({m, m});
+    CHECK(valuesOf(einsum("ik,kj->ij", {a, b})) == valuesOf(matmul(a, b)));
+    CHECK(valuesOf(einsum("...ik,kj", {pile, b})) == valuesOf(matmul(pile, b)));
+    CHECK(valuesOf(einsum("ij->ji", {a})) == valuesOf(transpose(a, 0, 1)));
+    CHECK(valuesOf(einsum("ij->j", {a})) == valuesOf(sum(a, {0})));
+    CHECK(valuesOf(einsum("ii->i", {even})) == valuesOf(diagonal(even)));
+    CHECK(einsum("ii", {even}).item() == trace(even).item());
+    CHECK(valuesOf(einsum("bij,bij->b", {pile, pile})) == valuesOf(sum(square(pile), {1, 2})));
+  });
+}
