@@ -64,9 +64,9 @@ const std::map<std::string, Small> small = {
 
 template <class F>
 void each(F f) {
-  for (const auto& [name, net] : small) {
-    CAPTURE(name);
-    f(net);
+  for (const auto& entry : small) {
+    CAPTURE(entry.first);
+    f(entry.second);
   }
 }
 
