@@ -75,13 +75,14 @@ Tensor runHook(const GradientHook& hook, const Tensor& gradient, const char* op)
 
 class Engine {
  public:
-  Engine(const BackwardOptions& options, std::vector<Wanted> wanted, bool capturing)
+  Engine(const BackwardOptions& options, std::vector<Wanted> wanted, bool capturing, bool independent = false)
       : options_(options),
         retain_(options.retainGraph || options.createGraph),
         wanted_(std::move(wanted)),
         capturing_(capturing),
+        independent_(independent),
         captured_(wanted_.size()),
-        paths_(wanted_) {}
+        paths_(wanted_, independent) {}
 
   void start(const Tensor& output, Tensor gradient) {
     const auto& impl = output.impl();
@@ -126,8 +127,9 @@ class Engine {
 
   void step(Node& node, Tensors& gradients) {
     const auto hooks = node.hooks;  // a hook may register another
+    const bool end = independent_ && !paths_.leads(&node);  // a variable, whose hooks see the whole gradient elsewhere
     for (const auto& [output, hook] : hooks) {
-      if (gradients[output].defined()) gradients[output] = runHook(hook, gradients[output], node.op);
+      if (!end && gradients[output].defined()) gradients[output] = runHook(hook, gradients[output], node.op);
     }
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       if (wanted_[i].node == &node) captured_[i] = gradients[wanted_[i].output];
@@ -193,7 +195,9 @@ class Engine {
     for (TensorImpl* key : leafOrder_) {
       auto& [leaf, gradient] = leaves_[key];
       const auto hooks = leaf->hooks;
-      for (const GradientHook& hook : hooks) gradient = runHook(hook, gradient, "leaf");
+      if (!independent_) {
+        for (const GradientHook& hook : hooks) gradient = runHook(hook, gradient, "leaf");
+      }
       for (std::size_t i = 0; i < wanted_.size(); ++i) {
         if (wanted_[i].leaf == key) captured_[i] = gradient;
       }
@@ -214,6 +218,7 @@ class Engine {
   bool retain_;
   std::vector<Wanted> wanted_;
   bool capturing_;
+  bool independent_;
   Tensors captured_;
   Paths paths_;
   struct Pending {
@@ -265,7 +270,24 @@ class RecordingIf {
   std::optional<NoGrad> off_;
 };
 
+// What gradients() and partialGradients() share.
+Tensors captured(const Tensors& outputs, std::vector<Wanted> wanted, bool independent, const BackwardOptions& options,
+                 const Tensors& outputGradients) {
+  const RecordingIf recording(options.createGraph);
+  Engine engine(options, std::move(wanted), true, independent);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    engine.start(outputs[i], startGradient(outputs[i], outputGradients.empty() ? Tensor() : outputGradients[i]));
+  engine.run();
+  return engine.takeCaptured();
+}
+
 }  // namespace
+
+Tensors partialGradients(const Tensors& outputs, std::vector<Wanted> wanted, bool createGraph,
+                         const Tensors& outputGradients) {
+  return captured(outputs, std::move(wanted), true, {.createGraph = createGraph}, outputGradients);
+}
+
 }  // namespace autograd
 
 void Tensor::backward() const { backward(BackwardOptions{}); }
@@ -291,14 +313,7 @@ Tensors gradients(const Tensors& outputs, const Tensors& inputs, const BackwardO
     throw ValueError("gradients", std::to_string(outputGradients.size()) + " gradients for " +
                                       std::to_string(outputs.size()) + " outputs");
   }
-  const autograd::RecordingIf recording(options.createGraph);
-  autograd::Engine engine(options, std::move(wanted), true);
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    engine.start(outputs[i],
-                 autograd::startGradient(outputs[i], outputGradients.empty() ? Tensor() : outputGradients[i]));
-  }
-  engine.run();
-  return engine.takeCaptured();
+  return autograd::captured(outputs, std::move(wanted), false, options, outputGradients);
 }
 
 }  // namespace ember

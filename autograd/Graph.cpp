@@ -15,6 +15,8 @@ thread_local std::vector<std::shared_ptr<Node>>* waiting = nullptr;
 
 }  // namespace
 
+u64 nextSequence() noexcept { return nodesMade.load(std::memory_order_relaxed); }
+
 void releaseIteratively(std::shared_ptr<Node>&& node) noexcept {
   if (!node) return;
   if (waiting) {

@@ -125,6 +125,33 @@ class Saved {
 /// new value. Not if an op that is recorded made `source`, whose value the graph needs.
 void markView(TensorImpl& view, const std::shared_ptr<TensorImpl>& source);
 
+/// Number of the next node: those made from now on have this one or a higher.
+u64 nextSequence() noexcept;
+
+/// While it lives, operations are recorded on this thread, inside a NoGrad, too.
+class Recording {
+ public:
+  Recording() noexcept;
+  ~Recording();
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// A gradient that gradients() is asked for: of a leaf, or of one output of a node.
+struct Wanted {
+  const TensorImpl* leaf;
+  const Node* node;
+  u32 output;
+};
+
+/// gradients() of outputs that are functions of the wanted tensors alone: these are variables that depend on nothing,
+/// not on each other either, and their hooks do not run.
+Tensors partialGradients(const Tensors& outputs, std::vector<Wanted> wanted, bool createGraph,
+                         const Tensors& outputGradients);
+
 /// Releases a node without recursion, however long the chain behind it.
 void releaseIteratively(std::shared_ptr<Node>&& node) noexcept;
 

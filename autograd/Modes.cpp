@@ -1,7 +1,7 @@
 #include <atomic>
 #include <utility>
 
-#include <ember/autograd/Tensor.h>
+#include <ember/autograd/Graph.h>
 
 namespace ember {
 namespace {
@@ -13,6 +13,9 @@ bool gradEnabled() noexcept { return recording; }
 
 NoGrad::NoGrad() noexcept : before_(std::exchange(recording, false)) {}
 NoGrad::~NoGrad() { recording = before_; }
+
+autograd::Recording::Recording() noexcept : before_(std::exchange(recording, true)) {}
+autograd::Recording::~Recording() { recording = before_; }
 
 AnomalyMode::AnomalyMode() noexcept { ++anomalyScopes; }
 AnomalyMode::~AnomalyMode() { --anomalyScopes; }

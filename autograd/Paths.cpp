@@ -1,5 +1,6 @@
 #include <ember/autograd/Paths.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace ember::autograd {
@@ -11,7 +12,8 @@ void Paths::explore(const std::shared_ptr<Node>& root) {
     auto& [node, next] = stack.back();
     if (next < node->inputs.size()) {
       const Node* below = node->inputs[next++].node.get();
-      if (below && leads_.emplace(below, false).second) stack.emplace_back(below, 0);
+      if (!below || (independent_ && isWanted(below))) continue;
+      if (leads_.emplace(below, false).second) stack.emplace_back(below, 0);
       continue;
     }
     bool any = false;
@@ -19,6 +21,10 @@ void Paths::explore(const std::shared_ptr<Node>& root) {
     leads_[node] = any;
     stack.pop_back();
   }
+}
+
+bool Paths::isWanted(const Node* node) const {
+  return std::any_of(wanted_.begin(), wanted_.end(), [&](const Wanted& w) { return w.node == node; });
 }
 
 bool Paths::useful(const Node::Edge& edge) const {

@@ -7,17 +7,11 @@
 
 namespace ember::autograd {
 
-/// A gradient that gradients() was asked for: of a leaf, or of one output of a node.
-struct Wanted {
-  const TensorImpl* leaf;
-  const Node* node;
-  u32 output;
-};
-
 /// Behind which nodes of a graph some wanted tensor lies: gradients() walks no others. `wanted` must outlive this.
 class Paths {
  public:
-  explicit Paths(const std::vector<Wanted>& wanted) : wanted_(wanted) {}
+  /// `independent`: nothing lies behind a wanted tensor.
+  Paths(const std::vector<Wanted>& wanted, bool independent) : wanted_(wanted), independent_(independent) {}
 
   /// Looks at the graph from `root` (may be null) down, without recursion.
   void explore(const std::shared_ptr<Node>& root);
@@ -27,7 +21,10 @@ class Paths {
   bool leads(const Node* node) const;
 
  private:
+  bool isWanted(const Node* node) const;
+
   const std::vector<Wanted>& wanted_;
+  bool independent_;
   std::unordered_map<const Node*, bool> leads_;
 };
 

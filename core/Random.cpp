@@ -6,6 +6,7 @@
 #include <numeric>
 #include <string>
 
+#include <ember/core/Replay.h>
 #include <ember/core/Scope.h>
 
 namespace ember {
@@ -42,13 +43,19 @@ Key nextInitKey() {
   return {seedNow, stream, constructions.fetch_add(1)};
 }
 
-Key nextCallKey() {
+namespace {
+
+Key drawnKey() {
   if (const core::ModuleScope* scope = core::ModuleScope::current(); scope && scope->calls()) {
     return {seedNow, streamOf(scope->path()), static_cast<u64>(scope->nextCall())};
   }
   static const u64 stream = streamOf("program");
   return {seedNow, stream, static_cast<u64>(callsOfProgram.fetch_add(1))};
 }
+
+}  // namespace
+
+Key nextCallKey() { return core::nextKey(drawnKey); }
 
 i64 programCalls() { return callsOfProgram; }
 void setProgramCalls(i64 calls) { callsOfProgram = calls; }

@@ -1,5 +1,6 @@
 #include <ember/optim/Adam.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include <ember/core/kernels/SimdRun.h>
@@ -23,6 +24,24 @@ EMBER_INLINE void adam(T* p, const T* grad, T* m, T* v, i64 n, Rates<T> r) {
   }
 }
 
+template <class T>
+void amsgrad(T* p, const T* grad, T* m, T* v, T* largest, i64 n, Rates<T> r) {
+  for (i64 i = 0; i < n; ++i) {
+    const T value = p[i] * r.shrink;
+    const T g = grad[i] + r.weightDecay * p[i];
+    m[i] = r.beta1 * m[i] + (T(1) - r.beta1) * g;
+    v[i] = r.beta2 * v[i] + (T(1) - r.beta2) * g * g;
+    largest[i] = std::max(largest[i], v[i]);
+    p[i] = value - r.stepSize * m[i] / (std::sqrt(largest[i]) * r.rootCorrection + r.epsilon);
+  }
+}
+
+std::vector<std::string> slotNames(const AdamOptions& o) {
+  std::vector<std::string> names{"exp_avg", "exp_avg_sq"};
+  if (o.amsgrad) names.push_back("max_exp_avg_sq");
+  return names;
+}
+
 // The bias corrections are worked out in f64 once a chunk.
 template <class T>
 Rates<T> ratesOf(const AdamOptions& o, bool decoupled, double lr, double weightDecay, i64 step) {
@@ -41,7 +60,7 @@ Rates<T> ratesOf(const AdamOptions& o, bool decoupled, double lr, double weightD
 
 Adam::Adam(nn::Parameters parameters, AdamOptions options, bool decoupled)
     : Optimizer(std::move(parameters), options.lr, options.weightDecay.value_or(decoupled ? 0.01 : 0), options.groups,
-                {"exp_avg", "exp_avg_sq"}),
+                slotNames(options)),
       options_(std::move(options)),
       decoupled_(decoupled) {
   require(options_.beta1 >= 0 && options_.beta1 < 1, "Adam", "beta1 must be in [0, 1)", options_.beta1);
@@ -52,6 +71,10 @@ Adam::Adam(nn::Parameters parameters, AdamOptions options, bool decoupled)
 void Adam::update(const Chunk& c) const {
   typed(c, [&](auto chunk) {
     const auto rates = ratesOf<typename decltype(chunk)::Element>(options_, decoupled_, c.lr, c.weightDecay, c.step);
+    if (options_.amsgrad) {
+      amsgrad(chunk.value, chunk.gradient, chunk.slots[0], chunk.slots[1], chunk.slots[2], chunk.count, rates);
+      return;
+    }
     core::simd::run([=]() EMBER_SIMD_BODY {
       adam(chunk.value, chunk.gradient, chunk.slots[0], chunk.slots[1], chunk.count, rates);
     });
@@ -64,6 +87,7 @@ AdamOptions Adam::optionsOf(const Value& v) {
   options.beta1 = v.get("beta1", options.beta1);
   options.beta2 = v.get("beta2", options.beta2);
   options.epsilon = v.get("epsilon", options.epsilon);
+  options.amsgrad = v.get("amsgrad", options.amsgrad);
   if (v.has("weightDecay")) options.weightDecay = v.get<double>("weightDecay");
   return options;
 }
@@ -73,6 +97,7 @@ Value Adam::options() const {
   value.set("beta1", options_.beta1);
   value.set("beta2", options_.beta2);
   value.set("epsilon", options_.epsilon);
+  value.set("amsgrad", options_.amsgrad);
   return value;
 }
 

@@ -11,12 +11,13 @@ struct AdamOptions {
   /// Adam: L2, added to the gradient, 0 if unset; AdamW: decoupled, 0.01 if unset.
   std::optional<double> weightDecay = {};
   std::vector<Group> groups = {};
+  bool amsgrad = false;  ///< divides by the largest v so far (Reddi, Kale & Kumar 2018), so no rate ever rises
 };
 
 /// Adam (Kingma & Ba 2015, algorithm 1; semantics as torch.optim.Adam).
 ///
 ///   g = grad + weightDecay·p,  m = beta1·m + (1-beta1)·g,  v = beta2·v + (1-beta2)·g²
-///   p -= lr · m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + epsilon)
+///   p -= lr · m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + epsilon),   amsgrad: with max(v so far) for v
 class Adam : public Optimizer {
  public:
   explicit Adam(nn::Parameters parameters, AdamOptions options = {})

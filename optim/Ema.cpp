@@ -10,11 +10,11 @@ namespace ember::optim {
 namespace {
 
 template <class T>
-inline void blend(T* average, const T* value, i64 n, T keep) {
+inline void blendArray(T* average, const T* value, i64 n, T keep) {
   for (i64 i = 0; i < n; ++i) average[i] = keep * average[i] + (T(1) - keep) * value[i];
 }
-EMBER_SIMD void blendF32(float* a, const float* v, i64 n, float keep) { blend(a, v, n, keep); }
-EMBER_SIMD void blendF64(double* a, const double* v, i64 n, double keep) { blend(a, v, n, keep); }
+EMBER_SIMD void blendF32(float* a, const float* v, i64 n, float keep) { blendArray(a, v, n, keep); }
+EMBER_SIMD void blendF64(double* a, const double* v, i64 n, double keep) { blendArray(a, v, n, keep); }
 
 void checkTypes(const nn::Parameters& values, const nn::Parameters& averages) {
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -28,20 +28,30 @@ void checkTypes(const nn::Parameters& values, const nn::Parameters& averages) {
 
 }  // namespace
 
-Ema::Ema(const nn::Module& net, double decay) : decay_(decay) {
-  if (!(decay > 0 && decay < 1))
-    throw ValueError("Ema", "decay is " + std::to_string(decay) + ", expected between 0 and 1");
+WeightAverage::WeightAverage(const nn::Module& net, bool buffers) {
   for (const nn::Parameter& p : net.namedParameters()) values_.push_back(p);
-  for (const nn::Parameter& b : net.namedBuffers()) values_.push_back(b);
+  if (buffers) {
+    for (const nn::Parameter& b : net.namedBuffers()) values_.push_back(b);
+  }
   std::erase_if(values_, [](const nn::Parameter& p) { return !p.settings.averaged || !isFloating(p.tensor.dtype()); });
   for (const nn::Parameter& p : values_)
     averages_.push_back({p.name, Tensor(p.tensor.array().contiguous().copy()), p.settings});
 }
 
+Ema::Ema(const nn::Module& net, double decay) : WeightAverage(net, true), decay_(decay) {
+  if (!(decay > 0 && decay < 1))
+    throw ValueError("Ema", "decay is " + std::to_string(decay) + ", expected between 0 and 1");
+}
+
 void Ema::update() {
+  const double n = static_cast<double>(updates_ + 1);
+  blend(std::min(decay_, (1 + n) / (10 + n)));
+}
+
+void WeightAverage::blend(double keep) {
   const NoGrad guard;
   checkTypes(values_, averages_);
-  const double n = static_cast<double>(++updates_), keep = std::min(decay_, (1 + n) / (10 + n));
+  ++updates_;
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const core::NDArray value = values_[i].tensor.array().contiguous();
     core::NDArray& average = averages_[i].tensor.writable("Ema.update");
@@ -55,7 +65,7 @@ void Ema::update() {
   }
 }
 
-void Ema::swap() {
+void WeightAverage::swap() {
   const NoGrad guard;
   checkTypes(values_, averages_);
   for (std::size_t i = 0; i < values_.size(); ++i) {

@@ -3,36 +3,50 @@
 
 namespace ember::optim {
 
-/// Exponential moving average of a net's parameters and floating buffers (those whose settings say `averaged`), for
-/// evaluation.
-///
-///   a = d·a + (1 - d)·value,   d = min(decay, (1 + n)/(10 + n)) at the n-th update
-///
-/// The smaller d at first keeps the start from weighing for ever.
-class Ema {
+/// An average of a net's parameters over the steps of its training, for evaluation: what Ema and Swa share. Those whose
+/// settings say `averaged` take part.
+class WeightAverage {
  public:
-  /// decay in (0, 1). Starts as a copy of the net.
-  Ema(const nn::Module& net, double decay);
-  /// Takes in the net's present values; call after each optimiser step.
-  void update();
   /// Exchanges the averages with the net's values; a second call exchanges them back.
   void swap();
   /// The averages by dotted name (state of a run), and how often update() ran.
   const nn::Parameters& averages() const noexcept { return averages_; }
   i64 updates() const noexcept { return updates_; }
   void setUpdates(i64 count) noexcept { updates_ = count; }
-  double decay() const noexcept { return decay_; }
+
+ protected:
+  /// Starts as a copy of the net, of its floating buffers, too, if asked for.
+  WeightAverage(const nn::Module& net, bool buffers);
+  ~WeightAverage() = default;
+  /// average = keep·average + (1 - keep)·value.
+  void blend(double keep);
+  i64 updates_ = 0;
 
  private:
   nn::Parameters values_, averages_;
+};
+
+/// Exponential moving average of a net's parameters and floating buffers.
+///
+///   a = d·a + (1 - d)·value,   d = min(decay, (1 + n)/(10 + n)) at the n-th update
+///
+/// The smaller d at first keeps the start from weighing for ever.
+class Ema : public WeightAverage {
+ public:
+  /// decay in (0, 1). Starts as a copy of the net.
+  Ema(const nn::Module& net, double decay);
+  /// Takes in the net's present values; call after each optimiser step.
+  void update();
+  double decay() const noexcept { return decay_; }
+
+ private:
   double decay_;
-  i64 updates_ = 0;
 };
 
 /// Holds the averages in the net while it lives.
 class EmaScope {
  public:
-  explicit EmaScope(Ema* ema) : ema_(ema) {
+  explicit EmaScope(WeightAverage* ema) : ema_(ema) {
     if (ema_) ema_->swap();
   }
   ~EmaScope() {
@@ -42,7 +56,7 @@ class EmaScope {
   EmaScope& operator=(const EmaScope&) = delete;
 
  private:
-  Ema* ema_;
+  WeightAverage* ema_;
 };
 
 }  // namespace ember::optim

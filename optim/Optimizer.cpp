@@ -22,6 +22,15 @@ void checkRate(const char* what, double value) {
   }
 }
 
+// `object` without that member.
+Value without(const Value& object, std::string_view key) {
+  Value rest = Value::object();
+  for (const auto& [name, value] : object.members()) {
+    if (name != key) rest.set(name, value);
+  }
+  return rest;
+}
+
 }  // namespace
 
 void Optimizer::require(bool holds, const char* op, const char* what, double got) {
@@ -110,11 +119,13 @@ void Optimizer::step() {
   }
   std::vector<Chunk> work;
   work.reserve(due.size());
-  i64 elements = 0;
+  i64 elements = 0, lastStep = 0;
+  double ofStep = 0;
   for (const Due& d : due) {
     State& state = states_[d.index];
-    Chunk chunk{d.value.raw(),        d.gradient.raw(),  {},           d.value.numel(),
-                state.lr * lrFactor_, state.weightDecay, ++state.step, d.value.dtype()};
+    if (++state.step != lastStep) ofStep = stepValue(lastStep = state.step);  // all parameters have one step mostly
+    Chunk chunk{d.value.raw(), d.gradient.raw(), {},    d.value.numel(), state.lr * lrFactor_, state.weightDecay,
+                state.step,    d.value.dtype(),  ofStep};
     for (std::size_t s = 0; s < state.slots.size(); ++s)
       chunk.slots[s] = state.slots[s].writable("optimizer step").raw();
     work.push_back(chunk);
@@ -190,8 +201,14 @@ void Optimizer::checkState(const Value& state) const {
   };
   const std::string type = state.get<std::string>("type");
   if (type != typeName()) refuse("it is " + type + ", this one is " + typeName());
-  if (!(state.at("options") == options()))
-    refuse("its options are " + state.at("options").dump() + ", here " + options().dump());
+  const Value own = options();
+  Value expected = own;
+  for (const auto& [key, value] : own.members()) {
+    // A switch that was added since an older version saved the file is off there.
+    if (!state.at("options").has(key) && value == Value(false)) expected = without(expected, key);
+  }
+  if (!(state.at("options") == expected))
+    refuse("its options are " + state.at("options").dump() + ", here " + own.dump());
   const auto& list = state.at("parameters").elements();
   if (list.size() != parameters_.size())
     refuse("it has " + std::to_string(list.size()) + " parameters, here are " + std::to_string(parameters_.size()));

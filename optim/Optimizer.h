@@ -70,6 +70,7 @@ class Optimizer {
     double lr, weightDecay;
     i64 step;  ///< of this parameter, 1 at its first update
     DType dtype;
+    double stepValue;  ///< stepValue(step)
   };
   /// The same with its arrays as T.
   template <class T>
@@ -84,6 +85,8 @@ class Optimizer {
   /// Changes value and slots; called for several chunks at once. An optimiser is one kernel template:
   ///   void SGD::update(const Chunk& c) const { typed(c, [&](auto chunk) { sgd(chunk, ...); }); }
   virtual void update(const Chunk&) const = 0;
+  /// What update() needs of a parameter's step count alone and is too dear to be worked out for each chunk.
+  virtual double stepValue(i64 /*step*/) const { return 0; }
   /// Calls f with the chunk as ChunkOf<float> or ChunkOf<double>.
   template <class F>
   static void typed(const Chunk& c, F&& f) {

@@ -19,7 +19,7 @@ void rmsProp(T* p, const T* grad, T* square, T* buffer, T* average, i64 n, T lr,
       average[i] = alpha * average[i] + (T(1) - alpha) * g;
       variance = std::max(variance - average[i] * average[i], T(0));  // rounding may carry it below
     }
-    T d = g / (std::sqrt(variance) + epsilon);
+    T d = g / (o.epsilonInside ? std::sqrt(variance + epsilon) : std::sqrt(variance) + epsilon);
     if (buffer) d = buffer[i] = momentum * buffer[i] + d;
     p[i] -= lr * d;
   }
@@ -59,7 +59,8 @@ RMSPropOptions RMSProp::optionsOf(const Value& v) {
           .epsilon = v.get("epsilon", defaults.epsilon),
           .weightDecay = v.get("weightDecay", defaults.weightDecay),
           .momentum = v.get("momentum", defaults.momentum),
-          .centered = v.get("centered", defaults.centered)};
+          .centered = v.get("centered", defaults.centered),
+          .epsilonInside = v.get("epsilonInside", defaults.epsilonInside)};
 }
 
 Value RMSProp::options() const {
@@ -68,6 +69,7 @@ Value RMSProp::options() const {
   value.set("epsilon", options_.epsilon);
   value.set("momentum", options_.momentum);
   value.set("centered", options_.centered);
+  value.set("epsilonInside", options_.epsilonInside);
   return value;
 }
 

@@ -11,6 +11,7 @@ struct RMSPropOptions {
   double momentum = 0;     ///< in [0, 1)
   bool centered = false;   ///< divides by the standard deviation instead of the root mean square (Graves 2013)
   std::vector<Group> groups = {};
+  bool epsilonInside = false;  ///< sqrt(s - a² + epsilon) as TensorFlow and Keras, not sqrt(s - a²) + epsilon
 };
 
 /// RMSProp (Tieleman & Hinton 2012; semantics as torch.optim.RMSprop).

@@ -4,9 +4,16 @@
 
 #include <ember/core/Error.h>
 #include <ember/nn/Pattern.h>
+#include <ember/optim/Adadelta.h>
+#include <ember/optim/Adagrad.h>
 #include <ember/optim/Adam.h>
+#include <ember/optim/Adamax.h>
+#include <ember/optim/Lion.h>
+#include <ember/optim/NAdam.h>
+#include <ember/optim/RAdam.h>
 #include <ember/optim/RMSProp.h>
 #include <ember/optim/SGD.h>
+#include <ember/optim/SMORMS3.h>
 
 namespace ember::optim {
 

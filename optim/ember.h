@@ -3,7 +3,9 @@
 
 #include <fmt/core.h>
 
+#include <ember/autograd/Checkpointing.h>
 #include <ember/autograd/Function.h>
+#include <ember/autograd/Functional.h>
 #include <ember/autograd/Fusion.h>
 #include <ember/autograd/GradCheck.h>
 #include <ember/autograd/Print.h>
@@ -29,12 +31,22 @@
 #include <ember/nn/inference/Fold.h>
 #include <ember/nn/layers/Layers.h>
 #include <ember/nn/models/Models.h>
+#include <ember/optim/Adadelta.h>
+#include <ember/optim/Adagrad.h>
 #include <ember/optim/Adam.h>
+#include <ember/optim/Adamax.h>
 #include <ember/optim/Clip.h>
 #include <ember/optim/Ema.h>
+#include <ember/optim/Groups.h>
+#include <ember/optim/Lion.h>
+#include <ember/optim/NAdam.h>
+#include <ember/optim/Plateau.h>
+#include <ember/optim/RAdam.h>
 #include <ember/optim/RMSProp.h>
 #include <ember/optim/Registry.h>
 #include <ember/optim/SGD.h>
+#include <ember/optim/SMORMS3.h>
 #include <ember/optim/Schedule.h>
+#include <ember/optim/Swa.h>
 #include <ember/optim/train/Metrics.h>
 #include <ember/optim/train/Trainer.h>

@@ -7,6 +7,7 @@
 #include <ember/autograd/ops/BatchNormBackward.h>
 #include <ember/autograd/ops/BatchNormInplace.h>
 #include <ember/core/Error.h>
+#include <ember/core/Replay.h>
 #include <ember/core/kernels/Elementwise.h>
 #include <ember/core/kernels/onednn/BatchNorm.h>
 #include <ember/core/kernels/reference/BatchNorm.h>
@@ -267,12 +268,13 @@ BatchNormResult batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& be
   const auto saved = [&](const Tensor& t) { return options.freeze && t.defined() ? Saved(t.detach()) : Saved(t); };
   const bool updatesNow = use.update && options.updateStatsOn == StatsUpdate::Forward;
   std::shared_ptr<RunningUpdate> later;
-  if (use.update && !updatesNow)
+  if (use.update && !updatesNow && !core::replayedBefore())
     later = std::make_shared<RunningUpdate>(runningMean, runningVar, statistics, channels.perChannel, options);
   BatchNormResult result{{}, {statistics.mean, invstd, statistics.var, channels.parameters, parameterType}};
   // Behind wrap() and record(), which look at y in anomaly mode.
   const auto updated = [&] {
-    if (updatesNow) updateRunning(runningMean, runningVar, statistics, channels.perChannel, options);
+    if (updatesNow && !core::replaying())
+      updateRunning(runningMean, runningVar, statistics, channels.perChannel, options);
     return std::move(result);
   };
   if (!recorded) {

@@ -17,8 +17,6 @@
 namespace ember::core {
 namespace {
 
-constexpr const char* opName = "crossEntropy";
-
 Shape withoutClasses(const Shape& x) {
   Shape shape = x;
   shape.erase(1);
@@ -36,7 +34,8 @@ class Distribution {
         weights_(targets.weights.defined() ? targets.weights.toVector<double>()
                                            : std::vector<double>(static_cast<std::size_t>(classes), 1.0)),
         smoothing_(targets.smoothing),
-        share_(targets.smoothing / static_cast<double>(classes)) {
+        share_(targets.smoothing / static_cast<double>(classes)),
+        op_(targets.op) {
     for (const double w : weights_) weightSum_ += w;
     for (i64 row = 0; row < labels_.numel(); ++row) {
       if (!ignored(row) && (label_[row] < 0 || label_[row] >= classes)) throwLabel(row);
@@ -64,7 +63,7 @@ class Distribution {
       }
       place = toString(index);
     }
-    throw ValueError(opName,
+    throw ValueError(op_,
                      "label " + std::to_string(label_[row]) + " of sample " + place + " is outside [0, " +
                          std::to_string(classes_) + ")",
                      {{"labels", toString(labels_.shape())}},
@@ -76,6 +75,7 @@ class Distribution {
   i64 ignore_, classes_;
   std::vector<double> weights_;
   double smoothing_, share_, weightSum_ = 0;
+  const char* op_;
 };
 
 template <class T>
@@ -131,7 +131,7 @@ void checkCrossEntropy(const Shape& x, const ClassTargets& targets, const char* 
 }
 
 CrossEntropyResult crossEntropy(const NDArray& x, const ClassTargets& targets) {
-  checkCrossEntropy(x.shape(), targets, opName);
+  checkCrossEntropy(x.shape(), targets, targets.op);
   const ComputeScope scope;
   const i64 classes = x.size(1);
   const Distribution q(targets, classes);

@@ -14,6 +14,7 @@ struct ClassTargets {
   NDArray weights;       ///< [C], f32 or f64; undefined: 1
   double smoothing = 0;  ///< e
   i64 ignoreIndex = -100;
+  const char* op = "crossEntropy";  ///< stands in errors about labels
 };
 
 /// Throws ShapeError, DtypeError unless x and the targets fit together (their values apart).

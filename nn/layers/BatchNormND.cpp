@@ -157,6 +157,16 @@ void BatchNormND::resetRunningStats() {
   init::constant_(numBatchesTracked, 0);
 }
 
+bool BatchNormND::setCumulativeStats(bool on) {
+  if (!runningMean.defined() || folded_) return false;
+  ember::BatchNormOptions o = functional(1, numBatchesTracked);
+  o.training = true;
+  if (!decideStatistics(o, true, 2).update) return false;
+  cumulative_ = on;
+  if (on) resetRunningStats();
+  return true;
+}
+
 void BatchNormND::resetParameters() {
   const NoGrad guard;
   Initial scale = 1.0;
@@ -203,6 +213,13 @@ ember::BatchNormOptions BatchNormND::functional(int axis, const Tensor& batches)
                             .slope = options_.slope,
                             .syncGroup = options_.syncGroup,
                             .backend = options_.backend};
+  if (cumulative_) {  // the n-th batch weighs 1/n
+    o.momentum.reset();
+    o.initFactor = 1;
+    o.minFactor = 0;
+    o.factorWeighs = FactorWeighs::New;
+    o.updateStatsOn = StatsUpdate::Forward;
+  }
   // Without statistics to update there is nothing to weigh.
   if (!batches.defined()) {
     o.initFactor = o.minFactor = {};

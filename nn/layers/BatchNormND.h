@@ -63,6 +63,10 @@ class BatchNormND : public Module {
   void materialise(const Shape& parameters);
   /// Mean and variance as they began, n = 0: the next training batch counts fully again.
   void resetRunningStats();
+  /// On: forgets the running statistics; from now on they are the plain mean over all training batches (of weights that
+  /// were averaged, say: optim/Swa.h). Off: updates are the options' again. Whether training updates any; nothing
+  /// happens otherwise.
+  bool setCumulativeStats(bool on);
   /// Draws scale and shift anew and resets the statistics.
   void resetParameters();
 
@@ -116,7 +120,8 @@ class BatchNormND : public Module {
   i64 mapsGiven_;  ///< at construction; 0 where the first input says
   BatchNormNDOptions options_;
   bool materialised_ = false;
-  bool tracking_ = true;  ///< setTrackRunningStats()
+  bool tracking_ = true;                     ///< setTrackRunningStats()
+  bool cumulative_ = false;                  ///< setCumulativeStats()
   bool folded_ = false, actFolded_ = false;  ///< setFolded()
 
   static BatchNormNDOptions optionsOf(const Args& a);

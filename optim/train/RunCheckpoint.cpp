@@ -171,6 +171,8 @@ Value Trainer::position() const {
     Value data = value.at("data");
     value.set("data", data.set("crc32", io::crcText(*dataSum_)));
   }
+  if (options_.accumulate != 1) value.set("accumulate", options_.accumulate);
+  if (plateau_) value.set("plateau", {{"options", plateau_->description()}, {"state", plateau_->state()}});
   if (ema_) value.set("ema", {{"decay", ema_->decay()}, {"updates", Value::counter(ema_->updates())}});
   return value;
 }
@@ -235,6 +237,18 @@ void Trainer::resume(const std::string& path) {
       (ema_ && file.train.get<double>({"ema", "decay"}) != ema_->decay())) {
     refuse(path, "the saved run averages its weights otherwise", "use the emaDecay of the saved run");
   }
+  if (const i64 saved = file.train.get<i64>("accumulate", 1); saved != options_.accumulate) {
+    refuse(path,
+           "the saved run takes " + std::to_string(saved) + " batches a step, this one " +
+               std::to_string(options_.accumulate),
+           "use the accumulate of the saved run");
+  }
+  if (file.train.has("plateau") != plateau_.has_value() ||
+      (plateau_ && !(file.train.at("plateau").at("options") == plateau_->description()))) {
+    refuse(path, "the saved run reduces its rate on plateaus otherwise", "use the plateau options of the saved run");
+  }
+  std::optional<ReduceOnPlateau> plateau = plateau_;
+  if (plateau) plateau->restore(file.train.at("plateau").at("state"));
   const i64 epoch = file.train.get<i64>("epoch"), batch = file.train.get<i64>("batch");
   if (epoch < 0 || batch < 0 || batch > batches_) {
     throw IoError(
@@ -267,6 +281,7 @@ void Trainer::resume(const std::string& path) {
   }
   optimizer_.restore(file.optimizer);
   if (ema_) ema_->setUpdates(averaged);
+  plateau_ = plateau;
   ember::seed(seed);
   options_.seed = seed;
   random::setProgramCalls(calls);

@@ -1,7 +1,7 @@
 #include <ember/optim/train/Trainer.h>
 
+#include <algorithm>
 #include <cmath>
-#include <tuple>
 
 #include <ember/autograd/ops/Loss.h>
 #include <ember/core/Error.h>
@@ -59,6 +59,11 @@ Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& tra
   if (!(options_.labelSmoothing >= 0 && options_.labelSmoothing < 1))
     throw ValueError("Trainer", "labelSmoothing is " + std::to_string(options_.labelSmoothing), {},
                      "use 0 (off) up to, but not, 1");
+  if (options_.accumulate < 1)
+    throw ValueError("Trainer", "accumulate is " + std::to_string(options_.accumulate), {}, "use 1 (off) or more");
+  if (options_.plateauMetric && !options_.plateau)
+    throw ValueError("Trainer", "plateauMetric is given without plateau", {}, "set .plateau = {...}, too");
+  if (options_.plateau) plateau_.emplace(*options_.plateau);
   if (options_.seed) ember::seed(*options_.seed);
   options_.seed = currentSeed();
   if (options_.emaDecay != 0) ema_ = std::make_unique<Ema>(net, options_.emaDecay);
@@ -88,13 +93,10 @@ void Trainer::openEpoch() {
   cursor_ = std::make_unique<Cursor>(*loader_);
 }
 
-data::Batch Trainer::nextBatch() {
+data::Batch Trainer::batchAt(i64 index) {
   try {
-    if (!cursor_) {
-      openEpoch();
-    } else if (cursor_->next.index() < batch_) {
-      ++cursor_->next;
-    }
+    if (!cursor_) openEpoch();  // at batch_
+    while (cursor_->next.index() < index) ++cursor_->next;
   } catch (...) {
     closeLoader();  // a loop that threw is over; the next step starts another at this batch
     throw;
@@ -115,23 +117,45 @@ Tensor Trainer::batchLoss(const Tensor& output, const Tensor& labels) const {
   return loss;
 }
 
-std::string Trainer::place() const {
-  return "epoch " + std::to_string(epoch_) + ", batch " + std::to_string(batch_);
+std::string Trainer::place(i64 batch) const {
+  return "epoch " + std::to_string(epoch_) + ", batch " + std::to_string(batch);
 }
 
-std::pair<Tensor, double> Trainer::computeGradients(const data::Batch& batch) {
-  const std::string where = place();
-  const random::SeedScope own(*options_.seed);  // whoever seeded the process since
+void Trainer::addGradients(const data::Batch& batch, i64 index, double share, Seen& seen) {
   const Tensor output = net_(batch.images);
   const Tensor loss = batchLoss(output, batch.labels);
   const double lossValue = loss.item();
   if (!std::isfinite(lossValue)) {
-    throw NumericError("Trainer.step",
-                       std::string("the loss is ") + (std::isnan(lossValue) ? "NaN" : "infinite") + " at " + where,
-                       {{"tensor", "loss"}}, "lower the learning rate, or find the first op with AnomalyMode");
+    throw NumericError(
+        "Trainer.step",
+        std::string("the loss is ") + (std::isnan(lossValue) ? "NaN" : "infinite") + " at " + place(index),
+        {{"tensor", "loss"}}, "lower the learning rate, or find the first op with AnomalyMode");
   }
-  optimizer_.zeroGrad();
-  loss.backward();
+  if (index == batch_) optimizer_.zeroGrad();
+  if (share == 1) {
+    loss.backward();
+  } else {
+    loss.backward({.gradient = Tensor::full(loss.shape(), share, loss.dtype())});
+  }
+  const i64 samples = batch.images.size(0);
+  seen.samples += samples;
+  seen.lossSum += lossValue * static_cast<double>(samples);
+  seen.loss += share * lossValue;
+  if (output.rank() == 2 && batch.labels.rank() == 1 && batch.labels.dtype() == DType::I64)
+    seen.correct += countCorrect(output.detach(), batch.labels);
+}
+
+Trainer::Seen Trainer::computeGradients(const data::Batch& first, i64 end) {
+  const random::SeedScope own(*options_.seed);  // whoever seeded the process since
+  Seen seen;
+  // All batches but the last of an epoch have one size.
+  const i64 size = std::min(options_.batchSize, train_.size());
+  const i64 total = std::min(end * size, train_.size()) - batch_ * size;
+  for (i64 index = batch_; index < end; ++index) {
+    const data::Batch batch = index == batch_ ? first : batchAt(index);
+    const i64 samples = batch.images.size(0);
+    addGradients(batch, index, samples == total ? 1 : static_cast<double>(samples) / static_cast<double>(total), seen);
+  }
   try {
     if (options_.clipNorm > 0) {
       clipGradNorm(optimizer_.parameters(), options_.clipNorm);
@@ -139,10 +163,10 @@ std::pair<Tensor, double> Trainer::computeGradients(const data::Batch& batch) {
       checkGradsFinite(optimizer_.parameters(), "Trainer.step");
     }
   } catch (const NumericError& error) {
-    throw NumericError("Trainer.step", "a gradient is not finite at " + where, {{"because", error.headline()}},
+    throw NumericError("Trainer.step", "a gradient is not finite at " + place(end - 1), {{"because", error.headline()}},
                        "lower the learning rate, or find the first op with AnomalyMode");
   }
-  return {output.detach(), lossValue};
+  return seen;
 }
 
 StepInfo Trainer::step() {
@@ -152,39 +176,39 @@ StepInfo Trainer::step() {
   }
   if (batch_ == batches_) closeEpoch();  // a run saved by a hook behind the last step of an epoch
   if (finished()) return {};
-  const data::Batch batch = nextBatch();
+  const data::Batch first = batchAt(batch_);
+  const i64 end = std::min(batch_ + options_.accumulate, batches_);
   for (const auto& hook : beforeStep_) hook();
   net_.train();
   ForwardState before(net_);
-  Tensor output;
-  double lossValue = 0;
+  Seen seen;
   try {
-    std::tie(output, lossValue) = computeGradients(batch);
-    before.checkBuffersFinite(place());
+    seen = computeGradients(first, end);
+    before.checkBuffersFinite(place(end - 1));
   } catch (...) {
     before.putBack();
+    if (end > batch_ + 1) closeLoader();  // it may stand behind the first batch of the step
     throw;
   }
-  optimizer_.setLrFactor(options_.schedule.factor(optimizer_.steps()));
+  const double factor = options_.schedule.factor(optimizer_.steps());
+  optimizer_.setLrFactor(plateau_ ? factor * plateau_->factor() : factor);
   optimizer_.step();
   if (ema_) ema_->update();
 
-  const bool classes = output.rank() == 2 && batch.labels.rank() == 1 && batch.labels.dtype() == DType::I64;
-  const i64 samples = batch.images.size(0);
-  lossSum_ += lossValue * static_cast<double>(samples);
-  seen_ += samples;
-  if (classes) correct_ += countCorrect(output, batch.labels);
+  lossSum_ += seen.lossSum;
+  seen_ += seen.samples;
+  correct_ += seen.correct;
   const StepInfo info{.epoch = epoch_,
-                      .batch = batch_,
+                      .batch = end - 1,
                       .batches = batches_,
                       .step = optimizer_.steps(),
-                      .samples = samples,
-                      .loss = lossValue,
+                      .samples = seen.samples,
+                      .loss = seen.loss,
                       .lr = optimizer_.baseLr() * optimizer_.lrFactor(),
                       .meanLoss = lossSum_ / static_cast<double>(seen_),
                       .accuracy = static_cast<double>(correct_) / static_cast<double>(seen_)};
   // The position moves before the hooks run: one that saves must save the state behind this step.
-  ++batch_;
+  batch_ = end;
   for (const auto& hook : afterStep_) hook(info);
   if (batch_ == batches_) closeEpoch();
   return info;
@@ -201,6 +225,8 @@ void Trainer::closeEpoch() {
                        .epochs = options_.epochs,
                        .meanLoss = lossSum_ / static_cast<double>(seen_),
                        .accuracy = static_cast<double>(correct_) / static_cast<double>(seen_)};
+  // Before the position moves: a metric that cannot be had leaves the epoch open.
+  if (plateau_) plateau_->update(options_.plateauMetric ? options_.plateauMetric(info) : info.meanLoss);
   ++epoch_;
   batch_ = 0;
   lossSum_ = 0;

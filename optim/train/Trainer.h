@@ -11,10 +11,17 @@
 #include <ember/nn/data/Loader.h>
 #include <ember/optim/Ema.h>
 #include <ember/optim/Optimizer.h>
+#include <ember/optim/Plateau.h>
 #include <ember/optim/Schedule.h>
 #include <ember/optim/train/Metrics.h>
 
 namespace ember::optim {
+
+/// One finished epoch.
+struct EpochInfo {
+  i64 epoch = 0, epochs = 0;
+  double meanLoss = 0, accuracy = 0;  ///< over its training batches
+};
 
 struct TrainerOptions {
   i64 epochs = 1;                  ///< 1 or more
@@ -28,24 +35,26 @@ struct TrainerOptions {
   double clipNorm = 0;             ///< largest gradient norm; 0: no clipping
   double emaDecay = 0;             ///< average the weights for evaluation; 0: no average
   data::Transforms transforms = {};  ///< applied to each training sample
+  /// Batches of which one optimiser step takes the gradient, 1 or more: each counts by its samples, so for losses that are
+  /// means it is the gradient of one large batch (but batch norm sees the small ones). The last step of an epoch has
+  /// what is left.
+  i64 accumulate = 1;
+  /// Lowers the rate that the schedule gives when `plateauMetric` gets no better, once an epoch.
+  std::optional<PlateauOptions> plateau = {};
+  /// What it looks at; the epoch's mean training loss if unset. Say, the loss on other data: evaluate(net, test).loss.
+  std::function<double(const EpochInfo&)> plateauMetric = {};
   /// The loss of one batch, a scalar, from the net's output; cross-entropy with labelSmoothing if unset.
   LossFunction loss = {};
 };
 
 /// One finished training step.
 struct StepInfo {
-  i64 epoch = 0, batch = 0, batches = 0;  ///< of the run; batch within the epoch, from 0
+  i64 epoch = 0, batch = 0, batches = 0;  ///< of the run; the step's last batch within the epoch, from 0
   i64 step = 0;                           ///< optimiser steps taken, this one included
-  i64 samples = 0;                        ///< in this batch
-  double loss = 0;                        ///< of this batch
+  i64 samples = 0;                        ///< in the batches of this step
+  double loss = 0;                        ///< their mean loss
   double lr = 0;                          ///< base learning rate times schedule
   double meanLoss = 0, accuracy = 0;      ///< over the epoch so far
-};
-
-/// One finished epoch.
-struct EpochInfo {
-  i64 epoch = 0, epochs = 0;
-  double meanLoss = 0, accuracy = 0;  ///< over its training batches
 };
 
 /// Trains a net: owns the position in the data, the schedule, an optional weight average and the random streams; refers
@@ -93,17 +102,30 @@ class Trainer {
   i64 epoch() const noexcept { return epoch_; }
   i64 batch() const noexcept { return batch_; }
   i64 batchesPerEpoch() const noexcept { return batches_; }
-  i64 totalSteps() const noexcept { return batches_ * options_.epochs; }
+  /// Optimiser steps of the whole run.
+  i64 totalSteps() const noexcept {
+    return (batches_ + options_.accumulate - 1) / options_.accumulate * options_.epochs;
+  }
   const TrainerOptions& options() const noexcept { return options_; }
   nn::Module& net() noexcept { return net_; }
   Ema* ema() noexcept { return ema_.get(); }
+  /// Null without one in the options.
+  const ReduceOnPlateau* plateau() const noexcept { return plateau_ ? &*plateau_ : nullptr; }
 
  private:
   void openEpoch();
-  data::Batch nextBatch();
-  std::string place() const;  ///< "epoch 0, batch 3", for errors
-  /// Forward, loss and backward of one batch; the output and the value of the loss.
-  std::pair<Tensor, double> computeGradients(const data::Batch& batch);
+  std::string place(i64 batch) const;  ///< "epoch 0, batch 3", for errors
+  /// Batch `index` of the open epoch, which is opened if need be.
+  data::Batch batchAt(i64 index);
+  /// What a step saw.
+  struct Seen {
+    i64 samples = 0, correct = 0;
+    double lossSum = 0, loss = 0;  // over samples; of the step
+  };
+  /// Forward, loss and backward of batches batch_ .. end-1; the gradients are those of their mean loss.
+  Seen computeGradients(const data::Batch& first, i64 end);
+  /// The same of one batch, whose loss counts `share`.
+  void addGradients(const data::Batch& batch, i64 index, double share, Seen& seen);
   /// The loss of one batch by the options; throws unless it is one floating number.
   Tensor batchLoss(const Tensor& output, const Tensor& labels) const;
   void closeEpoch();
@@ -117,6 +139,7 @@ class Trainer {
   const data::Dataset& train_;
   TrainerOptions options_;
   std::unique_ptr<Ema> ema_;
+  std::optional<ReduceOnPlateau> plateau_;
   std::unique_ptr<data::Loader> loader_;
   struct Cursor;
   std::unique_ptr<Cursor> cursor_;

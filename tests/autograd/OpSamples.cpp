@@ -44,6 +44,7 @@ const OpRows& opSamples() {
     addSpatialSamples(all);
     addResizeSamples(all);
     addLossSamples(all);
+    addMoreLossSamples(all);
     return all;
   }();
   return rows;

@@ -55,5 +55,6 @@ void addShapeSamples(OpRows& rows);
 void addSpatialSamples(OpRows& rows);
 void addResizeSamples(OpRows& rows);
 void addLossSamples(OpRows& rows);
+void addMoreLossSamples(OpRows& rows);
 
 }  // namespace ember::test

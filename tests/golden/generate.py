@@ -8,8 +8,10 @@ import generate_activations
 import generate_layers
 import generate_losses
 import generate_numpy
+import generate_more_losses
 import generate_ops
 import generate_optim
+import generate_optim_sequences
 import generate_resize
 import generate_spatial
 
@@ -21,5 +23,10 @@ for module in (generate_ops, generate_spatial, generate_losses, generate_layers,
 for module in (generate_ops, generate_numpy, generate_spatial, generate_losses, generate_layers, generate_optim):
 for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_optim,
                generate_activations):
+for module in (generate_ops, generate_spatial, generate_losses, generate_more_losses, generate_layers, generate_optim):
+for module in (generate_ops, generate_spatial, generate_losses, generate_layers, generate_shape_layers, generate_optim,
+               generate_optim_sequences):
+for module in (generate_ops, generate_spatial, generate_losses, generate_more_losses, generate_layers, generate_optim,
+               generate_optim_sequences):
     for golden in module.files():
         golden.write()

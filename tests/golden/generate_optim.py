@@ -82,6 +82,49 @@ def schedules():
             {"steps": total, "warmUp": start, "startDivisor": div, "finalDivisor": final},
             lambda o: lr_scheduler.OneCycleLR(o, 0.5, total_steps=total, pct_start=start, div_factor=div, final_div_factor=final,
                                               cycle_momentum=False))
+    for steps, start_, end in ((6, 0.25, 1.0), (5, 1.0, 0.1)):
+        one(f"linear from {start_:g} to {end:g}", "linear", 0.1, 9, {"steps": steps, "start": start_, "end": end},
+            lambda o, n=steps, a=start_, b=end: lr_scheduler.LinearLR(o, a, b, n))
+    for power in (1.0, 2.0, 0.5):
+        one(f"polynomial, power {power:g}", "polynomial", 0.1, 9, {"steps": 6, "power": power, "floor": 0.0},
+            lambda o, p=power: lr_scheduler.PolynomialLR(o, 6, p))
+    for first, multiplier, floor in ((4, 1, 0.0), (3, 2, 0.1)):
+        one(f"cosine with restarts after {first}, times {multiplier}", "cosineRestarts", 0.1, 24,
+            {"first": first, "multiplier": multiplier, "floor": floor},
+            lambda o, n=first, m=multiplier, f=floor: lr_scheduler.CosineAnnealingWarmRestarts(o, n, m, 0.1 * f))
+    for mode, up, down, gamma in (("triangular", 3, 3, 1.0), ("triangular2", 2, 5, 1.0), ("exp_range", 4, 3, 0.95)):
+        one(f"cyclic, {mode}", "cyclic", 1.0, 24, {"up": up, "down": down, "low": 0.2, "mode": mode, "gamma": gamma},
+            lambda o, m=mode, u=up, d=down, c=gamma: lr_scheduler.CyclicLR(o, 0.2, 1.0, u, d, m, c, cycle_momentum=False))
+    one("chained: a linear rise times an exponential fall", "chained", 0.1, 12, {},
+        lambda o: lr_scheduler.ChainedScheduler([lr_scheduler.LinearLR(o, 0.25, 1.0, 4), lr_scheduler.ExponentialLR(o, 0.9)]))
+    one("sequential: three curves", "sequential", 0.1, 14, {"milestones": [4, 9]},
+        lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.LinearLR(o, 0.25, 1.0, 4), lr_scheduler.CosineAnnealingLR(o, 8),
+                                                lr_scheduler.ExponentialLR(o, 0.5)], [4, 9]))
+    one("lambda", "lambda", 0.1, 8, {}, lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)))
+    return g
+
+
+def plateau():
+    """The factor behind each metric; eps, the least change that PyTorch makes, is 0."""
+    g = GoldenFile("plateau")
+
+    def one(name, options, metrics, **torch_options):
+        optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        schedule = lr_scheduler.ReduceLROnPlateau(optimiser, eps=0, **torch_options)
+        factors = []
+        for metric in metrics:
+            schedule.step(metric)
+            factors.append(optimiser.param_groups[0]["lr"])
+        g.add({"name": name, "options": options, "metrics": metrics, "factors": factors})
+
+    falling = [3.0, 2.5, 2.4, 2.41, 2.4, 2.42, 2.5, 2.3, 2.31, 2.35, 2.4, 2.3, 2.29, 2.3, 2.3, 2.3, 2.3, 2.3, 2.3, 2.3]
+    one("patience", {"factor": 0.5, "patience": 2}, falling, factor=0.5, patience=2)
+    one("threshold, cooldown, least factor", {"factor": 0.1, "patience": 1, "threshold": 0.05, "cooldown": 2, "minFactor": 0.005},
+        falling, factor=0.1, patience=1, threshold=0.05, cooldown=2, min_lr=0.005)
+    one("absolute threshold", {"factor": 0.5, "patience": 0, "threshold": 0.2, "relative": False}, falling, factor=0.5, patience=0,
+        threshold=0.2, threshold_mode="abs")
+    one("an accuracy", {"factor": 0.5, "patience": 1, "maximize": True}, [1 - 0.2 * m for m in falling], factor=0.5, patience=1,
+        mode="max")
     return g
 
 
@@ -111,4 +154,4 @@ def clipping():
 
 
 def files():
-    return [optimisers(), schedules(), clipping()]
+    return [optimisers(), schedules(), plateau(), clipping()]

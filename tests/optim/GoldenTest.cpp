@@ -68,6 +68,25 @@ optim::Schedule makeSchedule(const std::string& op, const Json& o) {
   if (op == "warmUpCosine") {
     return warmUp(o.at("steps").get<i64>(), o.at("start").get<double>(), cosine(o.at("cosineSteps").get<i64>()));
   }
+  if (op == "linear") return linear(o.at("steps").get<i64>(), o.at("start").get<double>(), o.at("end").get<double>());
+  if (op == "polynomial")
+    return polynomial(o.at("steps").get<i64>(), o.at("power").get<double>(), o.at("floor").get<double>());
+  if (op == "cosineRestarts")
+    return cosineRestarts(o.at("first").get<i64>(), o.at("multiplier").get<i64>(), o.at("floor").get<double>());
+  if (op == "cyclic") {
+    const auto mode = o.at("mode").get<std::string>();
+    return cyclic({.up = o.at("up").get<i64>(),
+                   .down = o.at("down").get<i64>(),
+                   .low = o.at("low").get<double>(),
+                   .mode = mode == "triangular"    ? CyclicMode::Triangular
+                           : mode == "triangular2" ? CyclicMode::Triangular2
+                                                   : CyclicMode::ExpRange,
+                   .gamma = o.at("gamma").get<double>()});
+  }
+  if (op == "chained") return chained({linear(4, 0.25, 1), exponential(0.9)});
+  if (op == "sequential")
+    return sequential({linear(4, 0.25, 1), cosine(8), exponential(0.5)}, sizesOf(o.at("milestones")));
+  if (op == "lambda") return lambda("harmonic", [](i64 t) { return 1 / (1 + static_cast<double>(t)); });
   REQUIRE(op == "oneCycle");
   return oneCycle({.steps = o.at("steps").get<i64>(),
                    .warmUp = o.at("warmUp").get<double>(),
@@ -137,6 +156,30 @@ TEST_CASE("every schedule draws PyTorch's curve") {
       CAPTURE(i);
       // PyTorch multiplies its way along some curves: a rounding a step, and cosines that end at 1e-17 instead of 0.
       CHECK(std::abs(c.at("base").get<double>() * curve[i] - rates[i]) <= 1e-13 * rates[i] + 1e-16);
+    }
+  }
+}
+
+TEST_CASE("reduction on a plateau follows PyTorch's, and goes on from a saved state") {
+  for (const Json& c : golden("plateau")) {
+    CAPTURE(c.at("name").get<std::string>());
+    const Json& o = c.at("options");
+    optim::PlateauOptions options{.factor = o.at("factor").get<double>(),
+                                  .patience = o.at("patience").get<i64>(),
+                                  .relative = !o.contains("relative"),
+                                  .maximize = flag(o, "maximize"),
+                                  .minFactor = field(o, "minFactor", 0)};
+    options.threshold = field(o, "threshold", options.threshold);
+    if (o.contains("cooldown")) options.cooldown = o.at("cooldown").get<i64>();
+    optim::ReduceOnPlateau plateau(options);
+    for (std::size_t i = 0; i < c.at("metrics").size(); ++i) {
+      CAPTURE(i);
+      CHECK(plateau.update(c.at("metrics")[i].get<double>()) ==
+            doctest::Approx(c.at("factors")[i].get<double>()).epsilon(1e-14));
+      optim::ReduceOnPlateau resumed(options);
+      resumed.restore(Value::parse(plateau.state().dump()));
+      CHECK(resumed.state() == plateau.state());
+      std::swap(plateau, resumed);
     }
   }
 }

@@ -13,6 +13,11 @@ namespace {
 Value optionsFor(const std::string& type) {
   if (type == "SGD") return {{"lr", 0.05}, {"momentum", 0.9}, {"nesterov", true}};
   if (type == "RMSProp") return {{"lr", 0.02}, {"momentum", 0.5}, {"centered", true}};
+  if (type == "Adagrad") return {{"lr", 1}, {"initialAccumulator", 0.1}};
+  if (type == "Adadelta") return {{"lr", 2}, {"rho", 0.8}, {"epsilon", 1e-3}};
+  if (type == "Adamax") return {{"lr", 0.1}, {"beta2", 0.9}};
+  if (type == "SMORMS3") return {{"lr", 0.05}};
+  if (type == "AdamW") return {{"lr", 0.1}, {"beta1", 0.8}, {"amsgrad", true}};
   return {{"lr", 0.1}, {"beta1", 0.8}};
 }
 
@@ -42,7 +47,7 @@ std::vector<double> valuesOf(const Bowl& bowl) {
 }  // namespace
 
 TEST_CASE("every optimiser of the table is made by name and finds the bottom of a bowl in f32 and f64") {
-  REQUIRE(optim::optimizerTypes().size() == 4);
+  REQUIRE(optim::optimizerTypes().size() == 11);
   for (const std::string& type : optim::optimizerTypes()) {
     for (const DType dtype : {DType::F32, DType::F64}) {
       CAPTURE(type);
@@ -114,4 +119,46 @@ TEST_CASE("an unknown optimiser or option is refused with the nearest name") {
   };
   CHECK(messageOf("AdamWw", Value::object()).find("did you mean \"AdamW\"?") != std::string::npos);
   CHECK(messageOf("SGD", {{"momentun", 0.9}}).find("did you mean \"momentum\"?") != std::string::npos);
+}
+
+TEST_CASE("options out of range are refused under the optimiser's name") {
+  Bowl bowl(DType::F32);
+  const auto refuses = [&](const char* type, const char* option, double value) {
+    CAPTURE(type);
+    CAPTURE(option);
+    try {
+      optim::makeOptimizer(type, bowl.parameters, {{option, value}});
+      FAIL_CHECK("took " << value);
+    } catch (const ValueError& error) {
+      const std::string text = error.headline();
+      CHECK_MESSAGE((text.starts_with("[" + std::string(type) + "] ") && text.find(option) != std::string::npos), text);
+    }
+  };
+  for (const char* type : {"NAdam", "RAdam", "Adamax", "Lion"}) {
+    for (const double bad : {-0.1, 1.0}) {
+      refuses(type, "beta1", bad);
+      refuses(type, "beta2", bad);
+    }
+  }
+  for (const char* type : {"NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "SMORMS3"}) {
+    for (const double bad : {0.0, -1.0}) refuses(type, "epsilon", bad);
+  }
+  refuses("NAdam", "momentumDecay", -1);
+  refuses("Adagrad", "lrDecay", -1);
+  refuses("Adagrad", "initialAccumulator", -1);
+  refuses("Adadelta", "rho", 1);
+}
+
+TEST_CASE("a state saved before an option was added is that of an optimiser without it") {
+  Bowl bowl(DType::F32);
+  const auto now = optim::makeOptimizer("Adam", bowl.parameters, Value::object());
+  Value old = now->state(), options = Value::object();
+  for (const auto& [key, value] : old.at("options").members()) {
+    if (key != "amsgrad") options.set(key, value);
+  }
+  REQUIRE(options.size() + 1 == old.at("options").size());
+  old.set("options", options);
+  now->checkState(old);
+  const auto other = optim::makeOptimizer("Adam", bowl.parameters, {{"amsgrad", true}});
+  CHECK_THROWS_AS(other->checkState(old), ValueError);
 }

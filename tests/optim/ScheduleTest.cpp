@@ -5,7 +5,11 @@
 
 #include <ember/ember.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "support/Headline.h"
+#include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::optim;
@@ -99,4 +103,90 @@ TEST_CASE("a schedule stores nothing between calls, and describes itself") {
   CHECK(schedule::exponential(0.5).description().dump() == R"({"type": "exponential", "args": {"gamma": 0.5}})");
   const Schedule mine("mine", {{"power", 2}}, [](i64 t) { return 1 / (1.0 + static_cast<double>(t * t)); });
   CHECK(mine.factor(2) == 0.2);
+}
+
+TEST_CASE("the further curves refuse arguments out of range (M11)") {
+  using namespace ember::optim::schedule;
+  CHECK(headlineOf<ValueError>([] { linear(0, 1, 0); }) ==
+        "[schedule::linear] ValueError: steps is 0, expected 1 or more");
+  CHECK(headlineOf<ValueError>([] {
+          sequential({constant(), constant()}, {});
+        }) == "[schedule::sequential] ValueError: the number of milestones is 0, expected one less than of parts");
+  CHECK_THROWS_AS(polynomial(0), ValueError);
+  CHECK_THROWS_AS(cosineRestarts(0), ValueError);
+  CHECK_THROWS_AS(cosineRestarts(3, 0), ValueError);
+  CHECK_THROWS_AS(cyclic({}), ValueError);
+  CHECK_THROWS_AS(cyclic({.up = 3, .down = -1}), ValueError);
+  CHECK_THROWS_AS(cyclic({.up = INT64_MAX}), ValueError);
+  CHECK_THROWS_AS(cyclic({.up = 3, .gamma = 0.9}), ValueError);  // only exp_range has a gamma
+  CHECK_THROWS_AS(chained({}), ValueError);
+  CHECK_THROWS_AS(sequential({constant(), constant(), constant()}, {5, 3}), ValueError);
+  CHECK_THROWS_AS(lambda("", [](i64) { return 1.0; }), ValueError);
+  CHECK_THROWS_AS(lambda("none", {}), ValueError);
+  for (const double bad : {-0.5, std::nan(""), HUGE_VAL}) {
+    CHECK_THROWS_AS(linear(3, bad, 1), ValueError);
+    CHECK_THROWS_AS(linear(3, 1, bad), ValueError);
+    CHECK_THROWS_AS(polynomial(3, bad), ValueError);
+    CHECK_THROWS_AS(polynomial(3, 1, bad), ValueError);
+    CHECK_THROWS_AS(cosineRestarts(3, 1, bad), ValueError);
+    CHECK_THROWS_AS(cyclic({.up = 3, .low = bad}), ValueError);
+    CHECK_THROWS_AS(lambda("bad", [=](i64) { return bad; }).factor(0), ValueError);
+    CHECK_THROWS_AS(ReduceOnPlateau({.factor = bad}), ValueError);
+    CHECK_THROWS_AS(ReduceOnPlateau({.threshold = bad}), ValueError);
+    CHECK_THROWS_AS(ReduceOnPlateau({.minFactor = bad}), ValueError);
+  }
+  CHECK_THROWS_AS(ReduceOnPlateau({.patience = -1}), ValueError);
+  CHECK_THROWS_AS(ReduceOnPlateau({.cooldown = -1}), ValueError);
+  CHECK_THROWS_AS(ReduceOnPlateau().update(std::nan("")), ValueError);
+}
+
+TEST_CASE("restarts go on for ever without overflow, and other curves keep their last value") {
+  using namespace ember::optim::schedule;
+  const double late = cosineRestarts(3, 5, 0.1).factor(INT64_MAX - 1);
+  CHECK((late >= 0.1 && late <= 1));
+  CHECK(cosineRestarts(7).factor(7'000'000'000) == 1);
+  CHECK(linear(3, 1, 0.5).factor(1000) == 0.5);
+  CHECK(polynomial(3, 2, 0.25).factor(1000) == 0.25);
+}
+
+TEST_CASE("a composed schedule is described by its parts, one of one's own by its name") {
+  using namespace ember::optim::schedule;
+  const auto made = [](double gamma) { return chained({linear(5, 0, 1), exponential(gamma)}).description(); };
+  CHECK(made(0.5) == made(0.5));
+  CHECK(!(made(0.5) == made(0.6)));
+  const auto mine = [](const char* name) { return lambda(name, [](i64) { return 1.0; }).description(); };
+  CHECK(mine("a") == mine("a"));
+  CHECK(!(mine("a") == mine("b")));
+}
+
+TEST_CASE("a schedule prints its curve and saves it as a table or a drawing") {
+  const Schedule s = schedule::linear(8, 0, 1);
+  CHECK(s.text(9, 9, 1) == R"(linear {"steps": 8, "start": 0.0, "end": 1.0})"
+                           "\n ▁▂▃▄▅▆▇█\nsteps 0 to 8, at most 1, in the end 1");
+  CHECK(fmt::format("{}", s) == s.text());
+  CHECK(fmt::format("{:9}", s) == s.text(9));
+  const std::string two = schedule::linear(3, 1, 0.5).text(4, 4, 2);
+  CHECK(two.find("\n█▅▃ \n████\n") != std::string::npos);
+  CHECK(schedule::exponential(0.5).text(1000, 20, 3).find("in the end") != std::string::npos);
+  CHECK_THROWS_AS(s.text(5, 0), ValueError);
+
+  const TempFolder folder;
+  const auto contentOf = [](const std::string& path) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  };
+  s.save(folder / "rates.csv", 3, 0.5);
+  CHECK(contentOf(folder / "rates.csv") == "step,lr\n0,0\n1,0.0625\n2,0.125\n");
+  s.save(folder / "rates.svg", 9, 0.1);
+  const std::string drawing = contentOf(folder / "rates.svg");
+  CHECK(drawing.starts_with("<svg xmlns="));
+  CHECK(drawing.find("points=\"40.00,280.00 ") != std::string::npos);
+  CHECK(drawing.find(" 600.00,40.00\"") != std::string::npos);
+  CHECK(drawing.find("linear (lr 0.1)") != std::string::npos);
+  CHECK(headlineOf<ValueError>([&] { s.save(folder / "rates.png", 3); }).find("neither in .csv nor in .svg") !=
+        std::string::npos);
+  CHECK_THROWS_AS(s.save(folder / "rates.csv", 0), ValueError);
+  CHECK_THROWS_AS(s.save(folder / "no/such/rates.csv", 3), IoError);
 }

@@ -1,0 +1,52 @@
+#include <ember/optim/Adadelta.h>
+
+#include <cmath>
+
+namespace ember::optim {
+namespace {
+
+template <class T>
+void adadelta(T* p, const T* grad, T* square, T* moved, i64 n, T lr, T weightDecay, T rho, T epsilon) {
+  for (i64 i = 0; i < n; ++i) {
+    const T g = grad[i] + weightDecay * p[i];
+    square[i] = rho * square[i] + (T(1) - rho) * g * g;
+    const T d = std::sqrt(moved[i] + epsilon) / std::sqrt(square[i] + epsilon) * g;
+    moved[i] = rho * moved[i] + (T(1) - rho) * d * d;
+    p[i] -= lr * d;
+  }
+}
+
+}  // namespace
+
+Adadelta::Adadelta(nn::Parameters parameters, AdadeltaOptions options)
+    : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"square_avg", "acc_delta"}),
+      options_(std::move(options)) {
+  require(options_.rho >= 0 && options_.rho < 1, "Adadelta", "rho must be in [0, 1)", options_.rho);
+  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "Adadelta", "epsilon must be above 0",
+          options_.epsilon);
+}
+
+void Adadelta::update(const Chunk& c) const {
+  typed(c, [&](auto chunk) {
+    using T = typename decltype(chunk)::Element;
+    adadelta(chunk.value, chunk.gradient, chunk.slots[0], chunk.slots[1], chunk.count, chunk.lr, chunk.weightDecay,
+             static_cast<T>(options_.rho), static_cast<T>(options_.epsilon));
+  });
+}
+
+AdadeltaOptions Adadelta::optionsOf(const Value& v) {
+  const AdadeltaOptions defaults;
+  return {.lr = v.get("lr", defaults.lr),
+          .rho = v.get("rho", defaults.rho),
+          .epsilon = v.get("epsilon", defaults.epsilon),
+          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
+}
+
+Value Adadelta::options() const {
+  Value value = Value::object();
+  value.set("rho", options_.rho);
+  value.set("epsilon", options_.epsilon);
+  return value;
+}
+
+}  // namespace ember::optim

@@ -1,0 +1,49 @@
+#include <ember/optim/Lion.h>
+
+#include <cmath>
+
+namespace ember::optim {
+namespace {
+
+template <class T>
+void lion(T* p, const T* grad, T* m, i64 n, T lr, T weightDecay, T beta1, T beta2) {
+  for (i64 i = 0; i < n; ++i) {
+    const T u = beta1 * m[i] + (T(1) - beta1) * grad[i];
+    p[i] -= lr * (static_cast<T>(u > 0) - static_cast<T>(u < 0) + weightDecay * p[i]);
+    m[i] = beta2 * m[i] + (T(1) - beta2) * grad[i];
+  }
+}
+
+}  // namespace
+
+Lion::Lion(nn::Parameters parameters, LionOptions options)
+    : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"exp_avg"}),
+      options_(std::move(options)) {
+  require(options_.beta1 >= 0 && options_.beta1 < 1, "Lion", "beta1 must be in [0, 1)", options_.beta1);
+  require(options_.beta2 >= 0 && options_.beta2 < 1, "Lion", "beta2 must be in [0, 1)", options_.beta2);
+}
+
+void Lion::update(const Chunk& c) const {
+  typed(c, [&](auto chunk) {
+    using T = typename decltype(chunk)::Element;
+    lion(chunk.value, chunk.gradient, chunk.slots[0], chunk.count, chunk.lr, chunk.weightDecay,
+         static_cast<T>(options_.beta1), static_cast<T>(options_.beta2));
+  });
+}
+
+LionOptions Lion::optionsOf(const Value& v) {
+  const LionOptions defaults;
+  return {.lr = v.get("lr", defaults.lr),
+          .beta1 = v.get("beta1", defaults.beta1),
+          .beta2 = v.get("beta2", defaults.beta2),
+          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
+}
+
+Value Lion::options() const {
+  Value value = Value::object();
+  value.set("beta1", options_.beta1);
+  value.set("beta2", options_.beta2);
+  return value;
+}
+
+}  // namespace ember::optim

@@ -1,0 +1,62 @@
+#include <ember/optim/RAdam.h>
+
+#include <cmath>
+
+namespace ember::optim {
+namespace {
+
+// `rectified` is 0 for steps of momentum alone.
+template <class T>
+void radam(T* p, const T* grad, T* m, T* v, i64 n, T rate, T rectified, T weightDecay, T beta1, T beta2, T epsilon) {
+  for (i64 i = 0; i < n; ++i) {
+    const T g = grad[i] + weightDecay * p[i];
+    m[i] = beta1 * m[i] + (T(1) - beta1) * g;
+    v[i] = beta2 * v[i] + (T(1) - beta2) * g * g;
+    p[i] -= rate * m[i] * (rectified > 0 ? rectified / (std::sqrt(v[i]) + epsilon) : T(1));
+  }
+}
+
+}  // namespace
+
+RAdam::RAdam(nn::Parameters parameters, RAdamOptions options)
+    : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"exp_avg", "exp_avg_sq"}),
+      options_(std::move(options)) {
+  require(options_.beta1 >= 0 && options_.beta1 < 1, "RAdam", "beta1 must be in [0, 1)", options_.beta1);
+  require(options_.beta2 >= 0 && options_.beta2 < 1, "RAdam", "beta2 must be in [0, 1)", options_.beta2);
+  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "RAdam", "epsilon must be above 0",
+          options_.epsilon);
+}
+
+void RAdam::update(const Chunk& c) const {
+  typed(c, [&](auto chunk) {
+    using T = typename decltype(chunk)::Element;
+    const double t = static_cast<double>(c.step), power = std::pow(options_.beta2, t);
+    const double limit = 2 / (1 - options_.beta2) - 1, length = limit - 2 * t * power / (1 - power);
+    const double rectified =
+        length > 5 ? std::sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length) * (1 - power))
+                   : 0;
+    const double rate = c.lr / (1 - std::pow(options_.beta1, t));
+    radam(chunk.value, chunk.gradient, chunk.slots[0], chunk.slots[1], chunk.count, static_cast<T>(rate),
+          static_cast<T>(rectified), chunk.weightDecay, static_cast<T>(options_.beta1), static_cast<T>(options_.beta2),
+          static_cast<T>(options_.epsilon));
+  });
+}
+
+RAdamOptions RAdam::optionsOf(const Value& v) {
+  const RAdamOptions defaults;
+  return {.lr = v.get("lr", defaults.lr),
+          .beta1 = v.get("beta1", defaults.beta1),
+          .beta2 = v.get("beta2", defaults.beta2),
+          .epsilon = v.get("epsilon", defaults.epsilon),
+          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
+}
+
+Value RAdam::options() const {
+  Value value = Value::object();
+  value.set("beta1", options_.beta1);
+  value.set("beta2", options_.beta2);
+  value.set("epsilon", options_.epsilon);
+  return value;
+}
+
+}  // namespace ember::optim
