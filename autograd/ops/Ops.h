@@ -11,14 +11,16 @@
 #include <ember/autograd/ops/Dropout.h>
 #include <ember/autograd/ops/Einsum.h>
 #include <ember/autograd/ops/Indexing.h>
+#include <ember/autograd/ops/DropoutVariants.h>
+#include <ember/autograd/ops/Embedding.h>
 #include <ember/autograd/ops/Logic.h>
 #include <ember/autograd/ops/ConvTranspose.h>
-#include <ember/autograd/ops/Dropout.h>
 #include <ember/autograd/ops/Interpolate.h>
 #include <ember/autograd/ops/Loss.h>
 #include <ember/autograd/ops/MatMul.h>
 #include <ember/autograd/ops/Math.h>
 #include <ember/autograd/ops/Norm.h>
+#include <ember/autograd/ops/Normalisation.h>
 #include <ember/autograd/ops/Pad.h>
 #include <ember/autograd/ops/Piecewise.h>
 #include <ember/autograd/ops/Pool.h>

@@ -7,11 +7,15 @@
 #include <ember/nn/layers/ConvND.h>
 #include <ember/nn/layers/ConvTransposeND.h>
 #include <ember/nn/layers/Dropout.h>
+#include <ember/nn/layers/DropoutVariants.h>
+#include <ember/nn/layers/Embedding.h>
 #include <ember/nn/layers/Flatten.h>
 #include <ember/nn/layers/Graph.h>
 #include <ember/nn/layers/Identity.h>
 #include <ember/nn/layers/JoinLayers.h>
+#include <ember/nn/layers/InstanceNormND.h>
 #include <ember/nn/layers/Linear.h>
+#include <ember/nn/layers/Norms.h>
 #include <ember/nn/layers/ModuleList.h>
 #include <ember/nn/layers/PadND.h>
 #include <ember/nn/layers/Parallel.h>
@@ -20,3 +24,4 @@
 #include <ember/nn/layers/ShapeLayers.h>
 #include <ember/nn/layers/UnpoolND.h>
 #include <ember/nn/layers/Upsample.h>
+#include <ember/nn/layers/WeightNorm.h>

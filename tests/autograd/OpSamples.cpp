@@ -37,6 +37,7 @@ const OpRows& opSamples() {
     OpRows all;
     addElementwiseSamples(all);
     addActivationSamples(all);
+    addNormSamples(all);
     addReductionSamples(all);
     addNumPySamples(all);
     addIndexingSamples(all);

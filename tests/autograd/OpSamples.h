@@ -48,6 +48,7 @@ const OpRows& opSamples();
 /// The families that it is made of.
 void addElementwiseSamples(OpRows& rows);
 void addActivationSamples(OpRows& rows);
+void addNormSamples(OpRows& rows);
 void addReductionSamples(OpRows& rows);
 void addNumPySamples(OpRows& rows);
 void addIndexingSamples(OpRows& rows);

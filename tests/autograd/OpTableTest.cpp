@@ -303,6 +303,7 @@ TEST_CASE("every op is compared with PyTorch in tests/golden") {
            "activation",
            "piecewise",
            "smooth",
+           "norms",
            "convolution",
            "transposed",
            "pooling",

@@ -22,23 +22,28 @@ def state(module):
 
 def run(module, x, draw):
     """Output, and the gradients of the input and the parameters for a drawn gradient of the output."""
-    x = x.clone().requires_grad_()
+    x = x.clone().requires_grad_(x.is_floating_point())
     module.zero_grad()
     y = module(x)
     upstream = draw.uniform(*y.shape)
     y.backward(upstream)
     gradients = {name: tensor_json(p.grad) for name, p in module.named_parameters()}
-    return {"x": tensor_json(x), "y": tensor_json(y), "yGradient": tensor_json(upstream), "xGradient": tensor_json(x.grad),
-            "gradients": gradients}
+    record = {"x": tensor_json(x), "y": tensor_json(y), "yGradient": tensor_json(upstream)}
+    if x.requires_grad:
+        record["xGradient"] = tensor_json(x.grad)
+    return {**record, "gradients": gradients}
 
 
-def layer_record(name, module, *shape, training=True):
-    """State before, one run, and state after."""
+def layer_record(name, module, *shape, training=True, x=None):
+    """State before, one run, and state after; the input is drawn of that shape unless given."""
     draw = Draw("layer " + name)
     module = module.double().train(training)
     fill(module, draw)
     before = state(module)
-    record = {"name": name, "state": before, **run(module, draw.distinct(*shape), draw), "stateAfter": state(module)}
+    record = {"name": name, "state": before, **run(module, draw.distinct(*shape) if x is None else x, draw),
+              "stateAfter": state(module)}
+    if not training:
+        record["training"] = False
     if not before:
         for key in ("state", "stateAfter", "gradients"):
             del record[key]

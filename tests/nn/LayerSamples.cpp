@@ -99,6 +99,7 @@ const LayerRows& layerSamples() {
              resizeLayerSamples,
              containerSamples,
              activationLayerSamples,
+             normLayerSamples,
          })
       all.merge(family());
     addResizeOptionSamples(all);

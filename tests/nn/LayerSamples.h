@@ -23,6 +23,7 @@ struct LayerSample {
   std::optional<Shape> wrong = {};  ///< a shape that it must refuse
   std::vector<Shape> more = {};     ///< of further inputs
   i64 below = 0;                    ///< if not 0, the further inputs are indices: 0, 1, 2, ... below it
+  i64 classes = 0;                  ///< the input holds integers below this; 0: f32 or f64
 };
 
 struct LayerRow {
@@ -54,5 +55,6 @@ LayerRows resizeLayerSamples();
 void addResizeOptionSamples(LayerRows& rows);
 LayerRows containerSamples();
 LayerRows activationLayerSamples();
+LayerRows normLayerSamples();
 
 }  // namespace ember::test
