@@ -16,8 +16,8 @@ DropoutVariant::DropoutVariant(const char* type, Function function, int rank, do
 
 Tensor DropoutVariant::forward(const Tensor& x) {
   if (rank_ != 0 && x.defined() && x.rank() != rank_) {
-    throw ShapeError(
-        type_, "x is " + ember::toString(x.shape()) + ", expected [N, C] and " + std::to_string(rank_ - 2) + " spatial axes");
+    throw ShapeError(type_, "x is " + ember::toString(x.shape()) + ", expected [N, C] and " +
+                                std::to_string(rank_ - 2) + " spatial axes");
   }
   return function_(x, p_, training());
 }

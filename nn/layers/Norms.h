@@ -4,8 +4,8 @@
 
 #include <ember/nn/Module.h>
 
-/// Norms without statistics of a batch, as modules: the functions of autograd/ops/Normalisation.h with their parameters. weight
-/// starts at 1, bias at 0. ValueError at construction for sizes below 1 and numbers out of range.
+/// Norms without statistics of a batch, as modules: the functions of autograd/ops/Normalisation.h with their
+/// parameters. weight starts at 1, bias at 0. ValueError at construction for sizes below 1 and numbers out of range.
 namespace ember::nn {
 
 struct LayerNormOptions {
