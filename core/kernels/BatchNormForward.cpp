@@ -64,7 +64,7 @@ EMBER_INLINE void normalizeStrip(const S* x, const S* residual, S* y, i64 rows, 
 template <Form form, class S, class T>
 void normalizeBlocks(const S* x, const S* residual, S* y, const Rows& rows, const Affine<T>& affine, i64 begin, i64 end,
                      bool streaming) {
-  simd([&](auto isa) EMBER_SIMD_BODY {
+  simd<S>([&](auto isa) EMBER_SIMD_BODY {
     using Isa = decltype(isa);
     // Backwards: the statistics pass left the end of the range in the cache.
     for (i64 b = end; b-- > begin;) {

@@ -44,7 +44,7 @@ void inputGrad(const S* v, const S* dy, S* dx, const Rows& rows, const BatchNorm
   const bool streaming = worthStreaming(dx, rows);
   forVariant(saved, [&](auto fromY, auto act) {
     const auto blocks = [&](const S* from, const S* gradient, S* to, const Rows& part, i64 begin, i64 end, bool past) {
-      simd([&](auto isa) EMBER_SIMD_BODY {
+      simd<S>([&](auto isa) EMBER_SIMD_BODY {
         using Isa = decltype(isa);
         for (i64 i = end; i-- > begin;) {  // backwards, as the forward does
           const i64 at = part.offsetOf(i), n = part.rowsOf(i);

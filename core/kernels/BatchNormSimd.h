@@ -10,7 +10,7 @@
 
 /// Vectors for the batch-norm loops. A loop is a lambda that takes an instruction set and is compiled once for each:
 ///
-///   simd([&](auto isa) EMBER_SIMD_BODY { using V = VectorOf<decltype(isa), float>; ... });
+///   simd<float>([&](auto isa) EMBER_SIMD_BODY { using V = VectorOf<decltype(isa), float>; ... });
 ///
 /// Its vectors stay in registers over all rows of a block, which the compiler's own vectorising does not achieve.
 namespace ember::core::batchnorm {
@@ -199,10 +199,12 @@ struct Isas {
   using Avx512 = batchnorm::Avx512;
 };
 
-/// Runs the body with the best instruction set of this CPU.
-template <class Body>
+/// Runs the body, which works on elements of type S, with the best instruction set of this CPU; doubles, which verify
+/// more than they train, go without the widest vectors.
+template <class S, class Body>
 void simd(const Body& body) {
-  core::simd::runOn<Isas>(core::simd::level(), body);
+  if constexpr (std::is_same_v<S, double>) core::simd::runNarrow<Isas>(core::simd::level(), body);
+  else core::simd::runOn<Isas>(core::simd::level(), body);
 }
 
 }  // namespace

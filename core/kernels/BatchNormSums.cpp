@@ -85,7 +85,7 @@ template <class How, class S, class T>
 void sumBlocks(const Streams<S>& from, const Rows& rows, const Lanes<T>& l, T* out) {
   const i64 width = rows.width;
   const auto blocks = [&](const Streams<S>& streams, T* to, const Rows& part, i64 begin, i64 end) {
-    simd([&](auto isa) EMBER_SIMD_BODY {
+    simd<S>([&](auto isa) EMBER_SIMD_BODY {
       using Isa = decltype(isa);
       for (i64 i = begin; i < end; ++i) {
         const Streams<S> block = streams.at(part.offsetOf(i));

@@ -116,7 +116,7 @@ NDArray blockResults(const S* x, const Rows& rows) {
   NDArray results = NDArray::empty({rows.blocks, 2, rows.width}, DType::F64);
   double* out = results.data<double>();
   parallelFor(rows.blocks, rows.grain(), [&](i64 begin, i64 end) {
-    simd([&](auto isa) EMBER_SIMD_BODY {
+    simd<S>([&](auto isa) EMBER_SIMD_BODY {
       using Isa = decltype(isa);
       for (i64 b = begin; b < end; ++b) {
         const S* block = x + rows.offsetOf(b);

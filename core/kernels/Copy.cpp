@@ -119,6 +119,14 @@ template <class To, class From> void copyConverted(To* out, const From* in, cons
   });
 }
 
+/// f32 and i64 convert to and from every type in one pass. Between two others of which one is a small integer, i64 lies
+/// on the way, which holds all its values: fewer loops, the same results.
+constexpr bool inOnePass(DType to, DType from) {
+  const auto hub = [](DType t) { return t == DType::F32 || t == DType::I64; };
+  const auto small = [](DType t) { return t == DType::I32 || t == DType::I8 || t == DType::U8; };
+  return hub(to) || hub(from) || !(small(to) || small(from));
+}
+
 }  // namespace
 
 void copyInto(NDArray& destination, const NDArray& source, const char* writer) {
@@ -147,9 +155,16 @@ void copyInto(NDArray& destination, const NDArray& source, const char* writer) {
         copySame(static_cast<T*>(destination.raw()), static_cast<const T*>(from.raw()), nest);
       });
     } else {
+      if (!inOnePass(destination.dtype(), from.dtype())) {
+        copyInto(destination, from.to(DType::I64), writer);
+        return;
+      }
       dispatch(destination.dtype(), [&](auto to) {
         dispatch(from.dtype(), [&](auto zero) {
-          copyConverted(destination.data<decltype(to)>(), from.data<decltype(zero)>(), nest);
+          using To = decltype(to);
+          using From = decltype(zero);
+          if constexpr (inOnePass(DTypeOf<To>::value, DTypeOf<From>::value))
+            copyConverted(destination.data<To>(), from.data<From>(), nest);
         });
       });
     }

@@ -43,8 +43,15 @@ template <class Isas, class Body> void runOn(Level level, const Body& body) {
   }
 }
 
+/// The same without the widest vectors: less code where speed is not all.
+template <class Isas, class Body> void runNarrow(Level level, const Body& body) {
+  if (level == Level::Baseline) return body(typename Isas::Baseline{});
+  onAvx2<Isas>(body);
+}
+
 #else
 
+template <class Isas, class Body> void runNarrow(Level, const Body& body) { body(typename Isas::Baseline{}); }
 template <class Isas, class Body> void runOn(Level, const Body& body) { body(typename Isas::Baseline{}); }
 
 #endif
@@ -61,18 +68,11 @@ template <class Body> void run(const Body& body) {
   runOn<AnyIsa>(level(), [&](AnyIsa) EMBER_SIMD_BODY { body(); });
 }
 
-template <class Body> void runNarrow(const Body& body) {
-#if defined(__x86_64__) && !defined(EMBER_NO_SIMD_CLONES)
-  if (level() != Level::Baseline) return onAvx2<AnyIsa>([&](AnyIsa) EMBER_SIMD_BODY { body(); });
-#endif
-  body();
-}
-
 /// As run for loops over floats. Doubles, which verify more than they train, go without the widest vectors, and integers
 /// take the baseline: every variant costs code.
 template <class T, class Body> void runFor(const Body& body) {
   if constexpr (std::is_integral_v<T>) body();
-  else if constexpr (std::is_same_v<T, double>) runNarrow(body);
+  else if constexpr (std::is_same_v<T, double>) runNarrow<AnyIsa>(level(), [&](AnyIsa) EMBER_SIMD_BODY { body(); });
   else run(body);
 }
 
