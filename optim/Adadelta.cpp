@@ -21,9 +21,8 @@ void adadelta(T* p, const T* grad, T* square, T* moved, i64 n, T lr, T weightDec
 Adadelta::Adadelta(nn::Parameters parameters, AdadeltaOptions options)
     : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"square_avg", "acc_delta"}),
       options_(std::move(options)) {
-  require(options_.rho >= 0 && options_.rho < 1, "Adadelta", "rho must be in [0, 1)", options_.rho);
-  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "Adadelta", "epsilon must be above 0",
-          options_.epsilon);
+  requireShare("Adadelta", "rho", options_.rho);
+  requirePositive("Adadelta", "epsilon", options_.epsilon);
 }
 
 void Adadelta::update(const Chunk& c) const {

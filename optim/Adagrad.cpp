@@ -23,8 +23,7 @@ Adagrad::Adagrad(nn::Parameters parameters, AdagradOptions options)
           options_.lrDecay);
   require(options_.initialAccumulator >= 0 && std::isfinite(options_.initialAccumulator), "Adagrad",
           "initialAccumulator must be 0 or more", options_.initialAccumulator);
-  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "Adagrad", "epsilon must be above 0",
-          options_.epsilon);
+  requirePositive("Adagrad", "epsilon", options_.epsilon);
 }
 
 void Adagrad::update(const Chunk& c) const {

@@ -63,9 +63,9 @@ Adam::Adam(nn::Parameters parameters, AdamOptions options, bool decoupled)
                 slotNames(options)),
       options_(std::move(options)),
       decoupled_(decoupled) {
-  require(options_.beta1 >= 0 && options_.beta1 < 1, "Adam", "beta1 must be in [0, 1)", options_.beta1);
-  require(options_.beta2 >= 0 && options_.beta2 < 1, "Adam", "beta2 must be in [0, 1)", options_.beta2);
-  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "Adam", "epsilon must be above 0", options_.epsilon);
+  requireShare("Adam", "beta1", options_.beta1);
+  requireShare("Adam", "beta2", options_.beta2);
+  requirePositive("Adam", "epsilon", options_.epsilon);
 }
 
 void Adam::update(const Chunk& c) const {

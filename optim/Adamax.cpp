@@ -21,10 +21,9 @@ void adamax(T* p, const T* grad, T* m, T* u, i64 n, T rate, T weightDecay, T bet
 Adamax::Adamax(nn::Parameters parameters, AdamaxOptions options)
     : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"exp_avg", "exp_inf"}),
       options_(std::move(options)) {
-  require(options_.beta1 >= 0 && options_.beta1 < 1, "Adamax", "beta1 must be in [0, 1)", options_.beta1);
-  require(options_.beta2 >= 0 && options_.beta2 < 1, "Adamax", "beta2 must be in [0, 1)", options_.beta2);
-  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "Adamax", "epsilon must be above 0",
-          options_.epsilon);
+  requireShare("Adamax", "beta1", options_.beta1);
+  requireShare("Adamax", "beta2", options_.beta2);
+  requirePositive("Adamax", "epsilon", options_.epsilon);
 }
 
 void Adamax::update(const Chunk& c) const {

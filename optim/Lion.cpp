@@ -19,8 +19,8 @@ void lion(T* p, const T* grad, T* m, i64 n, T lr, T weightDecay, T beta1, T beta
 Lion::Lion(nn::Parameters parameters, LionOptions options)
     : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"exp_avg"}),
       options_(std::move(options)) {
-  require(options_.beta1 >= 0 && options_.beta1 < 1, "Lion", "beta1 must be in [0, 1)", options_.beta1);
-  require(options_.beta2 >= 0 && options_.beta2 < 1, "Lion", "beta2 must be in [0, 1)", options_.beta2);
+  requireShare("Lion", "beta1", options_.beta1);
+  requireShare("Lion", "beta2", options_.beta2);
 }
 
 void Lion::update(const Chunk& c) const {

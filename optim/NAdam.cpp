@@ -44,10 +44,9 @@ double momentumProduct(const NAdamOptions& o, double t) {
 NAdam::NAdam(nn::Parameters parameters, NAdamOptions options)
     : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"exp_avg", "exp_avg_sq"}),
       options_(std::move(options)) {
-  require(options_.beta1 >= 0 && options_.beta1 < 1, "NAdam", "beta1 must be in [0, 1)", options_.beta1);
-  require(options_.beta2 >= 0 && options_.beta2 < 1, "NAdam", "beta2 must be in [0, 1)", options_.beta2);
-  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "NAdam", "epsilon must be above 0",
-          options_.epsilon);
+  requireShare("NAdam", "beta1", options_.beta1);
+  requireShare("NAdam", "beta2", options_.beta2);
+  requirePositive("NAdam", "epsilon", options_.epsilon);
   require(options_.momentumDecay >= 0 && std::isfinite(options_.momentumDecay), "NAdam",
           "momentumDecay must be 0 or more", options_.momentumDecay);
 }

@@ -37,6 +37,14 @@ void Optimizer::require(bool holds, const char* op, const char* what, double got
   if (!holds) throw ValueError(op, std::string(what) + ", got " + std::to_string(got));
 }
 
+void Optimizer::requireShare(const char* op, const char* name, double got) {
+  require(got >= 0 && got < 1, op, (std::string(name) + " must be in [0, 1)").c_str(), got);
+}
+
+void Optimizer::requirePositive(const char* op, const char* name, double got) {
+  require(got > 0 && std::isfinite(got), op, (std::string(name) + " must be above 0").c_str(), got);
+}
+
 Optimizer::Optimizer(nn::Parameters parameters, double lr, double weightDecay, std::vector<Group> groups,
                      std::vector<std::string> slotNames)
     : parameters_(std::move(parameters)), slotNames_(std::move(slotNames)), groups_(std::move(groups)), lr_(lr) {

@@ -104,6 +104,8 @@ class Optimizer {
     else call(double{});
   }
   static void require(bool holds, const char* op, const char* what, double got);
+  static void requireShare(const char* op, const char* name, double got);     ///< in [0, 1)
+  static void requirePositive(const char* op, const char* name, double got);  ///< above 0 and finite
 
  private:
   struct State {

@@ -21,10 +21,9 @@ void radam(T* p, const T* grad, T* m, T* v, i64 n, T rate, T rectified, T weight
 RAdam::RAdam(nn::Parameters parameters, RAdamOptions options)
     : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"exp_avg", "exp_avg_sq"}),
       options_(std::move(options)) {
-  require(options_.beta1 >= 0 && options_.beta1 < 1, "RAdam", "beta1 must be in [0, 1)", options_.beta1);
-  require(options_.beta2 >= 0 && options_.beta2 < 1, "RAdam", "beta2 must be in [0, 1)", options_.beta2);
-  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "RAdam", "epsilon must be above 0",
-          options_.epsilon);
+  requireShare("RAdam", "beta1", options_.beta1);
+  requireShare("RAdam", "beta2", options_.beta2);
+  requirePositive("RAdam", "epsilon", options_.epsilon);
 }
 
 void RAdam::update(const Chunk& c) const {

@@ -37,10 +37,9 @@ std::vector<std::string> slotNames(const RMSPropOptions& o) {
 RMSProp::RMSProp(nn::Parameters parameters, RMSPropOptions options)
     : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, slotNames(options)),
       options_(std::move(options)) {
-  require(options_.alpha >= 0 && options_.alpha < 1, "RMSProp", "alpha must be in [0, 1)", options_.alpha);
-  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "RMSProp", "epsilon must be above 0",
-          options_.epsilon);
-  require(options_.momentum >= 0 && options_.momentum < 1, "RMSProp", "momentum must be in [0, 1)", options_.momentum);
+  requireShare("RMSProp", "alpha", options_.alpha);
+  requirePositive("RMSProp", "epsilon", options_.epsilon);
+  requireShare("RMSProp", "momentum", options_.momentum);
 }
 
 void RMSProp::update(const Chunk& c) const {

@@ -28,7 +28,7 @@ SGD::SGD(nn::Parameters parameters, SGDOptions options)
     : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups,
                 options.momentum > 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}),
       options_(std::move(options)) {
-  require(options_.momentum >= 0 && options_.momentum < 1, "SGD", "momentum must be in [0, 1)", options_.momentum);
+  requireShare("SGD", "momentum", options_.momentum);
   require(options_.dampening >= 0 && options_.dampening <= 1, "SGD", "dampening must be in [0, 1]", options_.dampening);
   if (options_.nesterov && (options_.momentum == 0 || options_.dampening != 0)) {
     throw ValueError("SGD", "nesterov needs a momentum above 0 and a dampening of 0", {},

@@ -23,8 +23,7 @@ void smorms3(T* p, const T* grad, T* memory, T* mean, T* square, i64 n, T lr, T 
 SMORMS3::SMORMS3(nn::Parameters parameters, SMORMS3Options options)
     : Optimizer(std::move(parameters), options.lr, options.weightDecay, options.groups, {"mem", "g", "g2"}),
       options_(std::move(options)) {
-  require(options_.epsilon > 0 && std::isfinite(options_.epsilon), "SMORMS3", "epsilon must be above 0",
-          options_.epsilon);
+  requirePositive("SMORMS3", "epsilon", options_.epsilon);
 }
 
 void SMORMS3::update(const Chunk& c) const {

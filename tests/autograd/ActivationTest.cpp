@@ -8,6 +8,7 @@
 #include <ember/autograd/ops/Ops.h>
 #include <ember/core/Error.h>
 
+#include "support/Headline.h"
 #include "support/Near.h"
 
 using namespace ember;
@@ -45,15 +46,6 @@ const std::map<std::string, Limits> functions = {
     {"prelu",
      {[](const Tensor& x) { return prelu(x, Tensor::full({1}, 0.5, x.dtype())); }, -infinity, infinity, 0.5, 1}},
 };
-
-std::string refusal(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.headline();
-  }
-  return "taken";
-}
 
 }  // namespace
 
@@ -111,26 +103,26 @@ TEST_CASE("an activation in f32 keeps the small numbers of elu and celu, where e
 TEST_CASE("wrong numbers are refused under the activation's name") {
   const Tensor x = Tensor::zeros({2, 3});
   const double nan = std::nan("");
-  CHECK(refusal([&] { elu(x, nan); }) == "[elu] ValueError: alpha is nan");
-  CHECK(refusal([&] { elu(x, infinity); }) == "[elu] ValueError: alpha is inf");
-  CHECK(refusal([&] { celu(x, 0); }) == "[celu] ValueError: alpha is 0, and x is divided by it");
-  CHECK(refusal([&] { softplus(x, 0); }) == "[softplus] ValueError: beta is 0, and the result is divided by it");
-  CHECK(refusal([&] { softplus(x, 1, nan); }) == "[softplus] ValueError: threshold is nan");
-  CHECK(refusal([&] { softshrink(x, -1); }) == "[softshrink] ValueError: lambda is -1, must be 0 or more");
-  CHECK(refusal([&] { hardshrink(x, -0.5); }) == "[hardshrink] ValueError: lambda is -0.5, must be 0 or more");
-  CHECK(refusal([&] { hardtanh(x, 1, -1); }) == "[hardtanh] ValueError: min is 1 and max -1");
-  CHECK(refusal([&] { clamp(x, 0.5, nan); }) == "[clamp] ValueError: low is 0.5 and high nan");
-  CHECK(refusal([&] { threshold(x, nan, 0); }) == "[threshold] ValueError: threshold is nan");
-  CHECK(refusal([&] { threshold(x, 0, infinity); }) == "[threshold] ValueError: value is inf");
+  CHECK(headlineOf([&] { elu(x, nan); }) == "[elu] ValueError: alpha is nan");
+  CHECK(headlineOf([&] { elu(x, infinity); }) == "[elu] ValueError: alpha is inf");
+  CHECK(headlineOf([&] { celu(x, 0); }) == "[celu] ValueError: alpha is 0, and x is divided by it");
+  CHECK(headlineOf([&] { softplus(x, 0); }) == "[softplus] ValueError: beta is 0, and the result is divided by it");
+  CHECK(headlineOf([&] { softplus(x, 1, nan); }) == "[softplus] ValueError: threshold is nan");
+  CHECK(headlineOf([&] { softshrink(x, -1); }) == "[softshrink] ValueError: lambda is -1, must be 0 or more");
+  CHECK(headlineOf([&] { hardshrink(x, -0.5); }) == "[hardshrink] ValueError: lambda is -0.5, must be 0 or more");
+  CHECK(headlineOf([&] { hardtanh(x, 1, -1); }) == "[hardtanh] ValueError: min is 1 and max -1");
+  CHECK(headlineOf([&] { clamp(x, 0.5, nan); }) == "[clamp] ValueError: low is 0.5 and high nan");
+  CHECK(headlineOf([&] { threshold(x, nan, 0); }) == "[threshold] ValueError: threshold is nan");
+  CHECK(headlineOf([&] { threshold(x, 0, infinity); }) == "[threshold] ValueError: value is inf");
 }
 
 TEST_CASE("wrong shapes and types are refused under the activation's name") {
   const Tensor x = Tensor::zeros({2, 3});
-  CHECK(refusal([&] { prelu(x, Tensor::zeros({2})); }) == "[prelu] ShapeError: weight is [2], x is [2, 3]");
-  CHECK(refusal([&] { prelu(x, Tensor::zeros({3, 1})); }) == "[prelu] ShapeError: weight is [3, 1], x is [2, 3]");
-  CHECK(refusal([&] { prelu(x, Tensor::zeros({3}, DType::F64)); }) == "[prelu] DtypeError: x is f32 and weight is f64");
-  CHECK(refusal([&] { glu(x); }) == "[glu] ShapeError: axis 1 of x [2, 3] is odd");
-  CHECK(refusal([&] { glu(x, 2); }).starts_with("[glu] ShapeError: "));
-  CHECK(refusal([&] { relu6(Tensor::zeros({2}, DType::I64)); }) == "[relu6] DtypeError: x is i64, expected f32 or f64");
-  CHECK(refusal([&] { mish(Tensor::zeros({2}, DType::I64)); }) == "[mish] DtypeError: x is i64, expected f32 or f64");
+  CHECK(headlineOf([&] { prelu(x, Tensor::zeros({2})); }) == "[prelu] ShapeError: weight is [2], x is [2, 3]");
+  CHECK(headlineOf([&] { prelu(x, Tensor::zeros({3, 1})); }) == "[prelu] ShapeError: weight is [3, 1], x is [2, 3]");
+  CHECK(headlineOf([&] { prelu(x, Tensor::zeros({3}, DType::F64)); }) == "[prelu] DtypeError: x is f32 and weight is f64");
+  CHECK(headlineOf([&] { glu(x); }) == "[glu] ShapeError: axis 1 of x [2, 3] is odd");
+  CHECK(headlineOf([&] { glu(x, 2); }).starts_with("[glu] ShapeError: "));
+  CHECK(headlineOf([&] { relu6(Tensor::zeros({2}, DType::I64)); }) == "[relu6] DtypeError: x is i64, expected f32 or f64");
+  CHECK(headlineOf([&] { mish(Tensor::zeros({2}, DType::I64)); }) == "[mish] DtypeError: x is i64, expected f32 or f64");
 }

@@ -9,21 +9,13 @@
 
 #include "support/Draw.h"
 #include "support/Golden.h"
+#include "support/Headline.h"
 #include "support/Near.h"
 
 using namespace ember;
 using namespace ember::test;
 
 namespace {
-
-std::string refusal(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.headline();
-  }
-  return "taken";
-}
 
 /// Without axis 0.
 Shape sampleOf(Shape shape) {
@@ -110,44 +102,44 @@ TEST_CASE("a layer norm and its gradient have the same bits for any number of th
 
 TEST_CASE("wrong arguments are refused under the name of the norm") {
   const Tensor x = Tensor::zeros({2, 6, 3});
-  CHECK(refusal([&] { layerNorm(x, {6}); }) == "[layerNorm] ShapeError: x is [2, 6, 3], expected to end in [6]");
-  CHECK(refusal([&] { layerNorm(x, {}); }).starts_with("[layerNorm] ShapeError: "));
-  CHECK(refusal([&] { layerNorm(x, {1, 2, 6, 3}); }).starts_with("[layerNorm] ShapeError: "));
-  CHECK(refusal([&] { layerNorm(x, {3}, Tensor::ones({6})); }) ==
+  CHECK(headlineOf([&] { layerNorm(x, {6}); }) == "[layerNorm] ShapeError: x is [2, 6, 3], expected to end in [6]");
+  CHECK(headlineOf([&] { layerNorm(x, {}); }).starts_with("[layerNorm] ShapeError: "));
+  CHECK(headlineOf([&] { layerNorm(x, {1, 2, 6, 3}); }).starts_with("[layerNorm] ShapeError: "));
+  CHECK(headlineOf([&] { layerNorm(x, {3}, Tensor::ones({6})); }) ==
         "[layerNorm] ShapeError: weight is [6], expected [3]");
-  CHECK(refusal([&] { layerNorm(x, {3}, {}, {}, -1); }) == "[layerNorm] ValueError: epsilon is -1, must be 0 or more");
-  CHECK(refusal([&] { layerNorm(x, {3}, {}, {}, std::nan("")); }) == "[layerNorm] ValueError: epsilon is nan");
-  CHECK(refusal([&] { layerNorm(x, {3}, Tensor::ones({3}, DType::F64)); }) ==
+  CHECK(headlineOf([&] { layerNorm(x, {3}, {}, {}, -1); }) == "[layerNorm] ValueError: epsilon is -1, must be 0 or more");
+  CHECK(headlineOf([&] { layerNorm(x, {3}, {}, {}, std::nan("")); }) == "[layerNorm] ValueError: epsilon is nan");
+  CHECK(headlineOf([&] { layerNorm(x, {3}, Tensor::ones({3}, DType::F64)); }) ==
         "[layerNorm] DtypeError: x is f32 and weight is f64");
-  CHECK(refusal([&] { rmsNorm(x, {2}); }).starts_with("[rmsNorm] ShapeError: "));
-  CHECK(refusal([&] { groupNorm(x, 4); }) ==
+  CHECK(headlineOf([&] { rmsNorm(x, {2}); }).starts_with("[rmsNorm] ShapeError: "));
+  CHECK(headlineOf([&] { groupNorm(x, 4); }) ==
         "[groupNorm] ShapeError: 4 groups do not divide the channels of x [2, 6, 3]");
-  CHECK(refusal([&] { groupNorm(x, 0); }).starts_with("[groupNorm] ShapeError: 0 groups"));
-  CHECK(refusal([&] { groupNorm(x, 2, Tensor::ones({3})); }) == "[groupNorm] ShapeError: weight is [3], expected [6]");
-  CHECK(refusal([&] { groupNorm(Tensor::zeros({1, 4}), 4); }).starts_with("[groupNorm] ValueError: 1 value a group"));
-  CHECK(refusal([&] { groupNorm(Tensor::zeros({4}), 4); }).starts_with("[groupNorm] ShapeError: "));
-  CHECK(refusal([&] {
+  CHECK(headlineOf([&] { groupNorm(x, 0); }).starts_with("[groupNorm] ShapeError: 0 groups"));
+  CHECK(headlineOf([&] { groupNorm(x, 2, Tensor::ones({3})); }) == "[groupNorm] ShapeError: weight is [3], expected [6]");
+  CHECK(headlineOf([&] { groupNorm(Tensor::zeros({1, 4}), 4); }).starts_with("[groupNorm] ValueError: 1 value a group"));
+  CHECK(headlineOf([&] { groupNorm(Tensor::zeros({4}), 4); }).starts_with("[groupNorm] ShapeError: "));
+  CHECK(headlineOf([&] {
           instanceNorm(Tensor::zeros({2, 4, 1}));
         }) == "[instanceNorm] ValueError: 1 value a channel in x [2, 4, 1], whose variance is 0");
-  CHECK(refusal([&] { localResponseNorm(x, 0); }) == "[localResponseNorm] ValueError: size is 0, must be 1 or more");
-  CHECK(refusal([&] { localResponseNorm(Tensor::zeros({2, 3}), 2); }).starts_with("[localResponseNorm] ShapeError: "));
-  CHECK(refusal([&] { normalize(x, 3); }).starts_with("[normalize] ShapeError: "));
-  CHECK(refusal([&] { normalize(Tensor::zeros({2, 2}, DType::I64)); }).starts_with("[normalize] DtypeError: "));
+  CHECK(headlineOf([&] { localResponseNorm(x, 0); }) == "[localResponseNorm] ValueError: size is 0, must be 1 or more");
+  CHECK(headlineOf([&] { localResponseNorm(Tensor::zeros({2, 3}), 2); }).starts_with("[localResponseNorm] ShapeError: "));
+  CHECK(headlineOf([&] { normalize(x, 3); }).starts_with("[normalize] ShapeError: "));
+  CHECK(headlineOf([&] { normalize(Tensor::zeros({2, 2}, DType::I64)); }).starts_with("[normalize] DtypeError: "));
 }
 
 TEST_CASE("an index out of range is refused with its position, and other indices, tables and paddings as well") {
   const Tensor table = Tensor::ones({5, 3});
   const auto at = [&](const std::vector<i64>& values, const Shape& shape) {
-    return refusal([&] { embedding(Tensor::of<i64>(values, shape), table); });
+    return headlineOf([&] { embedding(Tensor::of<i64>(values, shape), table); });
   };
   CHECK(at({0, 1, 2, 3, 4, 5}, {2, 3}) == "[embedding] ValueError: index 5 at [1, 2], the table has 5 rows");
   CHECK(at({-1}, {1}) == "[embedding] ValueError: index -1 at [0], the table has 5 rows");
-  CHECK(refusal([&] { embedding(Tensor::zeros({2}), table); }) ==
+  CHECK(headlineOf([&] { embedding(Tensor::zeros({2}), table); }) ==
         "[embedding] DtypeError: indices are f32, expected i64");
   const Tensor index = Tensor::zeros({2}, DType::I64);
-  CHECK(refusal([&] { embedding(index, Tensor::zeros({5})); }).starts_with("[embedding] ShapeError: weight is [5]"));
-  CHECK(refusal([&] { embedding(index, table, 5); }) == "[embedding] ValueError: padding is row 5 of 5");
-  CHECK(refusal([&] { embedding(index, table, -6); }) == "[embedding] ValueError: padding is row -6 of 5");
+  CHECK(headlineOf([&] { embedding(index, Tensor::zeros({5})); }).starts_with("[embedding] ShapeError: weight is [5]"));
+  CHECK(headlineOf([&] { embedding(index, table, 5); }) == "[embedding] ValueError: padding is row 5 of 5");
+  CHECK(headlineOf([&] { embedding(index, table, -6); }) == "[embedding] ValueError: padding is row -6 of 5");
   CHECK(toString(embedding(Tensor::of<i64>({4}, {}), table).shape()) == "[3]");
 }
 
@@ -176,9 +168,9 @@ TEST_CASE("a grouped linear map of one group is a linear map, and wrong sizes ar
   const Tensor x = draw("x", {3, 4}), w = draw("w", {1, 2, 4}), b = draw("b", {2});
   CHECK_CLOSE(groupedLinear(x, w, b), linear(x, w.select(0, 0), b), toleranceF64, "one group");
   const Tensor two = Tensor::zeros({2, 3, 2}, DType::F64);
-  CHECK(refusal([&] { groupedLinear(x, w.select(0, 0)); }).starts_with("[groupedLinear] ShapeError: weight is [2, 4]"));
-  CHECK(refusal([&] {
+  CHECK(headlineOf([&] { groupedLinear(x, w.select(0, 0)); }).starts_with("[groupedLinear] ShapeError: weight is [2, 4]"));
+  CHECK(headlineOf([&] {
           groupedLinear(draw("x", {3, 5}), two);
         }) == "[groupedLinear] ShapeError: x is [3, 5], expected a last axis of 4");
-  CHECK(refusal([&] { groupedLinear(x, two, b); }) == "[groupedLinear] ShapeError: bias is [2], expected [6]");
+  CHECK(headlineOf([&] { groupedLinear(x, two, b); }) == "[groupedLinear] ShapeError: bias is [2], expected [6]");
 }

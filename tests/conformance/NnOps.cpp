@@ -25,6 +25,30 @@ Tensors batchNormalization(const Call& call) {
   return {y, mean, var};
 }
 
+Tensors layerNormalization(const Call& call) {
+  const Tensor& x = call.in(0);
+  const int first = normalizeAxis(static_cast<int>(call.integer("axis", -1)), x.rank(), "axis");
+  const double epsilon = call.number("epsilon", 1e-5);
+  Shape normalized;
+  std::vector<int> axes;
+  for (int axis = first; axis < x.rank(); ++axis) {
+    normalized.push(x.size(axis));
+    axes.push_back(axis);
+  }
+  const Tensor y = layerNorm(x, normalized, call.in(1),
+                             call.has(2) ? call.in(2) : Tensor(), epsilon);
+  return {y, mean(x, axes, true), rsqrt(var(x, axes, true, 0) + epsilon)};
+}
+
+Tensors instanceNormalization(const Call& call) {
+  return {instanceNorm(call.in(0), call.in(1), call.in(2), call.number("epsilon", 1e-5))};
+}
+
+Tensors localResponse(const Call& call) {
+  return {localResponseNorm(call.in(0), call.integer("size", 1), call.number("alpha", 1e-4),
+                            call.number("beta", 0.75), call.number("bias", 1))};
+}
+
 Tensors meanVarianceNormalization(const Call& call) {
   const Tensor& x = call.in(0);
   const std::vector<int> axes = toAxes(call.integers("axes", {0, 2, 3}));
@@ -92,6 +116,14 @@ Tensors shrink(const Call& call) {
   throw Unsupported("shrinking by another number than the threshold");
 }
 
+Tensors negativeLogLikelihood(const Call& call) {
+  NllOptions options;
+  options.reduction = reductionOf(call);
+  options.ignoreIndex = call.integer("ignore_index", -100);
+  if (call.has(2)) options.classWeights = call.in(2);
+  return {nll(call.in(0), cast(call.in(1), DType::I64), options)};
+}
+
 constexpr Row rows[] = {
     {"BatchNormalization", Match::Near, batchNormalization},
     {"Celu", Match::Near, [](const Call& c) { return withAlpha<celu>(c, 1); }},
@@ -101,11 +133,15 @@ constexpr Row rows[] = {
     {"Gemm", Match::Near, gemm},
     {"HardSigmoid", Match::Near, hardSigmoid},
     {"HardSwish", Match::Near, unary<hardswish>},
+    {"InstanceNormalization", Match::Near, instanceNormalization},
+    {"LRN", Match::Near, localResponse},
+    {"LayerNormalization", Match::Near, layerNormalization},
     {"LeakyRelu", Match::Near, [](const Call& c) { return withAlpha<leakyRelu>(c, 0.01); }},
     {"LogSoftmax", Match::Near, alongAxis<logSoftmax>},
     {"MatMul", Match::Near, binary<matmul>},
     {"MeanVarianceNormalization", Match::Near, meanVarianceNormalization},
     {"Mish", Match::Near, unary<mish>},
+    {"NegativeLogLikelihoodLoss", Match::Near, negativeLogLikelihood},
     {"PRelu", Match::Near, preluOf},
     {"Relu", Match::Exact, unary<relu>},
     {"Selu", Match::Near, seluOf},

@@ -14,21 +14,13 @@
 #include <ember/nn/layers/Norms.h>
 
 #include "support/Draw.h"
+#include "support/Headline.h"
 #include "support/Near.h"
 
 using namespace ember;
 using namespace ember::test;
 
 namespace {
-
-std::string refusal(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.headline();
-  }
-  return "taken";
-}
 
 std::vector<std::unique_ptr<nn::Module>> droppers(double p) {
   std::vector<std::unique_ptr<nn::Module>> all;
@@ -124,34 +116,34 @@ TEST_CASE("noise has its mean and spread, in training alone") {
 }
 
 TEST_CASE("numbers and shapes out of range are refused") {
-  CHECK(refusal([] { nn::Dropout2D layer(1.5); }) == "[Dropout2D] ValueError: p is 1.5");
-  CHECK(refusal([] { nn::DropPath layer(std::nan("")); }) == "[DropPath] ValueError: p is nan");
-  CHECK(refusal([] { nn::AlphaDropout layer(-0.1); }) == "[AlphaDropout] ValueError: p is -0.1");
-  CHECK(refusal([] { nn::GaussianNoise layer(-1); }) == "[GaussianNoise] ValueError: std is -1, must be 0 or more");
-  CHECK(refusal([] { nn::UniformNoise layer(1, 0); }) == "[UniformNoise] ValueError: low is 1 and high 0");
+  CHECK(headlineOf([] { nn::Dropout2D layer(1.5); }) == "[Dropout2D] ValueError: p is 1.5");
+  CHECK(headlineOf([] { nn::DropPath layer(std::nan("")); }) == "[DropPath] ValueError: p is nan");
+  CHECK(headlineOf([] { nn::AlphaDropout layer(-0.1); }) == "[AlphaDropout] ValueError: p is -0.1");
+  CHECK(headlineOf([] { nn::GaussianNoise layer(-1); }) == "[GaussianNoise] ValueError: std is -1, must be 0 or more");
+  CHECK(headlineOf([] { nn::UniformNoise layer(1, 0); }) == "[UniformNoise] ValueError: low is 1 and high 0");
   nn::Dropout2D pictures(0.5);
-  CHECK(refusal([&] {
+  CHECK(headlineOf([&] {
           pictures(Tensor::zeros({2, 3, 4}));
         }) == "[Dropout2D] ShapeError: x is [2, 3, 4], expected [N, C] and 2 spatial axes");
-  CHECK(refusal([] { featureDropout(Tensor::zeros({3}), 0.5, true); }).starts_with("[featureDropout] ShapeError: "));
-  CHECK(refusal([] { alphaDropout(Tensor::zeros({3}), 2, true); }) ==
+  CHECK(headlineOf([] { featureDropout(Tensor::zeros({3}), 0.5, true); }).starts_with("[featureDropout] ShapeError: "));
+  CHECK(headlineOf([] { alphaDropout(Tensor::zeros({3}), 2, true); }) ==
         "[alphaDropout] ValueError: p is 2, must be in [0, 1]");
 }
 
 TEST_CASE("norm and embedding layers refuse sizes and numbers out of range when they are made") {
-  CHECK(refusal([] { nn::LayerNorm layer(Shape{}); }) == "[LayerNorm] ValueError: the normalised shape is []");
-  CHECK(refusal([] { nn::LayerNorm layer(Shape{4, 0}); }).starts_with("[LayerNorm] ValueError: "));
-  CHECK(refusal([] { nn::LayerNorm layer(Shape{4}, {.epsilon = -1}); }) ==
+  CHECK(headlineOf([] { nn::LayerNorm layer(Shape{}); }) == "[LayerNorm] ValueError: the normalised shape is []");
+  CHECK(headlineOf([] { nn::LayerNorm layer(Shape{4, 0}); }).starts_with("[LayerNorm] ValueError: "));
+  CHECK(headlineOf([] { nn::LayerNorm layer(Shape{4}, {.epsilon = -1}); }) ==
         "[LayerNorm] ValueError: epsilon is -1, must be 0 or more");
-  CHECK(refusal([] { nn::RMSNorm layer(Shape{-1}); }).starts_with("[RMSNorm] ValueError: "));
-  CHECK(refusal([] { nn::GroupNorm layer(3, 4); }) == "[GroupNorm] ValueError: 3 groups of 4 channels");
-  CHECK(refusal([] { nn::LocalResponseNorm layer(0); }).starts_with("[localResponseNorm] ValueError: size is 0"));
-  CHECK(refusal([] { nn::InstanceNorm2D layer(0); }) == "[instanceNorm] ValueError: 0 channels");
-  CHECK(refusal([] { nn::InstanceNorm2D layer(2, {.momentum = 1.5}); }) ==
+  CHECK(headlineOf([] { nn::RMSNorm layer(Shape{-1}); }).starts_with("[RMSNorm] ValueError: "));
+  CHECK(headlineOf([] { nn::GroupNorm layer(3, 4); }) == "[GroupNorm] ValueError: 3 groups of 4 channels");
+  CHECK(headlineOf([] { nn::LocalResponseNorm layer(0); }).starts_with("[localResponseNorm] ValueError: size is 0"));
+  CHECK(headlineOf([] { nn::InstanceNorm2D layer(0); }) == "[instanceNorm] ValueError: 0 channels");
+  CHECK(headlineOf([] { nn::InstanceNorm2D layer(2, {.momentum = 1.5}); }) ==
         "[instanceNorm] ValueError: momentum is 1.5");
-  CHECK(refusal([] { nn::Embedding layer(0, 3); }) == "[Embedding] ValueError: 0 rows of 3");
-  CHECK(refusal([] { nn::Embedding layer(3, 2, {.padding = 3}); }) == "[Embedding] ValueError: padding is row 3 of 3");
-  CHECK(refusal([] { nn::GroupedLinear layer(4, 6, 4); }) ==
+  CHECK(headlineOf([] { nn::Embedding layer(0, 3); }) == "[Embedding] ValueError: 0 rows of 3");
+  CHECK(headlineOf([] { nn::Embedding layer(3, 2, {.padding = 3}); }) == "[Embedding] ValueError: padding is row 3 of 3");
+  CHECK(headlineOf([] { nn::GroupedLinear layer(4, 6, 4); }) ==
         "[GroupedLinear] ValueError: 4 inputs and 6 outputs in 4 groups");
 }
 

@@ -9,22 +9,10 @@
 
 #include "support/Draw.h"
 #include "support/Golden.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::test;
-
-namespace {
-
-std::string refusal(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.headline();
-  }
-  return "taken";
-}
-
-}  // namespace
 
 TEST_CASE("a net with weight norm has PyTorch's state, starts as the plain one and comes back to it") {
   seed(1);
@@ -51,7 +39,7 @@ TEST_CASE("a net with weight norm has PyTorch's state, starts as the plain one a
   CHECK_CLOSE((*layer)(x), after, toleranceF32, "released");
   REQUIRE(layer->namedParameters()[0].name == "weight");
   CHECK(layer->namedParameters()[0].tensor.isLeaf());
-  CHECK(refusal([&] { normed(x); }) == "[weightNorm] StateError: the layer was released");
+  CHECK(headlineOf([&] { normed(x); }) == "[weightNorm] StateError: the layer was released");
 }
 
 TEST_CASE("length and direction train: steps down the gradient lower the loss, and frozen ones stay") {
@@ -104,10 +92,10 @@ TEST_CASE("two forwards before a backward each have their own weight in the grap
 }
 
 TEST_CASE("weight norm refuses layers without a weight of their own, and axes that are not there") {
-  CHECK(refusal([] { nn::WeightNorm net{nn::ReLU()}; }) == "[weightNorm] ValueError: ReLU has no weight to be normed");
-  CHECK(refusal([] { nn::WeightNorm net{nn::Sequential(nn::Linear(3, 2))}; }) ==
+  CHECK(headlineOf([] { nn::WeightNorm net{nn::ReLU()}; }) == "[weightNorm] ValueError: ReLU has no weight to be normed");
+  CHECK(headlineOf([] { nn::WeightNorm net{nn::Sequential(nn::Linear(3, 2))}; }) ==
         "[weightNorm] ValueError: Sequential has no weight to be normed");
-  CHECK(refusal([] { nn::WeightNorm net(nn::Linear(3, 2), 2); }).starts_with("[weightNorm] ShapeError: "));
-  CHECK(refusal([] { nn::WeightNorm net(std::unique_ptr<nn::Module>{}); }) ==
+  CHECK(headlineOf([] { nn::WeightNorm net(nn::Linear(3, 2), 2); }).starts_with("[weightNorm] ShapeError: "));
+  CHECK(headlineOf([] { nn::WeightNorm net(std::unique_ptr<nn::Module>{}); }) ==
         "[weightNorm] ValueError: the layer is null");
 }
