@@ -68,5 +68,5 @@ TEST_CASE("the conformance vectors of ONNX pass") {
   const Tally twins = runCases("node", true);
   CHECK(twins.failed == 0);
   fmt::print("{} cases passed, beside {} _expanded twins\n", passed, twins.passed);
-  CHECK(passed >= 768);  // 726 when this was written: rows that are lost are noticed
+  CHECK(passed >= 768);  // what did when this was written: rows that are lost are noticed
 }
