@@ -43,7 +43,7 @@ EMBER_INLINE double exp(double x) { return std::exp(x); }
 /// exp(x) - 1, without cancelling near 0.
 EMBER_INLINE float expm1(float x) {
   const float near = expm1Near(x), far = exp(x) - 1.0f;
-  return (x < 0.34f) & (x > -0.34f) ? near : far;
+  return ((x < 0.34f) & (x > -0.34f)) ? near : far;
 }
 EMBER_INLINE double expm1(double x) { return std::expm1(x); }
 

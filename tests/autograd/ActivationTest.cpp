@@ -50,7 +50,9 @@ const std::map<std::string, Limits> functions = {
 }  // namespace
 
 TEST_CASE("activations and their first and second derivatives stay finite at 1e4 and reach their limits at infinity") {
-  for (const auto& [name, limits] : functions) {
+  for (const auto& function : functions) {
+    const std::string name = function.first;
+    const auto& limits = function.second;
     for (const DType dtype : {DType::F32, DType::F64}) {
       CAPTURE(name);
       CAPTURE(dtype == DType::F32);

@@ -235,6 +235,7 @@ TEST_CASE("a net is folded where it can be, keeps its names, and gives the same 
 
 TEST_CASE("a module of the user's own that derives from a convolution is not folded") {
   struct Doubled : nn::Conv2D {
+    using nn::Conv2D::forward;
     Doubled() : nn::Conv2D(1, 2) {}
     Tensor forward(const Tensor& x) override { return nn::Conv2D::forward(x) * 2; }
   };
