@@ -8,6 +8,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
 #include <ember/core/kernels/Elementwise.h>
+#include <fmt/format.h>
 
 namespace ember {
 namespace {
@@ -73,11 +74,17 @@ Tensor Tensor::fromBlob(void* data, const Shape& shape, DType dtype, std::functi
 }
 
 Tensor Tensor::uniform(const Shape& shape, double low, double high, DType dtype) {
+  if (!(low <= high) || !std::isfinite(high - low))
+    throw ValueError("uniform", fmt::format("low is {} and high {}", low, high), {},
+                     "give finite numbers, the lower one first");
   return drawn(shape, dtype,
                [&](const random::Key& key, u64 i) { return low + (high - low) * random::uniform(key, i); });
 }
 
 Tensor Tensor::normal(const Shape& shape, double mean, double std, DType dtype) {
+  if (!(std >= 0) || !std::isfinite(std) || !std::isfinite(mean))
+    throw ValueError("normal", fmt::format("the mean is {} and the standard deviation {}", mean, std), {},
+                     "give finite numbers and a deviation of 0 or more");
   return drawn(shape, dtype, [&](const random::Key& key, u64 i) { return mean + std * random::normal(key, i); });
 }
 

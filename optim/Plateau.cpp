@@ -45,7 +45,15 @@ double ReduceOnPlateau::update(double metric) {
     cooling_ = options_.cooldown;
     bad_ = 0;
   }
+  factors_.push_back(factor_);
   return factor_;
+}
+
+Schedule ReduceOnPlateau::curve() const {
+  return Schedule("plateau", description(), [factors = factors_](i64 step) {
+    if (factors.empty()) return 1.0;
+    return factors[std::min(static_cast<std::size_t>(step), factors.size() - 1)];
+  });
 }
 
 Value ReduceOnPlateau::description() const {
@@ -57,6 +65,7 @@ Value ReduceOnPlateau::description() const {
 Value ReduceOnPlateau::state() const {
   Value value{{"factor", factor_}, {"bad", Value::counter(bad_)}, {"cooling", Value::counter(cooling_)}};
   if (seen_) value.set("best", best_);
+  value.set("factors", factors_);
   return value;
 }
 
@@ -70,11 +79,14 @@ void ReduceOnPlateau::restore(const Value& state) {
   require(cooling >= 0 && cooling <= options_.cooldown, "the saved rest", static_cast<double>(cooling),
           "in [0, cooldown]");
   require(!std::isnan(best), "the saved best", best, "a number");
+  std::vector<double> factors = state.get("factors", std::vector<double>());
+  for (const double each : factors) require(each >= 0 && each <= 1, "a saved factor", each, "in [0, 1]");
   factor_ = factor;
   bad_ = bad;
   cooling_ = cooling;
   seen_ = seen;
   best_ = best;
+  factors_ = std::move(factors);
 }
 
 }  // namespace ember::optim

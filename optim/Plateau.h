@@ -1,5 +1,7 @@
 #pragma once
-#include <ember/core/io/Value.h>
+#include <vector>
+
+#include <ember/optim/Schedule.h>
 
 namespace ember::optim {
 
@@ -28,6 +30,9 @@ class ReduceOnPlateau {
   double update(double metric);
   double factor() const noexcept { return factor_; }
 
+  /// The factors that held behind each metric so far, to print or save as any curve: plateau.curve().save("rate.svg", 20).
+  Schedule curve() const;
+
   /// The options, and what it has seen.
   Value description() const;
   Value state() const;
@@ -39,6 +44,7 @@ class ReduceOnPlateau {
   double factor_ = 1, best_ = 0;
   bool seen_ = false;
   i64 bad_ = 0, cooling_ = 0;
+  std::vector<double> factors_;
 };
 
 }  // namespace ember::optim

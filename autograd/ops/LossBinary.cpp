@@ -32,9 +32,9 @@ Tensor binaryLoss(const Tensor& ofOnes, const Tensor& ofZeros, const Tensor& tar
   return loss::reduced(o.weight.defined() ? each * o.weight : each, o.reduction);
 }
 
-// -max(log p, -100), whose gradient is 0 where p is 0, and not NaN.
+// -max(log p, -100), whose gradient is 0 where p is 0, and not NaN; a NaN of p stays.
 Tensor cutLogarithm(const Tensor& p) {
-  const Tensor zero = Tensor::zeros({}, p.dtype()), positive = p > zero;
+  const Tensor zero = Tensor::zeros({}, p.dtype()), positive = p != zero;
   const Tensor logarithm = clamp(log(where(positive, p, Tensor::ones({}, p.dtype()))), -100, 0);
   return where(positive, -logarithm, Tensor::full({}, 100, p.dtype()));
 }

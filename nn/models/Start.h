@@ -6,14 +6,15 @@
 
 namespace ember::nn::models {
 
-/// How the weights of a whole net start: convolutions by He's normal distribution with biases of 0.
+/// How the weights of a whole net start: convolutions by He's normal distribution with biases of 0, norms by 1
+/// and 0.
 struct Start {
   init::Fan fan = init::Fan::Out;
   double linearStd = 0;     ///< of the normal distribution for linear layers; 0: uniform, as Linear draws
   bool zeroBiases = false;  ///< of linear layers; else uniform, too
 };
 
-/// Draws the weights of all convolutions and linear layers of `net` so.
+/// Draws the weights of all convolutions, batch norms and linear layers of `net` so.
 void draw(Module& net, const Start& start);
 
 /// Builds a net without drawing for it, then draws once.

@@ -59,3 +59,9 @@ TEST_CASE("random integers, permutations and coins follow the seed") {
   CHECK_THROWS_AS(Tensor::randperm(-1), ValueError);
   CHECK_THROWS_AS(Tensor::bernoulli({2}, 1.5), ValueError);
 }
+
+TEST_CASE("draws refuse ranges that are none") {
+  CHECK(headlineOf([] { Tensor::uniform({2}, 1, 0); }) == "[uniform] ValueError: low is 1 and high 0");
+  CHECK(headlineOf([] { Tensor::normal({2}, 0, -1); }) ==
+        "[normal] ValueError: the mean is 0 and the standard deviation -1");
+}

@@ -247,3 +247,8 @@ TEST_CASE("values and options out of range are errors that name them") {
   CHECK_THROWS_AS(hingeEmbedding(x, one, {.margin = std::nan("")}), ValueError);
   CHECK_THROWS_AS(cosineEmbedding(x, x, Tensor::ones({2}), {.margin = 2}), ValueError);
 }
+
+TEST_CASE("a probability that is NaN makes the binary cross-entropy NaN") {
+  CHECK(std::isnan(binaryCrossEntropy(Tensor::of({std::nan("")}), Tensor::of({1.0})).item()));
+  CHECK(std::isnan(binaryCrossEntropy(Tensor::of({std::nan("")}), Tensor::of({0.0})).item()));
+}

@@ -1,3 +1,4 @@
+#include <ember/autograd/ops/Ops.h>
 #include <ember/autograd/ops/MatMul.h>
 
 #include <doctest/doctest.h>
@@ -97,4 +98,16 @@ TEST_CASE("what does not fit is an error with numbers") {
   CHECK(messageOf([&] {
           linear(zeros({8, 64, 7, 7}), zeros({10, 3136}));
         }).find("flatten the input") != std::string::npos);
+}
+
+TEST_CASE("products of views whose axes step into each other are those of copies") {
+  const Tensor x = Tensor::uniform({3, 5, 5}), w = Tensor::uniform({3, 5, 2}), v = Tensor::uniform({3, 9});
+  const Tensor rows = slice(x, 1, 0, 5, 2), columns = slice(x, 2, 0, 5, 2), thin = unsqueeze(slice(v, 1, 0, 9, 2), 1);
+  const Tolerance tolerance{1e-6, 1e-6};  // a few roundings of sums of five
+  CHECK_CLOSE(matmul(rows, w), matmul(rows.clone(), w), tolerance, "every second row");
+  CHECK_CLOSE(matmul(columns, slice(w, 1, 0, 3)), matmul(columns.clone(), slice(w, 1, 0, 3)), tolerance, "columns");
+  CHECK_CLOSE(matmul(x, transpose(rows, 1, 2)), matmul(x, transpose(rows, 1, 2).clone()), tolerance, "on the right");
+  CHECK_CLOSE(matmul(thin, w), matmul(thin.clone(), w), tolerance, "one row each");
+  const Tensor diagonals = diagonal(x, 0, 1, 2);
+  CHECK_CLOSE(matmul(unsqueeze(diagonals, 1), w), matmul(unsqueeze(diagonals.clone(), 1), w), tolerance, "diagonals");
 }

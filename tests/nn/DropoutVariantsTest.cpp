@@ -5,6 +5,7 @@
 #include <set>
 
 #include <doctest/doctest.h>
+#include <ember/autograd/Checkpointing.h>
 #include <ember/autograd/ops/Ops.h>
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
@@ -156,4 +157,13 @@ TEST_CASE("an embedding starts standard normal with a padding row of zeros") {
   CHECK(std::abs(mean(rest).item()) < 0.036);
   CHECK(std::abs(std::sqrt(var(rest).item()) - 1) < 0.025);
   CHECK(layer.weight.requiresGrad());
+}
+
+TEST_CASE("instance norm's running statistics move once under a checkpoint") {
+  nn::InstanceNorm2D plain(2, {.trackRunningStats = true}), checkpointed(2, {.trackRunningStats = true});
+  const Tensor x = Tensor::uniform({2, 2, 3, 3}).setRequiresGrad();
+  sum(plain(x)).backward();
+  sum(checkpoint([&](const Tensors& in) { return Tensors{checkpointed(in[0])}; }, {x})[0]).backward();
+  CHECK(sameBits(checkpointed.runningVar, plain.runningVar));
+  CHECK(sameBits(checkpointed.runningMean, plain.runningMean));
 }

@@ -230,7 +230,9 @@ TEST_CASE("every parameter of every small net gets a gradient, and a step lowers
     for (nn::Parameter& p : net->namedParameters()) {
       CAPTURE(p.name);
       REQUIRE(p.tensor.grad().defined());
-      squares += sum(p.tensor.grad() * p.tensor.grad()).item();
+      const double square = sum(p.tensor.grad() * p.tensor.grad()).item();
+      CHECK(square > 0);  // no part of the net is dead
+      squares += square;
     }
     // So short that the slope is that of the gradient: the loss falls by 1e-3 of itself.
     const double rate = 1e-3 * before.item() / squares;

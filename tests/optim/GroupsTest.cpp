@@ -49,3 +49,9 @@ TEST_CASE("patterns, a layer alone and a net without parameters") {
   CHECK(headlineOf<ValueError>([&] { optim::SGD(plain.namedParameters(), {.groups = optim::noDecay({"*norm*"})}); }) ==
         "[optimizer] ValueError: no parameter falls to the group \"*norm*\"");
 }
+
+TEST_CASE("a layer under weight norm keeps its decay, apart from its lengths and its bias") {
+  const nn::Sequential net{nn::WeightNorm(nn::Conv2D(1, 2))};
+  const std::set<std::string> names = namesOf(optim::noDecay(net));
+  CHECK(names == std::set<std::string>{"0.bias", "0.weight_g"});
+}

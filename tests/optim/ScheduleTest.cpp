@@ -1,12 +1,10 @@
 #include <cmath>
+#include <fstream>
 #include <numbers>
+#include <sstream>
 
 #include <doctest/doctest.h>
-
 #include <ember/ember.h>
-
-#include <fstream>
-#include <sstream>
 
 #include "support/Headline.h"
 #include "support/TempFolder.h"
@@ -189,4 +187,15 @@ TEST_CASE("a schedule prints its curve and saves it as a table or a drawing") {
         std::string::npos);
   CHECK_THROWS_AS(s.save(folder / "rates.csv", 0), ValueError);
   CHECK_THROWS_AS(s.save(folder / "no/such/rates.csv", 3), IoError);
+}
+
+TEST_CASE("a plateau's curve is the factors that held, also after its state was restored") {
+  optim::ReduceOnPlateau plateau({.factor = 0.5, .patience = 0}), restored({.factor = 0.5, .patience = 0});
+  CHECK(plateau.curve().curve(2) == std::vector<double>{1, 1});
+  for (const double metric : {3.0, 2.0, 2.5, 1.0, 1.5}) plateau.update(metric);
+  const std::vector<double> expected{1, 1, 0.5, 0.5, 0.25, 0.25};
+  CHECK(plateau.curve().curve(6) == expected);
+  restored.restore(plateau.state());
+  CHECK(restored.curve().curve(6) == expected);
+  CHECK(fmt::format("{:6}", plateau.curve()).find("plateau") != std::string::npos);
 }
