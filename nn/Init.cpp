@@ -1,5 +1,6 @@
 #include <ember/nn/Init.h>
 
+#include <algorithm>
 #include <cmath>
 #include <type_traits>
 
@@ -71,6 +72,12 @@ void normal_(Tensor& t, double mean, double std) {
   require(std::isfinite(mean) && std::isfinite(std) && std >= 0,
           "normal_ needs a finite mean and a standard deviation of 0 or more");
   fill(t, [=](const random::Key& key, u64 i) { return mean + std * random::normal(key, i); });
+}
+
+void uniformByInputs_(Tensor& weight, Tensor& bias, i64 inputs) {
+  const double bound = 1 / std::sqrt(static_cast<double>(std::max<i64>(1, inputs)));
+  uniform_(weight, -bound, bound);
+  if (bias.defined()) uniform_(bias, -bound, bound);
 }
 
 void kaimingUniform_(Tensor& t, double slope, Fan fan) {

@@ -17,6 +17,9 @@ void constant_(Tensor& t, double value);
 /// Uniform in [low, high).
 void uniform_(Tensor& t, double low = 0, double high = 1);
 void normal_(Tensor& t, double mean = 0, double std = 1);
+/// What linear layers and convolutions start from: weight and bias uniform in ±1/sqrt(inputs), the elements that one
+/// output sums over. An undefined bias is left out. As PyTorch.
+void uniformByInputs_(Tensor& weight, Tensor& bias, i64 inputs);
 /// He et al. 2015: bound = gain·sqrt(3/fan), std = gain/sqrt(fan); gain = sqrt(2/(1+slope²)) (slope of the leaky ReLU
 /// behind it).
 enum class Fan : u8 { In, Out };

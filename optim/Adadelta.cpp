@@ -2,8 +2,12 @@
 
 #include <cmath>
 
+#include <ember/optim/OptionFields.h>
+
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<AdadeltaOptions> fields{{"rho", &AdadeltaOptions::rho}, {"epsilon", &AdadeltaOptions::epsilon}};
 
 template <class T>
 void adadelta(T* p, const T* grad, T* square, T* moved, i64 n, T lr, T weightDecay, T rho, T epsilon) {
@@ -33,19 +37,7 @@ void Adadelta::update(const Chunk& c) const {
   });
 }
 
-AdadeltaOptions Adadelta::optionsOf(const Value& v) {
-  const AdadeltaOptions defaults;
-  return {.lr = v.get("lr", defaults.lr),
-          .rho = v.get("rho", defaults.rho),
-          .epsilon = v.get("epsilon", defaults.epsilon),
-          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
-}
-
-Value Adadelta::options() const {
-  Value value = Value::object();
-  value.set("rho", options_.rho);
-  value.set("epsilon", options_.epsilon);
-  return value;
-}
+AdadeltaOptions Adadelta::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value Adadelta::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

@@ -2,8 +2,14 @@
 
 #include <cmath>
 
+#include <ember/optim/OptionFields.h>
+
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<AdagradOptions> fields{{"lrDecay", &AdagradOptions::lrDecay},
+                                              {"initialAccumulator", &AdagradOptions::initialAccumulator},
+                                              {"epsilon", &AdagradOptions::epsilon}};
 
 template <class T>
 void adagrad(T* p, const T* grad, T* sum, i64 n, T lr, T weightDecay, T start, T epsilon) {
@@ -36,21 +42,7 @@ void Adagrad::update(const Chunk& c) const {
   });
 }
 
-AdagradOptions Adagrad::optionsOf(const Value& v) {
-  const AdagradOptions defaults;
-  return {.lr = v.get("lr", defaults.lr),
-          .lrDecay = v.get("lrDecay", defaults.lrDecay),
-          .initialAccumulator = v.get("initialAccumulator", defaults.initialAccumulator),
-          .epsilon = v.get("epsilon", defaults.epsilon),
-          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
-}
-
-Value Adagrad::options() const {
-  Value value = Value::object();
-  value.set("lrDecay", options_.lrDecay);
-  value.set("initialAccumulator", options_.initialAccumulator);
-  value.set("epsilon", options_.epsilon);
-  return value;
-}
+AdagradOptions Adagrad::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value Adagrad::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

@@ -4,9 +4,15 @@
 #include <cmath>
 
 #include <ember/core/kernels/SimdRun.h>
+#include <ember/optim/OptionFields.h>
 
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<AdamOptions> fields{{"beta1", &AdamOptions::beta1},
+                                           {"beta2", &AdamOptions::beta2},
+                                           {"epsilon", &AdamOptions::epsilon},
+                                           {"amsgrad", &AdamOptions::amsgrad}};
 
 template <class T>
 struct Rates {
@@ -81,24 +87,7 @@ void Adam::update(const Chunk& c) const {
   });
 }
 
-AdamOptions Adam::optionsOf(const Value& v) {
-  AdamOptions options;
-  options.lr = v.get("lr", options.lr);
-  options.beta1 = v.get("beta1", options.beta1);
-  options.beta2 = v.get("beta2", options.beta2);
-  options.epsilon = v.get("epsilon", options.epsilon);
-  options.amsgrad = v.get("amsgrad", options.amsgrad);
-  if (v.has("weightDecay")) options.weightDecay = v.get<double>("weightDecay");
-  return options;
-}
-
-Value Adam::options() const {
-  Value value = Value::object();
-  value.set("beta1", options_.beta1);
-  value.set("beta2", options_.beta2);
-  value.set("epsilon", options_.epsilon);
-  value.set("amsgrad", options_.amsgrad);
-  return value;
-}
+AdamOptions Adam::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value Adam::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ember/optim/OptionFields.h>
+
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<AdamaxOptions> fields{
+    {"beta1", &AdamaxOptions::beta1}, {"beta2", &AdamaxOptions::beta2}, {"epsilon", &AdamaxOptions::epsilon}};
 
 template <class T>
 void adamax(T* p, const T* grad, T* m, T* u, i64 n, T rate, T weightDecay, T beta1, T beta2, T epsilon) {
@@ -36,21 +41,7 @@ void Adamax::update(const Chunk& c) const {
   });
 }
 
-AdamaxOptions Adamax::optionsOf(const Value& v) {
-  const AdamaxOptions defaults;
-  return {.lr = v.get("lr", defaults.lr),
-          .beta1 = v.get("beta1", defaults.beta1),
-          .beta2 = v.get("beta2", defaults.beta2),
-          .epsilon = v.get("epsilon", defaults.epsilon),
-          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
-}
-
-Value Adamax::options() const {
-  Value value = Value::object();
-  value.set("beta1", options_.beta1);
-  value.set("beta2", options_.beta2);
-  value.set("epsilon", options_.epsilon);
-  return value;
-}
+AdamaxOptions Adamax::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value Adamax::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

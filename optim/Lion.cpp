@@ -2,8 +2,12 @@
 
 #include <cmath>
 
+#include <ember/optim/OptionFields.h>
+
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<LionOptions> fields{{"beta1", &LionOptions::beta1}, {"beta2", &LionOptions::beta2}};
 
 template <class T>
 void lion(T* p, const T* grad, T* m, i64 n, T lr, T weightDecay, T beta1, T beta2) {
@@ -31,19 +35,7 @@ void Lion::update(const Chunk& c) const {
   });
 }
 
-LionOptions Lion::optionsOf(const Value& v) {
-  const LionOptions defaults;
-  return {.lr = v.get("lr", defaults.lr),
-          .beta1 = v.get("beta1", defaults.beta1),
-          .beta2 = v.get("beta2", defaults.beta2),
-          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
-}
-
-Value Lion::options() const {
-  Value value = Value::object();
-  value.set("beta1", options_.beta1);
-  value.set("beta2", options_.beta2);
-  return value;
-}
+LionOptions Lion::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value Lion::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

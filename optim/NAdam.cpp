@@ -2,8 +2,15 @@
 
 #include <cmath>
 
+#include <ember/optim/OptionFields.h>
+
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<NAdamOptions> fields{{"beta1", &NAdamOptions::beta1},
+                                            {"beta2", &NAdamOptions::beta2},
+                                            {"epsilon", &NAdamOptions::epsilon},
+                                            {"momentumDecay", &NAdamOptions::momentumDecay}};
 
 template <class T>
 struct Rates {
@@ -65,23 +72,7 @@ void NAdam::update(const Chunk& c) const {
   });
 }
 
-NAdamOptions NAdam::optionsOf(const Value& v) {
-  const NAdamOptions defaults;
-  return {.lr = v.get("lr", defaults.lr),
-          .beta1 = v.get("beta1", defaults.beta1),
-          .beta2 = v.get("beta2", defaults.beta2),
-          .epsilon = v.get("epsilon", defaults.epsilon),
-          .momentumDecay = v.get("momentumDecay", defaults.momentumDecay),
-          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
-}
-
-Value NAdam::options() const {
-  Value value = Value::object();
-  value.set("beta1", options_.beta1);
-  value.set("beta2", options_.beta2);
-  value.set("epsilon", options_.epsilon);
-  value.set("momentumDecay", options_.momentumDecay);
-  return value;
-}
+NAdamOptions NAdam::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value NAdam::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

@@ -2,8 +2,13 @@
 
 #include <cmath>
 
+#include <ember/optim/OptionFields.h>
+
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<RAdamOptions> fields{
+    {"beta1", &RAdamOptions::beta1}, {"beta2", &RAdamOptions::beta2}, {"epsilon", &RAdamOptions::epsilon}};
 
 // `rectified` is 0 for steps of momentum alone.
 template <class T>
@@ -41,21 +46,7 @@ void RAdam::update(const Chunk& c) const {
   });
 }
 
-RAdamOptions RAdam::optionsOf(const Value& v) {
-  const RAdamOptions defaults;
-  return {.lr = v.get("lr", defaults.lr),
-          .beta1 = v.get("beta1", defaults.beta1),
-          .beta2 = v.get("beta2", defaults.beta2),
-          .epsilon = v.get("epsilon", defaults.epsilon),
-          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
-}
-
-Value RAdam::options() const {
-  Value value = Value::object();
-  value.set("beta1", options_.beta1);
-  value.set("beta2", options_.beta2);
-  value.set("epsilon", options_.epsilon);
-  return value;
-}
+RAdamOptions RAdam::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value RAdam::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

@@ -3,8 +3,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ember/optim/OptionFields.h>
+
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<RMSPropOptions> fields{{"alpha", &RMSPropOptions::alpha},
+                                              {"epsilon", &RMSPropOptions::epsilon},
+                                              {"momentum", &RMSPropOptions::momentum},
+                                              {"centered", &RMSPropOptions::centered},
+                                              {"epsilonInside", &RMSPropOptions::epsilonInside}};
 
 // Slots in order: square_avg, then momentum_buffer if there is momentum, then grad_avg if centered.
 template <class T>
@@ -51,25 +59,7 @@ void RMSProp::update(const Chunk& c) const {
   });
 }
 
-RMSPropOptions RMSProp::optionsOf(const Value& v) {
-  const RMSPropOptions defaults;
-  return {.lr = v.get("lr", defaults.lr),
-          .alpha = v.get("alpha", defaults.alpha),
-          .epsilon = v.get("epsilon", defaults.epsilon),
-          .weightDecay = v.get("weightDecay", defaults.weightDecay),
-          .momentum = v.get("momentum", defaults.momentum),
-          .centered = v.get("centered", defaults.centered),
-          .epsilonInside = v.get("epsilonInside", defaults.epsilonInside)};
-}
-
-Value RMSProp::options() const {
-  Value value = Value::object();
-  value.set("alpha", options_.alpha);
-  value.set("epsilon", options_.epsilon);
-  value.set("momentum", options_.momentum);
-  value.set("centered", options_.centered);
-  value.set("epsilonInside", options_.epsilonInside);
-  return value;
-}
+RMSPropOptions RMSProp::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value RMSProp::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

@@ -2,9 +2,13 @@
 
 #include <ember/core/Error.h>
 #include <ember/core/kernels/SimdRun.h>
+#include <ember/optim/OptionFields.h>
 
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<SGDOptions> fields{
+    {"momentum", &SGDOptions::momentum}, {"dampening", &SGDOptions::dampening}, {"nesterov", &SGDOptions::nesterov}};
 
 template <class T>
 EMBER_INLINE void plain(T* p, const T* grad, i64 n, T lr, T weightDecay) {
@@ -54,21 +58,7 @@ void SGD::update(const Chunk& c) const {
   });
 }
 
-SGDOptions SGD::optionsOf(const Value& v) {
-  const SGDOptions defaults;
-  return {.lr = v.get("lr", defaults.lr),
-          .momentum = v.get("momentum", defaults.momentum),
-          .dampening = v.get("dampening", defaults.dampening),
-          .weightDecay = v.get("weightDecay", defaults.weightDecay),
-          .nesterov = v.get("nesterov", defaults.nesterov)};
-}
-
-Value SGD::options() const {
-  Value value = Value::object();
-  value.set("momentum", options_.momentum);
-  value.set("dampening", options_.dampening);
-  value.set("nesterov", options_.nesterov);
-  return value;
-}
+SGDOptions SGD::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value SGD::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

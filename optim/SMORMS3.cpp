@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ember/optim/OptionFields.h>
+
 namespace ember::optim {
 namespace {
+
+constexpr OptionFields<SMORMS3Options> fields{{"epsilon", &SMORMS3Options::epsilon}};
 
 template <class T>
 void smorms3(T* p, const T* grad, T* memory, T* mean, T* square, i64 n, T lr, T weightDecay, T start, T epsilon) {
@@ -35,17 +39,7 @@ void SMORMS3::update(const Chunk& c) const {
   });
 }
 
-SMORMS3Options SMORMS3::optionsOf(const Value& v) {
-  const SMORMS3Options defaults;
-  return {.lr = v.get("lr", defaults.lr),
-          .epsilon = v.get("epsilon", defaults.epsilon),
-          .weightDecay = v.get("weightDecay", defaults.weightDecay)};
-}
-
-Value SMORMS3::options() const {
-  Value value = Value::object();
-  value.set("epsilon", options_.epsilon);
-  return value;
-}
+SMORMS3Options SMORMS3::optionsOf(const Value& v) { return readOptions(v, fields); }
+Value SMORMS3::options() const { return writeOptions(options_, fields); }
 
 }  // namespace ember::optim

@@ -1,7 +1,5 @@
 #include <ember/nn/layers/ConvND.h>
 
-#include <cmath>
-
 #include <ember/autograd/ops/Conv.h>
 #include <ember/nn/Fusion.h>
 #include <ember/nn/Init.h>
@@ -25,12 +23,8 @@ ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options)
   Shape shape{out, in / options_.groups};
   for (int i = 0; i < spatial; ++i) shape.push(options_.kernel.at(i, spatial, type.c_str(), "kernel"));
   weight = addParameter("weight", Tensor::empty(shape));
-  const double bound = 1 / std::sqrt(static_cast<double>(init::fansOf(shape).in));
-  init::uniform_(weight, -bound, bound);
-  if (options_.bias) {
-    bias = addParameter("bias", Tensor::empty({out}));
-    init::uniform_(bias, -bound, bound);
-  }
+  if (options_.bias) bias = addParameter("bias", Tensor::empty({out}));
+  init::uniformByInputs_(weight, bias, init::fansOf(shape).in);
 }
 
 Tensor ConvND::forward(const Tensor& x, Act act, double slope) {

@@ -1,7 +1,6 @@
 #include <ember/nn/layers/ConvTransposeND.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include <ember/autograd/ops/ConvTranspose.h>
 #include <ember/core/Error.h>
@@ -33,12 +32,8 @@ ConvTransposeND::ConvTransposeND(int spatial, i64 in, i64 out, ConvTransposeOpti
   Shape shape{in, out / options_.groups};
   for (int i = 0; i < spatial; ++i) shape.push(options_.kernel.at(i, spatial, type.c_str(), "kernel"));
   weight = addParameter("weight", Tensor::empty(shape));
-  const double bound = 1 / std::sqrt(static_cast<double>(init::fansOf(shape).in));
-  init::uniform_(weight, -bound, bound);
-  if (options_.bias) {
-    bias = addParameter("bias", Tensor::empty({out}));
-    init::uniform_(bias, -bound, bound);
-  }
+  if (options_.bias) bias = addParameter("bias", Tensor::empty({out}));
+  init::uniformByInputs_(weight, bias, init::fansOf(shape).in);
 }
 
 Tensor ConvTransposeND::forward(const Tensor& x) {

@@ -1,7 +1,5 @@
 #include <ember/nn/layers/Embedding.h>
 
-#include <cmath>
-
 #include <ember/autograd/ops/Embedding.h>
 #include <ember/core/Error.h>
 #include <ember/nn/Init.h>
@@ -50,11 +48,8 @@ GroupedLinear::GroupedLinear(i64 in, i64 out, i64 groups, GroupedLinearOptions o
         {}, "all must be 1 or more, and the groups divide inputs and outputs");
   }
   weight = addParameter("weight", Tensor::empty({groups, out / groups, in / groups}));
-  const double bound = 1 / std::sqrt(static_cast<double>(in / groups));
-  init::uniform_(weight, -bound, bound);
-  if (!options.bias) return;
-  bias = addParameter("bias", Tensor::empty({out}));
-  init::uniform_(bias, -bound, bound);
+  if (options.bias) bias = addParameter("bias", Tensor::empty({out}));
+  init::uniformByInputs_(weight, bias, in / groups);
 }
 
 Tensor GroupedLinear::forward(const Tensor& x) { return groupedLinear(x, weight, bias); }

@@ -1,7 +1,5 @@
 #include <ember/nn/layers/Linear.h>
 
-#include <cmath>
-
 #include <ember/autograd/ops/MatMul.h>
 #include <ember/core/Error.h>
 #include <ember/nn/Fusion.h>
@@ -15,12 +13,8 @@ Linear::Linear(i64 in, i64 out, LinearOptions options) : AffineLayer(options), i
                      "both must be 1 or more");
   }
   weight = addParameter("weight", Tensor::empty({out, in}));
-  const double bound = 1 / std::sqrt(static_cast<double>(in));
-  init::uniform_(weight, -bound, bound);
-  if (options.bias) {
-    bias = addParameter("bias", Tensor::empty({out}));
-    init::uniform_(bias, -bound, bound);
-  }
+  if (options.bias) bias = addParameter("bias", Tensor::empty({out}));
+  init::uniformByInputs_(weight, bias, in);
 }
 
 Tensor Linear::forward(const Tensor& x, Act act, double slope) { return linear(x, weight, bias, act, slope); }

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -15,8 +14,11 @@
 #include <ember/core/kernels/onednn/ImplNames.h>
 #include <ember/core/kernels/onednn/PrimitiveCache.h>
 
+#include "core/Loops.h"
+
 using namespace ember;
 using namespace ember::core;
+using test::dot;
 
 namespace {
 
@@ -69,11 +71,6 @@ Results results(const Problem& p, ConvAlgorithm algorithm) {
   const NDArray dy = integers(p.y(), 4);
   return {conv(x, w, bias, p.geometry).toVector<float>(), convBackwardData(dy, w, p.x, p.geometry).toVector<float>(),
           convBackwardWeights(dy, x, p.w, p.geometry).toVector<float>()};
-}
-
-double dot(const NDArray& a, const NDArray& b) {
-  const auto left = a.toVector<double>(), right = b.toVector<double>();
-  return std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
 }
 
 double relativeRms(const NDArray& value, const NDArray& truth) {

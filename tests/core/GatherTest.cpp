@@ -7,9 +7,7 @@
 
 #include <doctest/doctest.h>
 #include <ember/core/Error.h>
-#include <ember/core/kernels/Elementwise.h>
 #include <ember/core/kernels/Gather.h>
-#include <ember/core/kernels/Reduce.h>
 #include <ember/core/kernels/Sort.h>
 
 #include "core/Loops.h"
@@ -18,14 +16,6 @@
 using namespace ember;
 using namespace ember::core;
 using namespace ember::test;
-
-namespace {
-
-double dot(const NDArray& a, const NDArray& b) {
-  return reduce(Reduction::Sum, binary(Binary::Mul, a, b, "mul"), {}, false, "sum").item();
-}
-
-}  // namespace
 
 TEST_CASE("gather picks along an axis and scatterAdd is its adjoint, repeated indices adding up") {
   const NDArray x = numbers({2, 3, 4}, 7, -1, 1, DType::F64);

@@ -4,23 +4,13 @@
 #include <limits>
 
 #include <ember/core/Error.h>
-#include <ember/core/kernels/Elementwise.h>
 #include <ember/core/kernels/Indexing.h>
-#include <ember/core/kernels/Reduce.h>
 
 #include "core/Loops.h"
 
 using namespace ember;
 using namespace ember::core;
 using namespace ember::test;
-
-namespace {
-
-double dot(const NDArray& a, const NDArray& b) {
-  return reduce(Reduction::Sum, binary(Binary::Mul, a, b, "mul"), {}, false, "sum").item();
-}
-
-}  // namespace
 
 TEST_CASE("concat puts the parts one behind the other on any axis, in every mix of layouts") {
   for (int axis = 0; axis < 4; ++axis) {

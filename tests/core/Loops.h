@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -19,6 +20,12 @@ inline core::NDArray numbers(const Shape& shape, u64 stream, double low = -2, do
   std::vector<double> values(static_cast<std::size_t>(numel(shape)));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = low + (high - low) * random::uniform(key, i);
   return core::NDArray::from<double>(values, shape).to(dtype);
+}
+
+/// The sum of the products of all pairs of elements, <a, b>.
+inline double dot(const core::NDArray& a, const core::NDArray& b) {
+  const std::vector<double> left = a.toVector<double>(), right = b.toVector<double>();
+  return std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
 }
 
 /// The same values in several layouts: row-major, channels last, a transposed one, every second element of a larger

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -13,8 +12,11 @@
 #include <ember/core/Memory.h>
 #include <ember/core/Random.h>
 
+#include "core/Loops.h"
+
 using namespace ember;
 using namespace ember::core;
+using test::dot;
 
 namespace {
 
@@ -134,11 +136,6 @@ Values positions(const NDArray& winners, const Shape& x, const PoolGeometry& g) 
     result.push_back(static_cast<double>(position));
   }
   return result;
-}
-
-double dot(const NDArray& a, const NDArray& b) {
-  const auto left = a.toVector<double>(), right = b.toVector<double>();
-  return std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
 }
 
 std::string headlineOf(const std::function<void()>& f) {
