@@ -48,5 +48,7 @@
 #include <ember/optim/SMORMS3.h>
 #include <ember/optim/Schedule.h>
 #include <ember/optim/Swa.h>
+#include <ember/optim/train/AutoSave.h>
 #include <ember/optim/train/Metrics.h>
+#include <ember/optim/train/NewestRun.h>
 #include <ember/optim/train/Trainer.h>

@@ -1,140 +1,20 @@
 #include <algorithm>
-#include <cmath>
-#include <map>
 
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
-#include <ember/core/Threads.h>
 #include <ember/core/Warn.h>
 #include <ember/core/io/Checkpoint.h>
 #include <ember/core/io/Crc32.h>
 #include <ember/nn/Checkpoint.h>
-#include <ember/nn/Pattern.h>
 #include <ember/nn/PlannedLoad.h>
 #include <ember/optim/train/DataSum.h>
+#include <ember/optim/train/ResumeChecks.h>
 #include <ember/optim/train/Trainer.h>
 
 // A run in one file: the net as save() writes it, the optimiser's slots as "optim/SLOT/PARAMETER", the averages as
 // "ema/NAME"; everything else is in the header. Loading first compares all of it with what is here, then writes.
 
 namespace ember::optim {
-namespace {
-
-[[noreturn]] void refuse(const std::string& path, const std::string& what, const char* help) {
-  throw StateError("resume", what, {{"file", path}, {"state", "nothing was changed"}}, help);
-}
-
-// The tensors of the file that belong to the optimiser and the average, in the order of `here`. Lists all that is
-// missing, unexpected or of another shape at once.
-std::vector<core::NDArray> matching(const std::string& path, const nn::Parameters& here, const io::Checkpoint& file) {
-  std::map<std::string, const io::CheckpointTensor*> stored;
-  for (const io::CheckpointTensor& tensor : file.tensors) {
-    if (tensor.role != "param" && tensor.role != "buffer") stored[tensor.name] = &tensor;
-  }
-  Error::Details wrong;
-  std::vector<std::string> names;
-  std::vector<core::NDArray> found;
-  for (const nn::Parameter& p : here) {
-    names.push_back(p.name);
-    const auto entry = stored.find(p.name);
-    if (entry == stored.end()) {
-      wrong.emplace_back("missing", p.name);
-      continue;
-    }
-    found.push_back(entry->second->array);
-    if (found.back().shape() != p.tensor.shape() || found.back().dtype() != p.tensor.dtype()) {
-      wrong.emplace_back("differs", core::describe((p.name + ": file").c_str(), found.back()) + ", here" +
-                                        core::describe("", p.tensor.array()));
-    }
-    stored.erase(entry);
-  }
-  for (const auto& [name, tensor] : stored) {
-    const auto near = nn::nearestName(name, names);
-    wrong.emplace_back("unexpected", name + (near ? "; did you mean \"" + *near + "\"?" : std::string()));
-  }
-  if (wrong.empty()) return found;
-  const std::size_t count = wrong.size();
-  if (wrong.size() > 20) {
-    wrong.resize(20);
-    wrong.emplace_back("...", std::to_string(count - 20) + " more");
-  }
-  wrong.insert(wrong.begin(), {"file", path});
-  throw StateError("resume", std::to_string(count) + " tensors of the run do not fit; nothing was changed", wrong,
-                   "make net and optimiser as they were when the run was saved");
-}
-
-// What no run can have written: a file that was changed by hand, or by a fault that its check sums cannot tell.
-void checkHeader(const std::string& path, const io::Checkpoint& file) {
-  const auto require = [&](bool right, const std::string& field, const std::string& value,
-                           const std::string& expected) {
-    if (right) return;
-    throw IoError("resume", "\"" + field + "\" is " + value + ", expected " + expected,
-                  {{"file", path}, {"state", "nothing was changed"}}, "the file is damaged; use an older one");
-  };
-  const auto count = [&](const std::string& field, i64 value) {
-    require(value >= 0, field, std::to_string(value), "0 or more");
-    return value;
-  };
-  const Value &train = file.train, &optimizer = file.optimizer;
-  const i64 epoch = train.get<i64>("epoch"), epochs = train.get<i64>("epochs"), batch = train.get<i64>("batch");
-  require(epoch <= epochs, "train.epoch", std::to_string(epoch), "at most the " + std::to_string(epochs) + " epochs");
-  require(epoch < epochs || batch == 0, "train.batch", std::to_string(batch), "0 behind the last epoch");
-  count("train.step", train.get<i64>("step"));
-  count("train.program_calls", train.get<i64>("program_calls"));
-  for (const auto& [name, calls] : train.at("streams").members()) count("train.streams." + name, calls.as<i64>());
-  const i64 samples = count("train.samples_in_epoch", train.get<i64>("samples_in_epoch")),
-            correct = count("train.correct_in_epoch", train.get<i64>("correct_in_epoch"));
-  const i64 size = train.get<i64>({"data", "count"}), batchSize = train.get<i64>({"data", "batch"});
-  const i64 seen = batchSize > 0 && batch <= size / batchSize ? batch * batchSize : size;
-  require(samples == seen, "train.samples_in_epoch", std::to_string(samples),
-          std::to_string(seen) + " in " + std::to_string(batch) + " batches");
-  require(correct <= samples, "train.correct_in_epoch", std::to_string(correct),
-          "at most the " + std::to_string(samples) + " samples");
-  const double loss = train.get<double>("loss_sum_in_epoch");
-  require(std::isfinite(loss), "train.loss_sum_in_epoch", std::to_string(loss), "a finite number");
-  if (train.has("ema")) count("train.ema.updates", train.get<i64>({"ema", "updates"}));
-
-  count("optimizer.step", optimizer.get<i64>("step"));
-  const double factor = optimizer.get<double>("lr_factor");
-  require(std::isfinite(factor) && factor >= 0, "optimizer.lr_factor", std::to_string(factor),
-          "a finite number, 0 or more");
-  for (const Value& p : optimizer.at("parameters").elements())
-    count("optimizer.parameters." + p.get<std::string>("name") + ".step", p.get<i64>("step"));
-}
-
-void warnOfThreads(const std::string& path, const Value& writer) {
-  const Value* saved = writer.find("threads");
-  if (!saved || !saved->isInt() || saved->as<i64>() == threads()) return;
-  warnOnce(path + " was saved with " + saved->dump() + " threads, here are " + std::to_string(threads()) +
-           ": the run continues, but not bit for bit");
-}
-
-// Of "data", all but the sum over its samples, which has a check of its own; other values as they are.
-Value withoutSum(const Value& value) {
-  if (!value.has("crc32")) return value;
-  Value rest = Value::object();
-  for (const auto& [key, member] : value.members()) {
-    if (key != "crc32") rest.set(key, member);
-  }
-  return rest;
-}
-
-// Two data sets of one size are told apart by the sum over their samples.
-void checkDataSum(const std::string& path, const Value* saved, std::optional<u32> here) {
-  if (!saved) {
-    warnOnce(path + " has no check sum of its data (an older version saved it, or get() draws at random); whether the" +
-             " data here are the same is not checked");
-  } else if (!here) {
-    warnOnce("two reads of one sample differ: whether the data are those of " + path + " is not checked");
-  } else if (const std::string text = saved->as<std::string>(); text != io::crcText(*here)) {
-    refuse(path,
-           "the training data are not those of the saved run: their check sum was " + text + ", here it is " +
-               io::crcText(*here),
-           "give the data of the saved run, in its order and prepared in the same way");
-  }
-}
-
-}  // namespace
 
 nn::Parameters Trainer::slotsAndAverages() const {
   nn::Parameters list;
@@ -173,6 +53,7 @@ Value Trainer::position() const {
   }
   if (options_.accumulate != 1) value.set("accumulate", options_.accumulate);
   if (plateau_) value.set("plateau", {{"options", plateau_->description()}, {"state", plateau_->state()}});
+  if (best_) value.set("best", best_->state());
   if (ema_) value.set("ema", {{"decay", ema_->decay()}, {"updates", Value::counter(ema_->updates())}});
   return value;
 }
@@ -202,73 +83,97 @@ void Trainer::save(const std::string& path) {
     checkpoint.tensors.push_back({p.name, role, p.tensor.array()});
   }
   io::writeCheckpoint(path, checkpoint);
+  savedIn_ = path;
 }
 
-void Trainer::resume(const std::string& path) {
+std::vector<std::string> Trainer::differences(const std::string& path, const io::Checkpoint& saved,
+                                              bool accept) const {
+  RunDifferences differences(path, accept);
+  if (const std::string text = firstDifference(options_.schedule.description(), saved.scheduler); !text.empty())
+    differences.add("the saved schedule is another one: " + text, "use the epochs, batch size and schedule of the saved run");
+  if (!accept) {
+    optimizer_.checkState(saved.optimizer);
+  } else {
+    const Value here = optimizer_.state(), merged = withRatesOf(here, saved.optimizer);
+    optimizer_.checkState(merged);
+    if (const std::string text = firstDifference(merged, saved.optimizer); !text.empty())
+      differences.add("the optimiser's " + text, {});
+  }
+  const Value now = position();
+  for (const char* key : {"data", "clip_norm", "label_smoothing", "transforms"}) {
+    if (key == std::string_view("transforms") && !saved.train.has(key)) {
+      warnOnce(path + " does not say how its training pictures were transformed; it was saved by an older version");
+      continue;
+    }
+    const std::string text = firstDifference(withoutSum(now.at(key)), withoutSum(saved.train.at(key)));
+    if (!text.empty())
+      differences.add("\"" + std::string(key) + "\" of the saved run differs: " + text, "use the data and options of the saved run");
+  }
+  compareDataSums(path, saved.train.at("data").find("crc32"), dataSum_, differences);
+  if (saved.train.has("ema") != (ema_ != nullptr) ||
+      (ema_ && saved.train.get<double>({"ema", "decay"}) != ema_->decay())) {
+    refuseRun(path, "the saved run averages its weights otherwise", "use the emaDecay of the saved run");
+  }
+  if (const i64 batches = saved.train.get<i64>("accumulate", 1); batches != options_.accumulate) {
+    differences.add("the saved run takes " + std::to_string(batches) + " batches a step, this one " +
+                        std::to_string(options_.accumulate),
+                    "use the accumulate of the saved run");
+  }
+  if (saved.train.has("plateau") != plateau_.has_value() ||
+      (plateau_ && !(saved.train.at("plateau").at("options") == plateau_->description()))) {
+    differences.add("the saved run reduces its rate on plateaus otherwise", "use the plateau options of the saved run");
+  }
+  return differences.list();
+}
+
+void Trainer::resume(const std::string& path, const ResumeOptions& options) {
   const io::Checkpoint file = io::readCheckpoint(path);
 
   // Phase one: everything must fit before anything changes.
   if (file.train.isNull() || file.optimizer.isNull()) {
-    refuse(path, "the file holds a net but no run: it has no optimiser state",
-           "load() takes the net's values from it; resume() needs a file of Trainer.save()");
+    refuseRun(path, "the file holds a net but no run: it has no optimiser state",
+              "load() takes the net's values from it; resume() needs a file of Trainer.save()");
   }
   nn::PlannedLoad values(file, net_, {}, path);
-  if (const std::string difference = firstDifference(options_.schedule.description(), file.scheduler);
-      !difference.empty()) {
-    refuse(path, "the saved schedule is another one: " + difference,
-           "use the epochs, batch size and schedule of the saved run");
-  }
-  optimizer_.checkState(file.optimizer);
   sumData();
-  const Value now = position();
-  for (const char* key : {"data", "clip_norm", "label_smoothing", "transforms"}) {
-    if (key == std::string_view("transforms") && !file.train.has(key)) {
-      warnOnce(path + " does not say how its training pictures were transformed; it was saved by an older version");
-      continue;
-    }
-    const std::string difference = firstDifference(withoutSum(now.at(key)), withoutSum(file.train.at(key)));
-    if (!difference.empty()) {
-      refuse(path, "\"" + std::string(key) + "\" of the saved run differs: " + difference,
-             "use the data and options of the saved run");
-    }
-  }
-  checkDataSum(path, file.train.at("data").find("crc32"), dataSum_);
-  if (file.train.has("ema") != (ema_ != nullptr) ||
-      (ema_ && file.train.get<double>({"ema", "decay"}) != ema_->decay())) {
-    refuse(path, "the saved run averages its weights otherwise", "use the emaDecay of the saved run");
-  }
-  if (const i64 saved = file.train.get<i64>("accumulate", 1); saved != options_.accumulate) {
-    refuse(path,
-           "the saved run takes " + std::to_string(saved) + " batches a step, this one " +
-               std::to_string(options_.accumulate),
-           "use the accumulate of the saved run");
-  }
-  if (file.train.has("plateau") != plateau_.has_value() ||
-      (plateau_ && !(file.train.at("plateau").at("options") == plateau_->description()))) {
-    refuse(path, "the saved run reduces its rate on plateaus otherwise", "use the plateau options of the saved run");
-  }
-  std::optional<ReduceOnPlateau> plateau = plateau_;
-  if (plateau) plateau->restore(file.train.at("plateau").at("state"));
-  const i64 epoch = file.train.get<i64>("epoch"), batch = file.train.get<i64>("batch");
-  if (epoch < 0 || batch < 0 || batch > batches_) {
+  const Value& train = file.train;
+  const std::vector<std::string> changes = differences(path, file, options.acceptChanges);
+  const Value state = options.acceptChanges ? withRatesOf(optimizer_.state(), file.optimizer) : file.optimizer;
+  const u64 saved = train.get<u64>("seed"), seed = options.acceptChanges ? *options_.seed : saved;
+  const i64 epoch = train.get<i64>("epoch");
+  i64 batch = train.get<i64>("batch"), seen = train.get<i64>("samples_in_epoch"),
+      correct = train.get<i64>("correct_in_epoch");
+  double lossSum = train.get<double>("loss_sum_in_epoch");
+  const Value data = position().at("data");
+  const bool sameBatches = seed == saved && withoutSum(data) == withoutSum(train.at("data"));
+  if (epoch < 0 || batch < 0 || (sameBatches && batch > batches_)) {
     throw IoError(
         "resume",
         "its position, epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) + ", is outside the data",
         {{"file", path}, {"state", "nothing was changed"}}, "the file is damaged; use an older one");
   }
-  checkHeader(path, file);
-  const u64 seed = file.train.get<u64>("seed");
-  const i64 seen = file.train.get<i64>("samples_in_epoch"), correct = file.train.get<i64>("correct_in_epoch"),
-            calls = file.train.get<i64>("program_calls");
-  const double lossSum = file.train.get<double>("loss_sum_in_epoch");
+  checkRunNumbers(path, file);
+  if (!sameBatches) {  // so many batches of another cut or order are another part of the data
+    batch = seen = correct = 0;
+    lossSum = 0;
+  }
+  std::optional<ReduceOnPlateau> plateau = plateau_;
+  const Value* rated = train.find("plateau");
+  if (plateau && rated && rated->at("options") == plateau->description()) plateau->restore(rated->at("state"));
+  std::optional<BestEpoch> best = best_;
+  if (const Value* known = train.find("best")) {
+    if (best) best->restore(*known);
+    else warnOnce(path + " knows the best epoch of its run, this trainer does not look for it: it is forgotten");
+  }
+  const i64 calls = train.get<i64>("program_calls"), averaged = ema_ ? train.get<i64>({"ema", "updates"}) : 0;
   std::vector<std::pair<std::string, i64>> streams;
-  for (const auto& [name, value] : file.train.at("streams").members()) streams.emplace_back(name, value.as<i64>());
+  for (const auto& [name, value] : train.at("streams").members()) streams.emplace_back(name, value.as<i64>());
   std::vector<std::string> frozen;
   if (const Value* names = file.extra.find("frozen")) frozen = names->as<std::vector<std::string>>();
-  const i64 averaged = ema_ ? file.train.get<i64>({"ema", "updates"}) : 0;
   const nn::Parameters here = slotsAndAverages();
-  const std::vector<core::NDArray> stored = matching(path, here, file);
-  warnOfThreads(path, file.writer);
+  const std::vector<core::NDArray> stored = matchingTensors(path, here, file);
+  warnOfOtherMachine(path, file.writer);
+  for (const std::string& change : changes) warnOnce(path + ": " + change + "; what is here holds from now on");
 
   // Phase two: nothing below can fail. setStreams checks its names first and is the first to write.
   net_.setStreams(streams);
@@ -279,9 +184,10 @@ void Trainer::resume(const std::string& path) {
     p.tensor.setRequiresGrad(std::find(frozen.begin(), frozen.end(), p.name) == frozen.end());
     p.tensor.zeroGrad();
   }
-  optimizer_.restore(file.optimizer);
+  optimizer_.restore(state);
   if (ema_) ema_->setUpdates(averaged);
   plateau_ = plateau;
+  best_ = best;
   ember::seed(seed);
   options_.seed = seed;
   random::setProgramCalls(calls);
@@ -291,6 +197,8 @@ void Trainer::resume(const std::string& path) {
   seen_ = seen;
   correct_ = correct;
   lossSum_ = lossSum;
+  if (changes.empty() && seed == saved) savedIn_ = path;
+  else savedIn_.clear();
 }
 
 }  // namespace ember::optim

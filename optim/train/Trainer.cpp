@@ -64,6 +64,7 @@ Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& tra
   if (options_.plateauMetric && !options_.plateau)
     throw ValueError("Trainer", "plateauMetric is given without plateau", {}, "set .plateau = {...}, too");
   if (options_.plateau) plateau_.emplace(*options_.plateau);
+  if (options_.best) best_.emplace(*options_.best);
   if (options_.seed) ember::seed(*options_.seed);
   options_.seed = currentSeed();
   if (options_.emaDecay != 0) ema_ = std::make_unique<Ema>(net, options_.emaDecay);
@@ -170,12 +171,17 @@ Trainer::Seen Trainer::computeGradients(const data::Batch& first, i64 end) {
 }
 
 StepInfo Trainer::step() {
+  if (endedEarly()) {
+    throw StateError("Trainer.step", std::to_string(best_->badEpochs()) + " epochs in a row were no better", {},
+                     "raise .best's patience to train on");
+  }
   if (finished()) {
     throw StateError("Trainer.step", "all " + std::to_string(options_.epochs) + " epochs are done", {},
                      "raise .epochs to train on");
   }
   if (batch_ == batches_) closeEpoch();  // a run saved by a hook behind the last step of an epoch
   if (finished()) return {};
+  savedIn_.clear();  // from here on something changes
   const data::Batch first = batchAt(batch_);
   const i64 end = std::min(batch_ + options_.accumulate, batches_);
   for (const auto& hook : beforeStep_) hook();
@@ -225,8 +231,12 @@ void Trainer::closeEpoch() {
                        .epochs = options_.epochs,
                        .meanLoss = lossSum_ / static_cast<double>(seen_),
                        .accuracy = static_cast<double>(correct_) / static_cast<double>(seen_)};
-  // Before the position moves: a metric that cannot be had leaves the epoch open.
-  if (plateau_) plateau_->update(options_.plateauMetric ? options_.plateauMetric(info) : info.meanLoss);
+  // Before anything changes: a metric that cannot be had leaves the epoch open.
+  const auto metric = [&](const auto& function) { return function ? function(info) : info.meanLoss; };
+  const double rated = best_ ? metric(best_->options().metric) : 0;
+  if (plateau_) plateau_->update(metric(options_.plateauMetric));
+  if (best_) best_->update(epoch_, rated);
+  savedIn_.clear();
   ++epoch_;
   batch_ = 0;
   lossSum_ = 0;
@@ -235,11 +245,13 @@ void Trainer::closeEpoch() {
 }
 
 bool Trainer::run() {
-  while (!finished()) {
-    if (stop_.exchange(false, std::memory_order_relaxed)) return false;
-    step();
+  bool stopped = false;
+  while (!finished() && !stopped) {
+    stopped = stop_.exchange(false, std::memory_order_relaxed);
+    if (!stopped) step();
   }
-  return true;
+  for (const auto& hook : afterRun_) hook(!stopped);
+  return !stopped;
 }
 
 Evaluation Trainer::evaluate(const data::Dataset& dataset) {

@@ -13,7 +13,12 @@
 #include <ember/optim/Optimizer.h>
 #include <ember/optim/Plateau.h>
 #include <ember/optim/Schedule.h>
+#include <ember/optim/train/BestEpoch.h>
 #include <ember/optim/train/Metrics.h>
+
+namespace ember::io {
+struct Checkpoint;
+}
 
 namespace ember::optim {
 
@@ -43,8 +48,17 @@ struct TrainerOptions {
   std::optional<PlateauOptions> plateau = {};
   /// What it looks at; the epoch's mean training loss if unset. Say, the loss on other data: evaluate(net, test).loss.
   std::function<double(const EpochInfo&)> plateauMetric = {};
+  /// Tells the best epoch, and ends the run early where it has patience for so many that are no better.
+  std::optional<BestOptions> best = {};
   /// The loss of one batch, a scalar, from the net's output; cross-entropy with labelSmoothing if unset.
   LossFunction loss = {};
+};
+
+struct ResumeOptions {
+  /// Goes on with the learning rates, schedule, batch size, seed, data and options of this trainer where they are not those
+  /// of the saved run, and warns of each; net, kind of optimiser and averaging must fit all the same. Where batches or
+  /// their order are others, the epoch that was open begins anew.
+  bool acceptChanges = false;
 };
 
 /// One finished training step.
@@ -70,13 +84,15 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Steps until the last epoch is done, or until stop() was called. Returns whether the run is complete; if not, run()
-  /// goes on.
+  /// Steps until the last epoch is done, patience is over, or stop() was called. Returns whether the run is complete; if
+  /// not, run() goes on.
   bool run();
   /// One step; throws StateError if finished(). A run that was saved behind its very last step has only that epoch's
   /// hooks left: then nothing is trained and samples is 0.
   StepInfo step();
-  bool finished() const noexcept { return epoch_ >= options_.epochs; }
+  bool finished() const noexcept { return epoch_ >= options_.epochs || endedEarly(); }
+  /// Whether too many epochs in a row were no better (BestOptions::patience).
+  bool endedEarly() const noexcept { return best_ && best_->patienceOver(); }
   /// Asks run() to return after the present step. Safe from a signal handler and from other threads.
   void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
 
@@ -89,14 +105,20 @@ class Trainer {
   void save(const std::string& path);
   /// Continues a saved run. Throws, with nothing changed: StateError or ValueError if the file does not fit net,
   /// optimiser, data (compared by size and by a sum over some samples) or options, IoError if it is damaged or
-  /// contradicts itself. Warns of another number of threads: then the run continues, but not bit for bit.
-  void resume(const std::string& path);
+  /// contradicts itself. Warns of another number of threads, instruction set or version of oneDNN: then the run continues,
+  /// but not bit for bit.
+  void resume(const std::string& path, const ResumeOptions& options = {});
+  /// The file, by the name it was given, that holds the run as it stands since the last save() or resume(); empty: none.
+  const std::string& savedIn() const noexcept { return savedIn_; }
 
   // ---- hooks, in the order they were added ----
   void beforeStep(std::function<void()> hook) { beforeStep_.push_back(std::move(hook)); }
   void afterStep(std::function<void(const StepInfo&)> hook) { afterStep_.push_back(std::move(hook)); }
   void beforeEpoch(std::function<void(i64 epoch)> hook) { beforeEpoch_.push_back(std::move(hook)); }
   void afterEpoch(std::function<void(const EpochInfo&)> hook) { afterEpoch_.push_back(std::move(hook)); }
+
+  /// When run() returns, complete or stopped; not when it throws.
+  void afterRun(std::function<void(bool complete)> hook) { afterRun_.push_back(std::move(hook)); }
 
   // ---- position ----
   i64 epoch() const noexcept { return epoch_; }
@@ -111,6 +133,7 @@ class Trainer {
   Ema* ema() noexcept { return ema_.get(); }
   /// Null without one in the options.
   const ReduceOnPlateau* plateau() const noexcept { return plateau_ ? &*plateau_ : nullptr; }
+  BestEpoch* best() noexcept { return best_ ? &*best_ : nullptr; }
 
  private:
   void openEpoch();
@@ -133,6 +156,9 @@ class Trainer {
   void sumData();
   Value position() const;
   nn::Parameters slotsAndAverages() const;
+  /// What `saved` does not share with this run, as sentences; throws for the first unless changes are accepted, and for
+  /// what can't be gone on from.
+  std::vector<std::string> differences(const std::string& path, const io::Checkpoint& saved, bool acceptChanges) const;
 
   nn::Module& net_;
   Optimizer& optimizer_;
@@ -140,11 +166,13 @@ class Trainer {
   TrainerOptions options_;
   std::unique_ptr<Ema> ema_;
   std::optional<ReduceOnPlateau> plateau_;
+  std::optional<BestEpoch> best_;
   std::unique_ptr<data::Loader> loader_;
   struct Cursor;
   std::unique_ptr<Cursor> cursor_;
   std::atomic<bool> stop_{false};
   i64 batches_ = 0, epoch_ = 0, batch_ = 0;
+  std::string savedIn_;
   bool summed_ = false;
   std::optional<u32> dataSum_;  // none: get() draws at random
   // Over the epoch so far; saved, so that a resumed run's figures continue.
@@ -154,6 +182,7 @@ class Trainer {
   std::vector<std::function<void(const StepInfo&)>> afterStep_;
   std::vector<std::function<void(i64)>> beforeEpoch_;
   std::vector<std::function<void(const EpochInfo&)>> afterEpoch_;
+  std::vector<std::function<void(bool)>> afterRun_;
 };
 
 }  // namespace ember::optim

@@ -1,0 +1,87 @@
+#include <ember/optim/train/NewestRun.h>
+
+#include <filesystem>
+#include <vector>
+
+#include <ember/core/Error.h>
+#include <ember/core/io/Checkpoint.h>
+
+namespace ember::optim {
+namespace {
+
+/// What is told of one file.
+struct Candidate {
+  std::string path;
+  bool there = false;
+  std::string problem = {};  // empty: a run
+  i64 step = 0;
+  Value identity = {};  // equal in all generations of one run
+};
+
+/// The options of the optimiser without what a run changes.
+Value fixedPart(const Value& optimizer) {
+  return {{"type", optimizer.at("type")}, {"lr", optimizer.at("lr")}, {"options", optimizer.at("options")}};
+}
+
+Candidate look(const std::string& path) {
+  Candidate found{.path = path};
+  std::error_code unreadable;
+  found.there = std::filesystem::symlink_status(path, unreadable).type() != std::filesystem::file_type::not_found;
+  if (!found.there) return found;
+  try {
+    const io::Checkpoint file = io::readCheckpoint(path);
+    if (file.train.isNull() || file.optimizer.isNull()) {
+      found.problem = "it holds a net but no run";
+      return found;
+    }
+    found.step = file.train.get<i64>("step");
+    found.identity = {{"model", file.model},
+                      {"seed", file.train.at("seed")},
+                      {"data", file.train.at("data")},
+                      {"scheduler", file.scheduler},
+                      {"optimizer", fixedPart(file.optimizer)}};
+  } catch (const std::exception& error) {
+    found.problem = error.what();
+  }
+  return found;
+}
+
+std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+std::optional<FoundRun> newestRun(const std::string& path) {
+  // Saves follow a link, so the previous generation lies beside the file that it names.
+  std::error_code broken;
+  std::string real = path;
+  if (std::filesystem::is_symlink(path, broken)) {
+    const std::filesystem::path target = std::filesystem::weakly_canonical(path, broken);
+    if (!broken) real = target.string();
+  }
+  const Candidate now = look(path), before = look(real + ".prev");
+  const auto usable = [](const Candidate& file) { return file.there && file.problem.empty(); };
+  if (!now.there && !before.there) return {};
+  if (!usable(now) && !usable(before)) {
+    Error::Details details;
+    for (const Candidate* file : {&now, &before}) details.emplace_back(file->path, file->there ? file->problem : "is not there");
+    throw IoError("newestRun", "no run to go on from at " + path, details,
+                  "nothing was changed; give another file, or begin anew under another name");
+  }
+
+  const bool same = usable(now) && usable(before) && now.identity == before.identity;
+  const bool older = !usable(now) || (same && before.step > now.step);
+  const Candidate &taken = older ? before : now, &other = older ? now : before;
+  const std::string step = "step " + std::to_string(taken.step);
+  std::string why;
+  if (!other.there) {
+    why = taken.path + ", " + step + ", taken; " + other.path + " is not there";
+  } else if (!other.problem.empty()) {
+    why = other.path + " cannot be used: " + firstLine(other.problem) + "; " + taken.path + ", " + step + ", taken";
+  } else {
+    why = taken.path + ", " + step + ", taken; " + other.path + " is " +
+          (same ? "at step " + std::to_string(other.step) : "of another run");
+  }
+  return FoundRun{taken.path, taken.step, why};
+}
+
+}  // namespace ember::optim

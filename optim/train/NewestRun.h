@@ -1,0 +1,23 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include <ember/core/DType.h>
+
+namespace ember::optim {
+
+/// The generation of a saved run to go on from.
+struct FoundRun {
+  std::string path;
+  i64 step = 0;
+  std::string why;  ///< for the user: which file was taken, which was not and for what reason
+};
+
+/// Of `path` and its previous generation, `path`.prev, the newest that is whole: the one with more optimiser steps, or
+/// `path` where they are no generations of one run (another net, seed, schedule, optimiser or data). Times of files play
+/// no part. Both are read in full. A symbolic link is followed, as saves do.
+///
+/// Nothing if neither is there. Throws IoError with the reason of each if none that is there can be used.
+std::optional<FoundRun> newestRun(const std::string& path);
+
+}  // namespace ember::optim
