@@ -1,10 +1,12 @@
 #include <ember/optim/train/AutoSave.h>
 
 #include <utility>
+#include <vector>
 
 #include <ember/core/Error.h>
 #include <ember/core/Warn.h>
 #include <ember/core/io/AtomicFile.h>
+#include <ember/core/io/FolderLock.h>
 
 namespace ember::optim {
 
@@ -52,6 +54,7 @@ struct AutoSave::Saver {
   Trainer* trainer;  // null: the AutoSave is gone
   std::string path;
   AutoSaveOptions options;
+  std::vector<io::FolderLock> locks;
   i64 failures = 0;
   std::string lastFailure;
 };
@@ -61,12 +64,16 @@ AutoSave::AutoSave(Trainer& trainer, std::string path, AutoSaveOptions options) 
     throw ValueError("AutoSave", "everySteps is " + std::to_string(options.everySteps), {}, "use 0 (off) or more");
   if (!options.bestFile.empty() && !trainer.best())
     throw ValueError("AutoSave", "bestFile is given, but the trainer knows no best epoch", {}, "set TrainerOptions::best");
-  if (options.bestFile == path)
+  if (!options.bestFile.empty() && options.bestFile == path)
     throw ValueError("AutoSave", "the best epoch and the run cannot be in one file, " + path, {}, "give bestFile another name");
+  std::vector<io::FolderLock> locks;
   for (const std::string& file : {path, options.bestFile}) {
-    if (!file.empty()) io::checkCanSave(file, "AutoSave");
+    if (file.empty() && !locks.empty()) continue;  // no bestFile
+    locks.push_back(io::FolderLock::forRun(file, "AutoSave"));
+    io::checkCanSave(file, "AutoSave");
   }
   saver_ = std::make_shared<Saver>(trainer, std::move(path), std::move(options));
+  saver_->locks = std::move(locks);
   // The hooks outlive this object.
   trainer.afterStep([saver = saver_](const StepInfo& info) {
     if (saver->trainer) saver->afterStep(info);
@@ -79,7 +86,10 @@ AutoSave::AutoSave(Trainer& trainer, std::string path, AutoSaveOptions options) 
   });
 }
 
-AutoSave::~AutoSave() { saver_->trainer = nullptr; }
+AutoSave::~AutoSave() {
+  saver_->trainer = nullptr;
+  saver_->locks.clear();
+}
 
 bool AutoSave::save() { return saver_->attempt(saver_->path); }
 bool AutoSave::upToDate() const { return saver_->trainer->savedIn() == saver_->path; }

@@ -1,10 +1,12 @@
 #include <ember/optim/train/NewestRun.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <vector>
 
 #include <ember/core/Error.h>
 #include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/SavePath.h>
 
 namespace ember::optim {
 namespace {
@@ -46,17 +48,28 @@ Candidate look(const std::string& path) {
   return found;
 }
 
-std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+/// An error's message on one line: its details in brackets, without what to do.
+std::string oneLine(const std::string& message) {
+  std::string text = message.substr(0, message.find('\n')), details;
+  for (std::size_t at = text.size(); at < message.size();) {
+    const std::size_t begin = message.find_first_not_of("\n ", at), end = std::min(message.find('\n', begin), message.size());
+    if (begin == message.npos || message.compare(begin, 5, "help ") == 0) break;
+    std::string line = message.substr(begin, end - begin);
+    if (const auto gap = line.find("  "); gap != line.npos) line.erase(gap, line.find_first_not_of(' ', gap) - gap - 1);
+    details += (details.empty() ? " (" : "; ") + line;
+    at = end;
+  }
+  return text + details + (details.empty() ? "" : ")");
+}
 
 }  // namespace
 
 std::optional<FoundRun> newestRun(const std::string& path) {
   // Saves follow a link, so the previous generation lies beside the file that it names.
-  std::error_code broken;
   std::string real = path;
-  if (std::filesystem::is_symlink(path, broken)) {
-    const std::filesystem::path target = std::filesystem::weakly_canonical(path, broken);
-    if (!broken) real = target.string();
+  if (std::error_code unreadable; std::filesystem::is_symlink(path, unreadable)) {
+    const io::SavePath target(path, "newestRun");
+    real = target.folder + "/" + target.name;
   }
   const Candidate now = look(path), before = look(real + ".prev");
   const auto usable = [](const Candidate& file) { return file.there && file.problem.empty(); };
@@ -76,7 +89,7 @@ std::optional<FoundRun> newestRun(const std::string& path) {
   if (!other.there) {
     why = taken.path + ", " + step + ", taken; " + other.path + " is not there";
   } else if (!other.problem.empty()) {
-    why = other.path + " cannot be used: " + firstLine(other.problem) + "; " + taken.path + ", " + step + ", taken";
+    why = other.path + " cannot be used: " + oneLine(other.problem) + "; " + taken.path + ", " + step + ", taken";
   } else {
     why = taken.path + ", " + step + ", taken; " + other.path + " is " +
           (same ? "at step " + std::to_string(other.step) : "of another run");

@@ -117,7 +117,7 @@ TEST_CASE("a file of an older version, without its transforms or the sum of its 
          [](Value& train) { train.set("data", without(train.at("data"), "crc32")); });
 }
 
-TEST_CASE("another number of threads is warned of") {
+TEST_CASE("another number of threads, instruction set or oneDNN is warned of") {
   const TempFolder folder;
   SmallRun saved(rich());
   saved.steps(3);
@@ -132,4 +132,13 @@ TEST_CASE("another number of threads is warned of") {
   run.trainer->resume(folder / "other.json");
   CHECK(contains(warnings.said, "other.json was saved with " + std::to_string(threads() + 3) + " threads, here are " +
                                     std::to_string(threads()) + ": the run continues, but not bit for bit"));
+  for (const auto& [key, text] : {std::pair("isa", "the instruction set \"z80\", here it is \""),
+                                  std::pair("onednn", "oneDNN \"z80\", here it is \"")}) {
+    file = io::readCheckpoint(folder / "run.json");
+    file.writer.set(key, "z80");
+    const std::string name = std::string(key) + ".json";
+    io::writeCheckpoint(folder / name, file);
+    run.trainer->resume(folder / name);
+    CHECK_MESSAGE(contains(warnings.said, name + " was saved with " + text), warnings.said);
+  }
 }
