@@ -12,8 +12,8 @@
 ///   { "format": "ember-checkpoint", "format_version": "1.0", "required_features": [],
 ///     "writer": {...}, "model": {...}, "train": {...}, "optimizer": {...}, "scheduler": {...},
 ///     "tensors": [ {"name": "conv1.weight", "role": "param", "dtype": "f32", "shape": [8, 1, 3, 3], "bytes": 288,
-///     "crc32": "1a2b3c4d"} ], "data": { "conv1.weight": ["base64 of at most 48 KiB", ...] }, "end": {"tensors": 1,
-///     "bytes": "288"} }
+///     "crc32": "1a2b3c4d"} ], "self_test": {...}, "data": { "conv1.weight": ["base64 of at most 48 KiB", ...] },
+///     "end": {"tensors": 1, "bytes": "288"} }
 ///
 /// Payload and CRC-32 are those of the little-endian bytes of the elements in row-major order, whatever the order in
 /// memory. A tensor with "encoding": "decimal" has its elements as numbers instead. Readers take the members in any
@@ -28,12 +28,11 @@ struct CheckpointTensor {
 
 /// The content of a checkpoint file. Absent header members are null.
 struct Checkpoint {
-  Value model, train, optimizer, scheduler;
-  /// The program that wrote it: version, compiler, oneDNN, isa, threads. Filled in by writeCheckpoint.
+  Value model, train, optimizer, scheduler, selfTest;
+  /// The program that wrote it. Null: writeCheckpoint writes writerInfo().
   Value writer;
-  /// Other members of the header ("self_test", ...), an object or null.
+  /// Other members of the header, an object or null.
   Value extra;
-  std::vector<std::string> requiredFeatures;
   std::vector<CheckpointTensor> tensors;
 
   /// By name, or null. Linear: for a few look-ups.
@@ -60,7 +59,9 @@ void writeCheckpoint(ByteSink& sink, const Checkpoint& checkpoint, const Checkpo
 Checkpoint readCheckpoint(const std::string& path);
 Checkpoint readCheckpoint(RewindableSource& source);
 
-/// What stands under "writer" in files written now: {"program", "version", "compiler", "onednn", "isa", "threads"}.
-Value writerInfo();
+/// What stands under "writer" in files written now: {"program", "version", "git" (the commit, or "unknown"),
+/// "compiler", "onednn", "isa" (of ember's kernels), "onednn_isa", "threads", "ranks"}; the instruction sets are those
+/// in use, below EMBER_MAX_CPU_ISA and ONEDNN_MAX_CPU_ISA. `ranks`: how many ranks train together.
+Value writerInfo(int ranks = 1);
 
 }  // namespace ember::io

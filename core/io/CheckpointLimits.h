@@ -13,6 +13,7 @@ inline constexpr int formatMajor = 1;
 inline constexpr std::size_t maxTensors = 1'000'000;
 inline constexpr u64 maxHeaderBytes = u64{64} << 20;  ///< everything outside "data"
 inline constexpr i64 maxHeaderValues = 1'000'000;     ///< JSON values outside "tensors" and "data"
+inline constexpr i64 maxEntryValues = 1000;           ///< JSON values in one entry of "tensors"
 
 /// Whether a header member has a meaning of its own ("model", "tensors", ...).
 bool isKnownMember(std::string_view key) noexcept;

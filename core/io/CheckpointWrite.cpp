@@ -52,6 +52,7 @@ void checkHeader(const Checkpoint& checkpoint) {
   objectOrNull(checkpoint.train, "train");
   objectOrNull(checkpoint.optimizer, "optimizer");
   objectOrNull(checkpoint.scheduler, "scheduler");
+  objectOrNull(checkpoint.selfTest, "self_test");
   objectOrNull(checkpoint.extra, "extra");
   if (checkpoint.extra.isNull()) return;
   for (const auto& [key, value] : checkpoint.extra.members()) {
@@ -66,14 +67,6 @@ Encoding encodingOf(const core::NDArray& dense, const CheckpointOptions& options
 }
 
 }  // namespace
-
-bool isKnownMember(std::string_view key) noexcept {
-  for (const char* known : {"format", "format_version", "required_features", "writer", "model", "train", "optimizer",
-                            "scheduler", "tensors", "data", "end"}) {
-    if (key == known) return true;
-  }
-  return false;
-}
 
 const CheckpointTensor* Checkpoint::find(std::string_view name) const noexcept {
   for (const CheckpointTensor& tensor : tensors) {
@@ -90,7 +83,7 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
   writer.beginObject();
   writer.member("format", formatName);
   writer.member("format_version", formatVersion);
-  writer.member("required_features", Value(checkpoint.requiredFeatures));
+  writer.member("required_features", Value::array());
   writer.member("writer", checkpoint.writer.isNull() ? writerInfo() : checkpoint.writer);
   if (!checkpoint.model.isNull()) writer.member("model", checkpoint.model);
   if (!checkpoint.train.isNull()) writer.member("train", checkpoint.train);
@@ -114,6 +107,7 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
     bytes += static_cast<u64>(dense.bytes());
   }
   writer.endArray();
+  if (!checkpoint.selfTest.isNull()) writer.member("self_test", checkpoint.selfTest);
   if (!checkpoint.extra.isNull()) {
     for (const auto& [key, value] : checkpoint.extra.members()) writer.member(key, value);
   }
