@@ -108,7 +108,7 @@ std::string Trace::table() const {
 }
 
 void Trace::save(const std::string& path) const {
-  io::AtomicFile file(path, "Trace", false);
+  io::AtomicFile file(path, "Trace", {.keepPrevious = false});
   const std::lock_guard lock(record_->mutex);
   const TraceRecord& r = *record_;
   const char* separator = "\n";

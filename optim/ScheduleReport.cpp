@@ -87,7 +87,7 @@ void Schedule::save(const std::string& path, i64 steps, double lr) const {
   if (!csv && !path.ends_with(".svg"))
     throw ValueError(op, "\"" + path + "\" ends neither in .csv nor in .svg", {}, "name a table or a drawing");
   const std::string content = csv ? table(*this, steps, lr) : drawing(*this, steps, lr);
-  io::AtomicFile file(path, op, false);
+  io::AtomicFile file(path, op, {.keepPrevious = false});
   file.write(content);
   file.commit();
 }

@@ -5,13 +5,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cerrno>
-#include <climits>
-#include <cstdio>
-#include <ctime>
+#include <algorithm>
+#include <limits>
 
-#include <ember/core/Error.h>
+#include <ember/core/io/TemporaryFile.h>
 #include <ember/core/io/Text.h>
 
 namespace ember::io {
@@ -19,97 +16,70 @@ namespace {
 
 constexpr std::size_t bufferBytes = std::size_t{1} << 18;
 
-/// Follows symbolic links of the last part of a path, also to a file that does not exist yet.
-std::string resolveLinks(const std::string& path, const char* op) {
-  std::string current = path;
-  for (int hops = 0; hops < 40; ++hops) {
-    char target[PATH_MAX];
-    const ssize_t length = ::readlink(current.c_str(), target, sizeof target);
-    if (length < 0) return current;  // no link, or nothing there
-    const std::string_view link(target, static_cast<std::size_t>(length));
-    const auto slash = current.rfind('/');
-    const bool absolute = !link.empty() && link[0] == '/';
-    current = (absolute || slash == current.npos ? std::string() : current.substr(0, slash + 1)).append(link);
-  }
-  throw IoError(op, "cannot save " + inQuotes(path) + ": too many symbolic links");
-}
-
-/// A name that no other save uses: process, time, a count of this process.
-std::string temporaryName(const std::string& name) {
-  static std::atomic<u64> count{0};
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  constexpr std::size_t longest = 150;  // file names end at 255 bytes
-  std::string temporary(".");
-  temporary.append(name, 0, longest);
-  for (const u64 part : {static_cast<u64>(::getpid()), static_cast<u64>(now.tv_nsec), count.fetch_add(1)}) {
-    temporary.append(".").append(std::to_string(part));
-  }
-  return temporary.append(".tmp");
-}
+bool isFull(int error) { return error == ENOSPC || error == EDQUOT; }
 
 }  // namespace
 
-AtomicFile::AtomicFile(const std::string& path, const char* op, bool keepPrevious)
-    : path_(path), op_(op), keepPrevious_(keepPrevious) {
-  if (path.empty() || path.back() == '/' || path.find('\0') != path.npos)
-    throw IoError(op, "not a file name: " + inQuotes(path));
+AtomicFile::AtomicFile(const std::string& path, const char* op, const AtomicFileOptions& options)
+    : target_(path, op), op_(op), options_(options) {
   buffer_.reserve(bufferBytes);
-  const std::string resolved = resolveLinks(path, op);
-  const auto slash = resolved.rfind('/');
-  folder_ = slash == resolved.npos ? "." : slash == 0 ? "/" : resolved.substr(0, slash);
-  name_ = slash == resolved.npos ? resolved : resolved.substr(slash + 1);
-
-  folderFd_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folderFd_ < 0) fail("open its folder", errno);
+  int error = 0;
+  folder_ = target_.openFolder(error);
+  if (!folder_) fail("open its folder", error);
   struct stat old {};
-  const bool exists = ::fstatat(folderFd_, name_.c_str(), &old, 0) == 0;
-  if (exists && !S_ISREG(old.st_mode)) {
-    discard();
-    throw IoError(op_, "not saved: " + inQuotes(path_) + " exists and is no regular file");
-  }
-  do {
-    temporary_ = temporaryName(name_);
-    fd_ = ::openat(folderFd_, temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (fd_ < 0 && (errno == EEXIST || errno == EINTR));
-  if (fd_ < 0) {
-    const int error = errno;
-    temporary_.clear();
-    fail("make a temporary file beside it", error);
-  }
+  const bool exists = ::fstatat(folder_.get(), target_.name.c_str(), &old, 0) == 0;
+  if (exists && !S_ISREG(old.st_mode))
+    throw IoError(op_, "not saved: " + inQuotes(path) + " exists and is no regular file");
+  lock_ = FolderLock::forSave(target_, folder_.get(), op);
+  if (lock_.held()) removeStaleTemporaries(folder_.get(), target_.name);
+  file_ = makeTemporary(folder_.get(), target_.name, temporary_);
+  if (!file_) fail("make a temporary file beside it", errno);
   // The new file takes over who may read it; where that is refused it keeps what the umask gave.
-  [[maybe_unused]] const int refused = exists ? ::fchmod(fd_, old.st_mode & 07777) : 0;
+  [[maybe_unused]] const int refused = exists ? ::fchmod(file_.get(), old.st_mode & 07777) : 0;
 }
 
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::discard() noexcept {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-  if (!temporary_.empty()) ::unlinkat(folderFd_, temporary_.c_str(), 0);
+  if (!temporary_.empty()) ::unlinkat(folder_.get(), temporary_.c_str(), 0);
   temporary_.clear();
-  if (folderFd_ >= 0) ::close(folderFd_);
-  folderFd_ = -1;
+  file_.close();
+  lock_ = FolderLock();
+  folder_.close();
 }
 
 void AtomicFile::fail(const char* doing, int error) {
-  Error::Details details{{"cause", errnoText(error)}};
-  if (written_ > 0) details.emplace_back("written", bytesText(written_) + " so far");
-  struct statvfs disk {};
-  const bool full = error == ENOSPC || error == EDQUOT;
-  if (full && ::statvfs(folder_.c_str(), &disk) == 0) {
-    details.emplace_back("free", bytesText(static_cast<u64>(disk.f_bavail) * static_cast<u64>(disk.f_frsize)));
-  }
   discard();
+  Error::Details details{{"cause", errnoText(error)}};
+  if (isFull(error)) {
+    const u64 needed = std::max(reserved_, written_ + buffer_.size());
+    if (needed > 0) details.emplace_back("needed", "at least " + bytesText(needed));
+    struct statvfs disk {};
+    if (::statvfs(target_.folder.c_str(), &disk) == 0)
+      details.emplace_back("free", bytesText(static_cast<u64>(disk.f_bavail) * static_cast<u64>(disk.f_frsize)));
+  }
   std::string help = "what stood there before is untouched";
-  if (full) help = "make room on the disk, or save elsewhere; " + help;
+  if (isFull(error)) help = "make room on the disk, or save elsewhere; " + help;
+  if (error == EFBIG) help = "raise the limit of file sizes (ulimit -f), or save elsewhere; " + help;
+  if (error == EMFILE) help = "raise the limit of open files (ulimit -n); " + help;
   if (error == ENOENT) help = "make the folder first";
   if (error == EACCES || error == EPERM || error == EROFS) help = "save where you may write; " + help;
-  throw IoError(op_, "not saved: " + inQuotes(path_) + ": cannot " + doing, details, help);
+  throw IoError(op_, "not saved: " + inQuotes(target_.given) + ": cannot " + doing, details, help);
+}
+
+void AtomicFile::reserve(u64 bytes) {
+  if (!file_) throw StateError(op_, "writing to " + inQuotes(target_.given) + " after it was committed or failed");
+  if (bytes == 0 || bytes > static_cast<u64>(std::numeric_limits<off_t>::max())) return;
+  reserved_ = bytes;
+  const FileLimitGuard guard;
+  // Not posix_fallocate, which writes the file full of zeros where the file system cannot do it.
+  const int refused = uninterrupted(
+      [&] { return ::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)); });
+  if (refused != 0 && (isFull(errno) || errno == EFBIG || errno == EIO)) fail("take room for it", errno);
 }
 
 void AtomicFile::write(std::string_view bytes) {
-  if (fd_ < 0) throw StateError(op_, "writing to " + inQuotes(path_) + " after it was committed or failed");
+  if (!file_) throw StateError(op_, "writing to " + inQuotes(target_.given) + " after it was committed or failed");
   while (!bytes.empty()) {
     const std::size_t part = std::min(bytes.size(), bufferBytes - buffer_.size());
     buffer_.append(bytes.substr(0, part));
@@ -119,55 +89,83 @@ void AtomicFile::write(std::string_view bytes) {
 }
 
 void AtomicFile::flush() {
-  std::size_t done = 0;
-  while (done < buffer_.size()) {
-    const ssize_t got = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
-    if (got > 0) {
-      done += static_cast<std::size_t>(got);
-      written_ += static_cast<u64>(got);
-    } else if (got == 0 || errno != EINTR) {
-      fail("write to the temporary file", got == 0 ? EIO : errno);
-    }
-  }
+  if (const int error = writeAll(file_.get(), buffer_, written_)) fail("write to the temporary file", error);
+  if (options_.verify) crc_.update(buffer_.data(), buffer_.size());
   buffer_.clear();
 }
 
-void AtomicFile::keepOld() {
-  const std::string second = temporaryName(name_);
-  if (::linkat(folderFd_, name_.c_str(), folderFd_, second.c_str(), 0) != 0) {
-    const int error = errno;
-    // Nothing there yet, or a file system without hard links: then there is no previous generation.
-    if (error == ENOENT || error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK) return;
-    fail("keep the previous generation", error);
+/// The temporary file is all there and on the disk.
+void AtomicFile::complete() {
+  flush();
+  struct stat info {};
+  if (::fstat(file_.get(), &info) != 0) fail("examine the temporary file", errno);
+  // What write() said it took is not believed where the size can tell.
+  if (static_cast<u64>(info.st_size) != written_) fail("find in the temporary file all that was written", EIO);
+  // Gives back what was reserved and not used.
+  if (reserved_ > 0 && uninterrupted([&] { return ::ftruncate(file_.get(), static_cast<off_t>(written_)); }) != 0)
+    fail("cut the temporary file to its size", errno);
+  // A failed fsync is never tried again: the pages count as written then, and the second try "succeeds" without them.
+  if (::fsync(file_.get()) != 0) fail("flush the temporary file to the disk", errno);
+  if (options_.verify) verify();
+  if (const int error = file_.close()) fail("close the temporary file", error);
+}
+
+void AtomicFile::verify() {
+  const Descriptor again(::openat(folder_.get(), temporary_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!again) fail("open the temporary file again", errno);
+  ::posix_fadvise(again.get(), 0, 0, POSIX_FADV_DONTNEED);  // from the disk, not from memory, where that can be had
+  Crc32 crc;
+  u64 bytes = 0;
+  buffer_.resize(bufferBytes);
+  for (;;) {
+    const ssize_t got = uninterrupted([&] { return ::read(again.get(), buffer_.data(), bufferBytes); });
+    if (got < 0) fail("read the temporary file back", errno);
+    if (got == 0) break;
+    bytes += static_cast<u64>(got);
+    crc.update(buffer_.data(), static_cast<std::size_t>(got));
   }
-  const bool renamed = ::renameat(folderFd_, second.c_str(), folderFd_, (name_ + ".prev").c_str()) == 0;
-  const int error = errno;
-  // Where both names are the same file already (a save that was killed here), rename does nothing and leaves its
-  // source.
-  ::unlinkat(folderFd_, second.c_str(), 0);
-  if (!renamed && error == ENAMETOOLONG) return;
-  if (!renamed) fail("keep the previous generation", error);
+  buffer_.clear();
+  if (bytes != written_ || crc.value() != crc_.value()) fail("read back from the temporary file what was written", EIO);
+}
+
+void AtomicFile::keepOld() {
+  for (int tries = 0; tries < 3; ++tries) {
+    const std::string second = temporaryName(target_.name);
+    if (::linkat(folder_.get(), target_.name.c_str(), folder_.get(), second.c_str(), 0) != 0) {
+      // Nothing there yet, or hard links are refused: then there is no previous generation.
+      for (const int refused : {ENOENT, EPERM, EACCES, EOPNOTSUPP, ENOSYS, EMLINK, EXDEV}) {
+        if (errno == refused) return;
+      }
+      fail("keep the previous generation", errno);
+    }
+    const std::string previous = target_.name + ".prev";
+    const int error =
+        ::renameat(folder_.get(), second.c_str(), folder_.get(), previous.c_str()) == 0 ? 0 : errno;
+    // Where both names are the same file already (a save that was killed here), rename does nothing and leaves its
+    // source.
+    ::unlinkat(folder_.get(), second.c_str(), 0);
+    if (error == 0 || error == ENAMETOOLONG) return;
+    if (error != ENOENT) fail("keep the previous generation", error);
+    // ENOENT: a save that came meanwhile took the second name for a stale one.
+  }
 }
 
 void AtomicFile::commit() {
-  if (fd_ < 0) throw StateError(op_, inQuotes(path_) + " was committed already or failed");
-  flush();
-  // A failed fsync is never tried again: the pages count as written then, and the second try "succeeds" without them.
-  if (::fsync(fd_) != 0) fail("flush the temporary file to the disk", errno);
-  const int closed = ::close(fd_);
-  fd_ = -1;
-  if (closed != 0 && errno != EINTR) fail("close the temporary file", errno);
-  if (keepPrevious_) keepOld();
-  if (::renameat(folderFd_, temporary_.c_str(), folderFd_, name_.c_str()) != 0)
+  if (!file_) throw StateError(op_, inQuotes(target_.given) + " was committed already or failed");
+  // The lock on the temporary file outlives its closing, or another save might take it for a stale one.
+  const Descriptor holding(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+  complete();
+  if (options_.keepPrevious) keepOld();
+  if (::renameat(folder_.get(), temporary_.c_str(), folder_.get(), target_.name.c_str()) != 0)
     fail("put the new file in its place", errno);
   temporary_.clear();
-  const bool durable = ::fsync(folderFd_) == 0 || errno == EINVAL;  // EINVAL: a file system that has no such call
+  const bool durable = ::fsync(folder_.get()) == 0 || errno == EINVAL;  // EINVAL: a file system that has no such call
   const int error = errno;
   discard();
   if (!durable) {
-    throw IoError(op_,
-                  "saved, but " + inQuotes(path_) + " may not survive a loss of power: its folder cannot be flushed",
-                  {{"cause", errnoText(error)}}, "check the disk");
+    throw NotDurable(
+        op_, "saved, but " + inQuotes(target_.given) + " may not survive a loss of power: its folder cannot be flushed",
+        {{"cause", errnoText(error)}}, "check the disk");
   }
 }
 

@@ -2,9 +2,23 @@
 #include <string>
 #include <string_view>
 
+#include <ember/core/Error.h>
+#include <ember/core/io/Crc32.h>
+#include <ember/core/io/FolderLock.h>
 #include <ember/core/io/JsonWriter.h>
 
 namespace ember::io {
+
+struct AtomicFileOptions {
+  bool keepPrevious = true;  ///< the file that stood there stays as NAME.prev
+  bool verify = false;       ///< reads the new file back before it takes its place; costs one reading
+};
+
+/// What commit() throws when the new file is in its place, but may not survive a loss of power.
+class NotDurable final : public IoError {
+ public:
+  using IoError::IoError;
+};
 
 /// A file that appears whole or not at all.
 ///
@@ -12,37 +26,45 @@ namespace ember::io {
 ///   file.write(...);
 ///   file.commit();   // without it, the destructor leaves no trace
 ///
-/// The bytes go to a temporary file in the target's own directory; commit() flushes it to the disk, keeps the present
-/// target as NAME.prev, renames the temporary over the target and flushes the directory. Whatever fails before the
-/// rename, the target is as it was and the temporary is gone. A symbolic link is followed: the file it names is
-/// replaced, the link stays. Of a target with several hard links, the other names keep the old content.
+/// The bytes go to a temporary file in the target's own directory, under a FolderLock; commit() flushes it to the disk,
+/// keeps the present target as NAME.prev (where there are hard links), renames the temporary over the target and flushes
+/// the directory. Whatever fails before the rename, the target is as it was and the temporary is gone; what a killed
+/// process left is removed by the next save of that name. A symbolic link is followed: the file it names is replaced,
+/// the link stays. Of a target with several hard links, the other names keep the old content. All of this holds as far
+/// as the disk does what it says when it is told to flush.
 class AtomicFile final : public ByteSink {
  public:
   /// Opens the temporary file. `op` opens every message; throws IoError with path, reason and what to do.
-  AtomicFile(const std::string& path, const char* op, bool keepPrevious = true);
+  AtomicFile(const std::string& path, const char* op, const AtomicFileOptions& options = {});
   ~AtomicFile() override;
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
+  /// Takes room on the disk for a file of at least `bytes`, so that a full disk is found before the work is done.
+  /// Throws IoError (disk full); where room cannot be taken in advance it does nothing.
+  void reserve(u64 bytes);
   /// Throws IoError (disk full, ...); nothing more can be written then.
   void write(std::string_view bytes) override;
-  /// Throws IoError: "not saved" if the target is untouched; "saved, but ..." if only the last flush failed.
+  /// Throws IoError "not saved" if the target is untouched, NotDurable if only the last flush failed.
   void commit();
   u64 bytesWritten() const noexcept { return written_; }
 
  private:
   void flush();
+  void complete();
+  void verify();
   void keepOld();
   void discard() noexcept;
   [[noreturn]] void fail(const char* doing, int error);
 
-  std::string path_;           // as the user gave it
-  std::string folder_, name_;  // of the file behind it
-  std::string temporary_;      // in folder_; empty once renamed or removed
+  SavePath target_;
   const char* op_;
-  bool keepPrevious_;
-  int folderFd_ = -1, fd_ = -1;
-  u64 written_ = 0;
+  AtomicFileOptions options_;
+  Descriptor folder_, file_;
+  FolderLock lock_;
+  std::string temporary_;  // name in the folder; empty once renamed or removed
+  u64 written_ = 0, reserved_ = 0;
+  Crc32 crc_;
   std::string buffer_;
 };
 

@@ -45,6 +45,7 @@ struct CheckpointOptions {
   bool readable = false;
   i64 decimalLimit = 10'000;
   bool keepPrevious = true;  ///< the file that stood there stays as NAME.prev
+  bool verify = false;       ///< reads the new file back before it takes its place
 };
 
 /// Writes a checkpoint, whole or not at all (AtomicFile). Nothing is written that readCheckpoint would refuse: names,

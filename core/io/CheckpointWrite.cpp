@@ -66,6 +66,17 @@ Encoding encodingOf(const core::NDArray& dense, const CheckpointOptions& options
   return decimal ? Encoding::Decimal : Encoding::Base64;
 }
 
+/// Bytes that the file will have at least: base64 of the elements.
+u64 sizeAtLeast(const Checkpoint& checkpoint, const CheckpointOptions& options) {
+  u64 bytes = 0;
+  for (const CheckpointTensor& tensor : checkpoint.tensors) {
+    const bool decimal = options.readable && tensor.array.numel() <= options.decimalLimit;
+    if (decimal || !tensor.array.hasStorage()) continue;
+    bytes += (static_cast<u64>(tensor.array.bytes()) + 2) / 3 * 4;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 const CheckpointTensor* Checkpoint::find(std::string_view name) const noexcept {
@@ -128,7 +139,8 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
 }
 
 void writeCheckpoint(const std::string& path, const Checkpoint& checkpoint, const CheckpointOptions& options) {
-  AtomicFile file(path, op, options.keepPrevious);
+  AtomicFile file(path, op, {.keepPrevious = options.keepPrevious, .verify = options.verify});
+  file.reserve(sizeAtLeast(checkpoint, options));
   writeCheckpoint(file, checkpoint, options);
   file.commit();
 }

@@ -46,7 +46,7 @@ void writeJson(const std::string& path, Run& run, const optim::Evaluation& evalu
                      {"images_per_second", bar.imagesPerSecond()},
                      {"peak_rss_bytes", i64{usage.ru_maxrss} * 1024},
                      {"parameters", run.net().parameterCount()}};
-  io::AtomicFile file(path, "fashion_mnist", false);
+  io::AtomicFile file(path, "fashion_mnist", {.keepPrevious = false});
   file.write(result.dumpReadable() + "\n");
   file.commit();
 }

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 #include <ember/core/Error.h>
 #include <ember/core/io/AtomicFile.h>
@@ -18,7 +20,7 @@ using namespace ember::test;
 namespace {
 
 void save(const std::string& path, std::string_view content, bool keepPrevious = true) {
-  AtomicFile file(path, "save", keepPrevious);
+  AtomicFile file(path, "save", {.keepPrevious = keepPrevious});
   file.write(content);
   file.commit();
 }
@@ -78,15 +80,81 @@ TEST_CASE("a file that cannot be written whole is not saved: the old one stays, 
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const rlimit tight{500'000, before.rlim_max};
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // the limit then shows as EFBIG
-  setrlimit(RLIMIT_FSIZE, &tight);
+  setrlimit(RLIMIT_FSIZE, &tight);  // SIGXFSZ, which it brings, would end this process
   const std::string message = saveError(folder / "a", std::string(1'000'000, 'x'));
+  const std::string early = messageOf<IoError>([&] {
+    AtomicFile file(folder / "a", "save");
+    file.reserve(1'000'000);
+    file.write(std::string(1'000'000, 'x'));
+  });
   setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
-  CHECK(contains(message, "[save] IoError: not saved: \"" + folder / "a"));
-  CHECK(contains(message, "File too large"));
-  CHECK(contains(message, "what stood there before is untouched"));
+  for (const std::string& text : {message, early}) {
+    CHECK(contains(text, "[save] IoError: not saved: \"" + folder / "a"));
+    CHECK(contains(text, "File too large"));
+    CHECK(contains(text, "raise the limit of file sizes"));
+    CHECK(contains(text, "what stood there before is untouched"));
+  }
   CHECK(readFile(folder / "a") == "old");
+  CHECK(folder.list() == "a");
+}
+
+TEST_CASE("what the program set for the signal of too large files stays as it was, pending or not (P3)") {
+  const TempFolder folder;
+  sigset_t limit, mask, pending;
+  sigemptyset(&limit);
+  sigaddset(&limit, SIGXFSZ);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit tight{1000, before.rlim_max};
+  for (const bool ownPending : {false, true}) {
+    if (ownPending) {
+      pthread_sigmask(SIG_BLOCK, &limit, nullptr);
+      pthread_kill(pthread_self(), SIGXFSZ);
+    }
+    setrlimit(RLIMIT_FSIZE, &tight);
+    CHECK(contains(saveError(folder / "a", std::string(2000, 'x')), "File too large"));
+    setrlimit(RLIMIT_FSIZE, &before);
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    sigpending(&pending);
+    CHECK(sigismember(&mask, SIGXFSZ) == (ownPending ? 1 : 0));
+    CHECK(sigismember(&pending, SIGXFSZ) == (ownPending ? 1 : 0));
+  }
+  const timespec now{};
+  CHECK(sigtimedwait(&limit, nullptr, &now) == SIGXFSZ);
+  pthread_sigmask(SIG_UNBLOCK, &limit, nullptr);
+  struct sigaction action {};
+  sigaction(SIGXFSZ, nullptr, &action);
+  CHECK((action.sa_handler == SIG_DFL));
+}
+
+TEST_CASE("room that was reserved and not used is given back") {
+  const TempFolder folder;
+  AtomicFile file(folder / "a", "save");
+  file.reserve(1'000'000);
+  file.write("short");
+  file.commit();
+  CHECK(readFile(folder / "a") == "short");
+  struct stat info {};
+  REQUIRE(::stat((folder / "a").c_str(), &info) == 0);
+  CHECK(info.st_blocks * 512 < 100'000);
+}
+
+TEST_CASE("a file may be read back before it takes its place") {
+  const TempFolder folder;
+  const std::string large(1'000'000, 'x');
+  AtomicFile file(folder / "a", "save", {.verify = true});
+  file.write(large);
+  file.commit();
+  CHECK(readFile(folder / "a") == large);
+  // Somebody writes into the temporary file.
+  AtomicFile disturbed(folder / "a", "save", {.verify = true});
+  disturbed.write(large);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    if (!entry.path().string().ends_with(".tmp")) continue;
+    std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary) << "y";
+  }
+  CHECK(contains(messageOf<IoError>([&] { disturbed.commit(); }), "cannot read back"));
+  CHECK(readFile(folder / "a") == large);
   CHECK(folder.list() == "a");
 }
 
@@ -132,11 +200,112 @@ TEST_CASE("another hard link keeps the old content (P18)") {
   CHECK(readFile(folder / "b") == "old");
 }
 
-TEST_CASE("a stale temporary file blocks nothing and is left alone (P17)") {
+TEST_CASE("a save removes what killed ones left of its name; the rest stays (P17)") {
   const TempFolder folder;
-  writeFile(folder / ".a.1.2.3.tmp", "stale");
+  AtomicFile alive(folder / "a", "save");  // writes still, whoever else saves
+  alive.write("alive");
+  REQUIRE(folder.list().starts_with(".a."));
+  const std::string stale = ".a." + std::to_string(::getpid()) + ".2.3.tmp";  // its number is in use again
+  for (const char* name : {stale.c_str(), ".a.1.2.3.tmp", ".b.1.2.3.tmp", ".a.b.1.2.3.tmp", ".a.1.2.tmp", ".a.1..3.tmp",
+                           ".a.1.2.x.tmp", ".a.1.2.3.4.tmp", "a.1.2.3.tmp", ".a.tmp", ".a.1.2.3.tmp2"})
+    writeFile(folder / name, "stale");
+  std::filesystem::create_directory(folder / ".a.1.2.4.tmp");
+  const std::string others =
+      ".a.1..3.tmp .a.1.2.3.4.tmp .a.1.2.3.tmp2 .a.1.2.4.tmp .a.1.2.tmp .a.1.2.x.tmp .a.b.1.2.3.tmp .a.tmp .b.1.2.3.tmp "
+      "a a.1.2.3.tmp";
+  // Without the lock, which `alive` has, nothing is removed.
   save(folder / "a", "new");
-  CHECK(folder.list() == ".a.1.2.3.tmp a");
+  CHECK(contains(folder.list(), " .a.1.2.3.tmp "));
+  alive.commit();
+  CHECK(readFile(folder / "a") == "alive");
+  CHECK(readFile(folder / "a.prev") == "new");
+  save(folder / "a", "newer", false);  // has the lock
+  CHECK(folder.list() == others + " a.prev");
+}
+
+TEST_CASE("two saves of one process under its run do not disturb each other (P17)") {
+  const TempFolder folder;
+  const FolderLock run = FolderLock::forRun(folder / "a", "Trainer");
+  AtomicFile first(folder / "a", "save");
+  first.write("first");
+  save(folder / "a", "second");
+  first.commit();
+  CHECK(readFile(folder / "a") == "first");
+  CHECK(readFile(folder / "a.prev") == "second");
+  CHECK(folder.list() == ".lock a a.prev");
+}
+
+TEST_CASE("a folder that goes away during a save or between two is an error, one that comes back is none (P14)") {
+  const TempFolder folder;
+  std::filesystem::create_directory(folder / "run");
+  const FolderLock run = FolderLock::forRun(folder / "run/a", "Trainer");
+  save(folder / "run/a", "1");
+  {
+    AtomicFile file(folder / "run/a", "save");
+    file.write("2");
+    std::filesystem::remove_all(folder / "run");
+    CHECK(contains(messageOf<IoError>([&] { file.commit(); }), "not saved: \"" + folder / "run/a"));
+  }
+  CHECK(contains(saveError(folder / "run/a"), "make the folder first"));
+  CHECK(folder.list() == "");
+  std::filesystem::create_directory(folder / "run");
+  save(folder / "run/a", "3");
+  CHECK(readFile(folder / "run/a") == "3");
+}
+
+TEST_CASE("without a free descriptor nothing is saved and nothing lost (P20)") {
+  const TempFolder folder;
+  save(folder / "a", "old", false);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  // With one more descriptor at each turn, a save gets further each time, until it succeeds.
+  const int free = ::dup(0);
+  ::close(free);
+  int refused = 0;
+  std::string message;
+  for (int more = 0; more < 20; ++more) {
+    const rlimit tight{static_cast<rlim_t>(free + more), before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &tight);
+    message = messageOf<IoError>([&] { save(folder / "a", "new", false); });
+    setrlimit(RLIMIT_NOFILE, &before);
+    if (message == "no error") break;
+    ++refused;
+    CHECK(contains(message, "Too many open files"));
+    CHECK(contains(message, "raise the limit of open files"));
+    CHECK(readFile(folder / "a") == "old");
+    CHECK(folder.list() == "a");
+  }
+  CHECK(refused >= 2);
+  CHECK(message == "no error");
+  CHECK(readFile(folder / "a") == "new");
+  CHECK(folder.list() == "a");
+}
+
+TEST_CASE("saves from several threads into one folder and onto one file are whole, and leave nothing else") {
+  const TempFolder folder;
+  const auto content = [](int thread, int turn) {
+    return std::string(300'000, static_cast<char>('a' + thread)) + std::to_string(turn);
+  };
+  std::vector<std::thread> threads;
+  std::atomic<int> failures{0};
+  for (int thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int turn = 0; turn < 20; ++turn) {
+        if (messageOf<IoError>([&] { save(folder / "one", content(thread, turn)); }) != "no error" ||
+            messageOf<IoError>([&] { save(folder / std::to_string(thread), content(thread, turn)); }) != "no error")
+          ++failures;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(failures == 0);
+  CHECK(folder.list() == "0 0.prev 1 1.prev 2 2.prev one one.prev");
+  for (const char* name : {"one", "one.prev"}) {
+    const std::string got = readFile(folder / name);
+    CHECK(got.size() > 300'000);
+    CHECK(got.find_first_not_of(got[0]) == 300'000);
+  }
+  for (int thread = 0; thread < 3; ++thread) CHECK(readFile(folder / std::to_string(thread)) == content(thread, 19));
 }
 
 TEST_CASE("the new file has the old one's permissions, and names may be as long as the system allows") {
