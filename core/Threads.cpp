@@ -24,6 +24,16 @@ int omp_get_max_threads(void);
 void omp_set_num_threads(int);
 }
 
+// ThreadSanitizer does not see how libgomp, which is not built with it, makes a region's threads wait for each other;
+// both ends of a region say it.
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define EMBER_TSAN 1
+extern "C" void __tsan_acquire(void* address);
+extern "C" void __tsan_release(void* address);
+#endif
+#endif
+
 namespace ember {
 namespace {
 
@@ -114,7 +124,19 @@ struct Region {
   std::exception_ptr* errors;
 };
 
+void comesBefore([[maybe_unused]] void* region) {
+#ifdef EMBER_TSAN
+  __tsan_release(region);
+#endif
+}
+void comesBehind([[maybe_unused]] void* region) {
+#ifdef EMBER_TSAN
+  __tsan_acquire(region);
+#endif
+}
+
 void runParts(void* data) {
+  comesBehind(data);
   const auto& region = *static_cast<const Region*>(data);
   // The runtime may grant fewer threads than asked for; then each takes several parts.
   const int team = omp_get_num_threads();
@@ -127,6 +149,7 @@ void runParts(void* data) {
       region.errors[part] = std::current_exception();
     }
   }
+  comesBefore(data);
 }
 
 }  // namespace
@@ -140,7 +163,9 @@ void parallelRanges(i64 count, i64 grain, RangeFn fn, void* context) {
   if (parts == 1) return fn(context, 0, count, 0);
   std::vector<std::exception_ptr> errors(static_cast<std::size_t>(parts));
   Region region{fn, context, count, parts, errors.data()};
+  comesBefore(&region);
   GOMP_parallel(runParts, &region, static_cast<unsigned>(parts), 0);
+  comesBehind(&region);
   for (const std::exception_ptr& error : errors) {
     if (error) std::rethrow_exception(error);
   }

@@ -26,7 +26,7 @@ echo "== pkg-config ember"
 mkdir configured
 read -ra flags <<<"$(pkg-config --cflags ember)"
 read -ra libs <<<"$(pkg-config --libs ember)"
-"$CXX" -std=c++20 "${flags[@]}" -MD -MF configured/first_net.d "$first_net" -o configured/first_net "${libs[@]}"
+"$CXX" -std=c++20 ${CXXFLAGS-} "${flags[@]}" -MD -MF configured/first_net.d "$first_net" -o configured/first_net "${libs[@]}"
 run configured configured/first_net
 
 echo "== headers"

@@ -82,13 +82,16 @@ std::size_t GzipSource::read(void* to, std::size_t count) {
   return room - stream.avail_out;
 }
 
-std::unique_ptr<ByteSource> openUnpacked(const std::string& path, const char* op) {
-  auto file = std::make_unique<FileSource>(path, op);
+std::unique_ptr<ByteSource> unpacked(std::unique_ptr<RewindableSource> source, const char* op) {
   u8 magic[2] = {};
-  const bool gzip = file->readFully(magic, 2) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
-  file->rewind();
-  if (!gzip) return file;
-  return std::make_unique<GzipSource>(std::move(file), op);
+  const bool gzip = source->readFully(magic, 2) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+  source->rewind();
+  if (!gzip) return source;
+  return std::make_unique<GzipSource>(std::move(source), op);
+}
+
+std::unique_ptr<ByteSource> openUnpacked(const std::string& path, const char* op) {
+  return unpacked(std::make_unique<FileSource>(path, op), op);
 }
 
 }  // namespace ember::io

@@ -30,5 +30,7 @@ class GzipSource final : public ByteSource {
 
 /// Opens a file, unpacked if its first bytes say gzip, whatever its name says.
 std::unique_ptr<ByteSource> openUnpacked(const std::string& path, const char* op);
+/// The same for bytes from anywhere.
+std::unique_ptr<ByteSource> unpacked(std::unique_ptr<RewindableSource> source, const char* op);
 
 }  // namespace ember::io

@@ -140,9 +140,10 @@ NDArray readIdx(const std::string& path) {
   return readIdx(*source);
 }
 
-IdxPair readIdxPair(const std::string& imagesPath, const std::string& labelsPath, int classes) {
+IdxPair readIdxPair(ByteSource& imageFile, ByteSource& labelFile, int classes) {
   if (classes < 1) throw ValueError(op, "classes is " + std::to_string(classes) + ", expected 1 or more");
-  IdxPair pair{readIdx(imagesPath), readIdx(labelsPath)};
+  const std::string &imagesPath = imageFile.name(), &labelsPath = labelFile.name();
+  IdxPair pair{readIdx(imageFile), readIdx(labelFile)};
   const auto check = [](const NDArray& array, int rank, const std::string& path, const char* wanted,
                         const char* other) {
     if (array.rank() == rank && array.dtype() == DType::U8) return;
@@ -171,6 +172,11 @@ IdxPair readIdxPair(const std::string& imagesPath, const std::string& labelsPath
     }
   }
   return pair;
+}
+
+IdxPair readIdxPair(const std::string& imagesPath, const std::string& labelsPath, int classes) {
+  const auto images = openUnpacked(imagesPath, op), labels = openUnpacked(labelsPath, op);
+  return readIdxPair(*images, *labels, classes);
 }
 
 std::string findIdx(const std::string& folder, const std::string& stem, int rank) {

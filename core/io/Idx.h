@@ -22,6 +22,7 @@ struct IdxPair {
 /// Reads images and labels that belong together. IoError also if a label file is given as images or the reverse, if
 /// their numbers differ, and if a label is `classes` or more (index and value named).
 IdxPair readIdxPair(const std::string& imagesPath, const std::string& labelsPath, int classes = 10);
+IdxPair readIdxPair(ByteSource& imageFile, ByteSource& labelFile, int classes = 10);
 
 /// The file of an MNIST-like set in `folder`: "train-images-idx3-ubyte", with '.' before "idx" too, each with and
 /// without

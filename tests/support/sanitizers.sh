@@ -1,0 +1,14 @@
+# Sourced: `. tests/support/sanitizers.sh address|thread` chooses the build folder whose code watches itself, how it is
+# configured, and how it reports.
+case $1 in
+  address)
+    export EMBER_BUILD_DIR=${EMBER_BUILD_DIR:-$root/build/asan}
+    # libember.a: what a static library needs is checked in the same build.
+    export EMBER_CMAKE_ARGS='-DEMBER_SANITIZE=address -DBUILD_SHARED_LIBS=OFF' ;;
+  thread)
+    export EMBER_BUILD_DIR=${EMBER_BUILD_DIR:-$root/build/tsan}
+    export EMBER_CMAKE_ARGS='-DEMBER_SANITIZE=thread' ;;
+esac
+export CXX=clang++
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1
+export UBSAN_OPTIONS=print_stacktrace=1
