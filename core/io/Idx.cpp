@@ -127,9 +127,9 @@ NDArray readIdx(ByteSource& source) {
   const u64 present = source.readFully(landing(array, type), static_cast<std::size_t>(expected));
   if (present != expected) tooShort(present);
   u8 extra = 0;
-  if (source.read(&extra, 1) != 0) {
-    throw IoError(op,
-                  file + " has more bytes than its sizes " + toString(shape) + " say (" + bytesText(expected) + ")");
+  if (source.read(&extra, 1) != 0) {  // how many more is not asked: gzip could unpack terabytes
+    throw IoError(op, file + " has more bytes than its sizes " + toString(shape) + " say: expected " +
+                          bytesText(expected) + ", found at least " + bytesText(expected + 1));
   }
   fromBigEndian(static_cast<u8*>(array.raw()), count, type);
   return array;

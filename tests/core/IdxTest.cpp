@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <ember/core/Error.h>
+#include <ember/core/io/Gzip.h>
 #include <ember/core/io/Idx.h>
 
 #include "support/Gzip.h"
@@ -29,6 +30,22 @@ std::string readError(const std::string& bytes) {
   return messageOf<IoError>([&] { read(bytes); });
 }
 
+/// Counts what is taken from it.
+class Counted final : public ByteSource {
+ public:
+  Counted(const std::string& bytes, std::size_t& taken) : ByteSource("file"), source_(bytes), taken_(taken) {}
+  std::size_t read(void* to, std::size_t count) override {
+    const std::size_t got = source_.read(to, count);
+    taken_ += got;
+    return got;
+  }
+  u64 atMost() const noexcept override { return source_.atMost(); }
+
+ private:
+  MemorySource source_;
+  std::size_t& taken_;
+};
+
 const std::string images = idx(8, {2, 2, 3}, "abcdefghijkl");
 const std::string labels = idx(8, {2}, std::string("\x09\x00", 2));
 
@@ -53,34 +70,50 @@ TEST_CASE("idx: gzip is read transparently, whatever the name (I1, I2)") {
   writeFile(folder / "a", gzip(images));
   writeFile(folder / "b.gz", images);
   CHECK(readIdx(folder / "a").toVector<i32>() == readIdx(folder / "b.gz").toVector<i32>());
+  writeFile(folder / "labels.gz", labels);
+  const IdxPair pair = readIdxPair(folder / "a", folder / "labels.gz");
+  CHECK(pair.images.toVector<i32>() == readIdx(folder / "a").toVector<i32>());
+  CHECK(pair.labels.toVector<i32>() == std::vector<i32>{9, 0});
 }
 
 TEST_CASE("idx: other files, unknown types and impossible ranks are refused with their bytes (I3)") {
   CHECK(contains(readError("\x89PNG...."), "\"file\" is no IDX file"));
   CHECK(contains(readError("\x89PNG...."), "89 50 4e 47"));
+  for (const std::size_t byte : {0u, 1u}) {
+    std::string magic = images;
+    magic[byte] = '\1';
+    CHECK(contains(readError(magic), "the first two bytes are not zero"));
+    CHECK(contains(readError(magic), byte == 0 ? "01 00 08 03" : "00 01 08 03"));
+  }
+  CHECK(contains(readError(idx(0x0a, {1}, "a")), "element type is unknown"));
   CHECK(contains(readError(idx(0x0a, {1}, "a")), "00 00 0a 01"));
   CHECK(contains(readError(idx(8, {}, "a")), "has 0 axes"));
+  CHECK(contains(readError(idx(8, {}, "a")), "00 00 08 00"));
   std::string rank255 = idx(8, {1}, "a");
   rank255[3] = '\xff';
   CHECK(contains(readError(rank255), "has 255 axes"));
+  CHECK(contains(readError(rank255), "00 00 08 ff"));
 }
 
 TEST_CASE("idx: an empty or cut header is refused (I5)") {
   CHECK(contains(readError(""), "is empty (0 bytes)"));
   for (std::size_t length = 1; length < 16; ++length)
     CHECK(contains(readError(images.substr(0, length)), "is cut off in its header"));
+  const TempFolder folder;
+  writeFile(folder / "packed", gzip(images.substr(0, 15)));
+  CHECK(contains(messageOf<IoError>([&] { readIdx(folder / "packed"); }), "is cut off in its header"));
 }
 
 TEST_CASE("idx: fewer or more bytes than the sizes say are refused (I6)") {
   for (std::size_t length = 16; length < images.size(); ++length) {
     CHECK(contains(readError(images.substr(0, length)), "need 12 bytes, it has " + std::to_string(length - 16)));
   }
-  CHECK(contains(readError(images + "m"), "more bytes than its sizes [2, 2, 3] say (12 bytes)"));
+  CHECK(contains(readError(images + "m"), "more bytes than its sizes [2, 2, 3] say: expected 12 bytes, found at least 13 bytes"));
   const TempFolder folder;
   writeFile(folder / "short", gzip(images.substr(0, 20)));
   writeFile(folder / "long", gzip(images + "m"));
-  CHECK(contains(messageOf<IoError>([&] { readIdx(folder / "short"); }), "is cut off"));
-  CHECK(contains(messageOf<IoError>([&] { readIdx(folder / "long"); }), "more bytes"));
+  CHECK(contains(messageOf<IoError>([&] { readIdx(folder / "short"); }), "need 12 bytes, it has 4 bytes"));
+  CHECK(contains(messageOf<IoError>([&] { readIdx(folder / "long"); }), "expected 12 bytes, found at least 13 bytes"));
 }
 
 TEST_CASE("idx: no elements is an empty dataset; sizes that overflow are refused before anything is allocated (I8)") {
@@ -101,8 +134,22 @@ TEST_CASE("idx: damaged gzip is an incomplete download (I10)") {
   wrong[wrong.size() - 6] ^= 1;
   writeFile(folder / "crc", wrong);
   CHECK(contains(messageOf<IoError>([&] { readIdx(folder / "crc"); }), "damaged"));
-  writeFile(folder / "junk", packed + "x");
-  CHECK(contains(messageOf<IoError>([&] { readIdx(folder / "junk"); }), "something else"));
+  CHECK(contains(messageOf<IoError>([&] { readIdx(folder / "crc"); }), "incomplete download?"));
+}
+
+TEST_CASE("idx: gzip that goes on behind the declared elements is left at them; members are one file, junk none (I11)") {
+  std::size_t taken = 0;
+  const std::string bomb = gzip(images + std::string(std::size_t{1} << 27, '\0'));
+  REQUIRE(bomb.size() > 2 * (1 << 16));
+  GzipSource packed(std::make_unique<Counted>(bomb, taken), "idx");
+  CHECK(contains(messageOf<IoError>([&] { readIdx(packed); }), "expected 12 bytes, found at least 13 bytes"));
+  CHECK(taken <= 1 << 16);  // one buffer of the packed bytes
+
+  const TempFolder folder;
+  writeFile(folder / "members", gzip(images.substr(0, 9)) + gzip("") + gzip(images.substr(9)));
+  CHECK(readIdx(folder / "members").toVector<i32>() == read(images).toVector<i32>());
+  writeFile(folder / "junk", gzip(images) + "x");
+  CHECK(contains(messageOf<IoError>([&] { readIdx(folder / "junk"); }), "something else behind the end"));
 }
 
 TEST_CASE("idx pairs: swapped files, different counts and labels out of range are refused (I4, I7, I9)") {

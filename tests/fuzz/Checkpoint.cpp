@@ -32,7 +32,7 @@ class Trickle final : public io::RewindableSource {
 
 bool equal(const io::Checkpoint& a, const io::Checkpoint& b) {
   if (!(a.model == b.model && a.train == b.train && a.optimizer == b.optimizer && a.scheduler == b.scheduler &&
-        a.writer == b.writer && a.extra == b.extra && a.requiredFeatures == b.requiredFeatures))
+        a.selfTest == b.selfTest && a.writer == b.writer && a.extra == b.extra))
     return false;
   if (a.tensors.size() != b.tensors.size()) return false;
   for (std::size_t i = 0; i < a.tensors.size(); ++i) {

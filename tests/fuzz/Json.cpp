@@ -46,8 +46,10 @@ void Json(std::string_view bytes) {
   require(again == value, "parse(dump(value)) is the value");
   require(again.dump() == text, "the same value has the same text");
   require(firstDifference(value, again).empty(), "equal values have no first difference");
-  require(Value::parse(value.dumpReadable(20)) == value, "parse(dumpReadable(value)) is the value");
-  if (text.size() % 8 == 0) askAll(value);  // each refusal is an exception, which takes longer than a parse
+  // Not each time: reading it thrice is slow, and so is refusing, for each refusal is an exception.
+  if (text.size() % 4 == 0)
+    require(Value::parse(value.dumpReadable(20)) == value, "parse(dumpReadable(value)) is the value");
+  if (text.size() % 8 == 1) askAll(value);
 }
 
 }  // namespace ember::fuzz
