@@ -140,7 +140,7 @@ TEST_CASE("idx: damaged gzip is an incomplete download (I10)") {
 TEST_CASE("idx: gzip that goes on behind the declared elements is left at them; members are one file, junk none (I11)") {
   std::size_t taken = 0;
   const std::string bomb = gzip(images + std::string(std::size_t{1} << 27, '\0'));
-  REQUIRE(bomb.size() > 2 * (1 << 16));
+  REQUIRE(bomb.size() > 100'000);
   GzipSource packed(std::make_unique<Counted>(bomb, taken), "idx");
   CHECK(contains(messageOf<IoError>([&] { readIdx(packed); }), "expected 12 bytes, found at least 13 bytes"));
   CHECK(taken <= 1 << 16);  // one buffer of the packed bytes
