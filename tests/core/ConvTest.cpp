@@ -2,23 +2,23 @@
 
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include <ember/core/Error.h>
-#include <ember/core/Memory.h>
 #include <ember/core/Random.h>
 #include <ember/core/kernels/onednn/ImplNames.h>
 #include <ember/core/kernels/onednn/PrimitiveCache.h>
 
 #include "core/Loops.h"
+#include "core/SteadyMemory.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::core;
-using test::dot;
+using namespace ember::test;
 
 namespace {
 
@@ -81,15 +81,6 @@ double relativeRms(const NDArray& value, const NDArray& truth) {
     size += t[i] * t[i];
   }
   return std::sqrt(error / size);
-}
-
-std::string headlineOf(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.headline();
-  }
-  return "nothing thrown";
 }
 
 ConvGeometry padded(int spatial, i64 pad) {
@@ -298,11 +289,7 @@ TEST_CASE("repeated convolutions take no new memory") {
     convBackwardData(dy, w, p.x, p.geometry);
     convBackwardWeights(dy, x, p.w, p.geometry);
   };
-  step();
-  const memory::Stats before = memory::stats();
-  for (int i = 0; i < 5; ++i) step();
-  CHECK(memory::stats().nowBytes == before.nowBytes);
-  CHECK(memory::stats().systemCalls == before.systemCalls);
+  checkSteadyMemory(step);
 }
 
 TEST_CASE("no convolution of ordinary shape runs on oneDNN's reference kernels") {

@@ -11,6 +11,7 @@
 #include <ember/core/kernels/VectorMath.h>
 
 #include "core/Loops.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::core;

@@ -7,6 +7,7 @@
 #include <ember/core/kernels/Indexing.h>
 
 #include "core/Loops.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::core;

@@ -99,15 +99,4 @@ inline double worst(const std::vector<double>& actual, const std::vector<double>
   return result;
 }
 
-/// First line of the error that `call` throws as Kind; empty if it throws nothing.
-template <class Kind>
-std::string headlineOf(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Kind& error) {
-    return error.headline();
-  }
-  return "";
-}
-
 }  // namespace ember::test

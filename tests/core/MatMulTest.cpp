@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
 #include <utility>
@@ -11,7 +10,6 @@
 #include <doctest/doctest.h>
 
 #include <ember/core/Error.h>
-#include <ember/core/Memory.h>
 #include <ember/core/Random.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/MatrixView.h>
@@ -19,8 +17,12 @@
 #include <ember/core/kernels/onednn/PrimitiveCache.h>
 #include <ember/core/kernels/reference/MatMul.h>
 
+#include "core/SteadyMemory.h"
+#include "support/Headline.h"
+
 using namespace ember;
 using namespace ember::core;
+using namespace ember::test;
 
 namespace {
 
@@ -65,15 +67,6 @@ void check(const NDArray& a, const NDArray& b) {
   CHECK(toString(result.shape()) == toString(y));
   CHECK(result.isDense());
   CHECK(result.toVector<double>() == plain(a, b, y));
-}
-
-std::string headlineOf(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.headline();
-  }
-  return "nothing thrown";
 }
 
 }  // namespace
@@ -241,11 +234,7 @@ TEST_CASE("no matrix product of ordinary strides runs on oneDNN's reference kern
     matmul(batch.permute({1, 0, 2}), batch.permute({1, 2, 0}));
     matmul(x.slice(1, 0, 100), w.slice(1, 28, 128).transpose(0, 1));
   };
-  step();
-  const memory::Stats before = memory::stats();
-  for (int i = 0; i < 3; ++i) step();
-  CHECK(memory::stats().nowBytes == before.nowBytes);
-  CHECK(memory::stats().systemCalls == before.systemCalls);
+  checkSteadyMemory(step);
   const auto names = onednn::usedImplementations();
   CHECK(names.size() == 6);
   for (const std::string& name : names) CHECK(name.find("ref") == std::string::npos);

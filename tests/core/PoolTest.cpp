@@ -1,7 +1,6 @@
 #include <ember/core/kernels/Pool.h>
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -9,14 +8,15 @@
 #include <doctest/doctest.h>
 
 #include <ember/core/Error.h>
-#include <ember/core/Memory.h>
 #include <ember/core/Random.h>
 
 #include "core/Loops.h"
+#include "core/SteadyMemory.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::core;
-using test::dot;
+using namespace ember::test;
 
 namespace {
 
@@ -136,15 +136,6 @@ Values positions(const NDArray& winners, const Shape& x, const PoolGeometry& g) 
     result.push_back(static_cast<double>(position));
   }
   return result;
-}
-
-std::string headlineOf(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.headline();
-  }
-  return "nothing thrown";
 }
 
 struct Case {
@@ -344,11 +335,7 @@ TEST_CASE("repeated pooling takes no new memory") {
     maxPoolBackward(y, winners, x.shape(), g);
     avgPoolBackward(avgPool(x, g), x.shape(), g);
   };
-  step();
-  const memory::Stats before = memory::stats();
-  for (int i = 0; i < 3; ++i) step();
-  CHECK(memory::stats().nowBytes == before.nowBytes);
-  CHECK(memory::stats().systemCalls == before.systemCalls);
+  checkSteadyMemory(step);
 }
 
 TEST_CASE("wrong pooling options are refused, with numbers") {

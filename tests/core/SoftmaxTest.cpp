@@ -8,6 +8,7 @@
 #include <ember/core/kernels/Reduce.h>
 
 #include "core/Loops.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::core;

@@ -12,7 +12,10 @@
 #include <ember/core/Threads.h>
 #include <ember/nn/data/TensorDataset.h>
 
+#include "support/Headline.h"
+
 using namespace ember;
+using test::headlineOf;
 
 namespace {
 
@@ -47,16 +50,6 @@ Epoch walk(const data::Dataset& set, const data::LoaderOptions& options) {
 }
 
 const data::Transforms augmentation{data::RandomCrop(2), data::RandomFlip(), data::RandomErase({.p = 0.8})};
-
-template <class E, class F>
-std::string headlineOf(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.headline();
-  }
-  return "nothing thrown";
-}
 
 }  // namespace
 
