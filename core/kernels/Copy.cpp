@@ -16,13 +16,20 @@ namespace {
 template <class T> EMBER_INLINE void transpose4(T* out, i64 outStride, const T* in, i64 inStride) {
   if constexpr (sizeof(T) == 4) {
     using V = u32 __attribute__((vector_size(16)));
-    V row[4];
-    for (int i = 0; i < 4; ++i) std::memcpy(&row[i], in + i * inStride, sizeof(V));
-    const V a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5), b = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
-    const V c = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5), d = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-    const V turned[4] = {__builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(a, c, 2, 3, 6, 7),
-                         __builtin_shufflevector(b, d, 0, 1, 4, 5), __builtin_shufflevector(b, d, 2, 3, 6, 7)};
-    for (int i = 0; i < 4; ++i) std::memcpy(out + i * outStride, &turned[i], sizeof(V));
+    // One by one: compilers leave a loop over an array of vectors in memory, ten times as slow.
+    const auto load = [&](int i) {
+      V row;
+      std::memcpy(&row, in + i * inStride, sizeof(V));
+      return row;
+    };
+    const auto store = [&](int i, V turned) { std::memcpy(out + i * outStride, &turned, sizeof(V)); };
+    const V row0 = load(0), row1 = load(1), row2 = load(2), row3 = load(3);
+    const V a = __builtin_shufflevector(row0, row1, 0, 4, 1, 5), b = __builtin_shufflevector(row0, row1, 2, 6, 3, 7);
+    const V c = __builtin_shufflevector(row2, row3, 0, 4, 1, 5), d = __builtin_shufflevector(row2, row3, 2, 6, 3, 7);
+    store(0, __builtin_shufflevector(a, c, 0, 1, 4, 5));
+    store(1, __builtin_shufflevector(a, c, 2, 3, 6, 7));
+    store(2, __builtin_shufflevector(b, d, 0, 1, 4, 5));
+    store(3, __builtin_shufflevector(b, d, 2, 3, 6, 7));
   } else {
     for (int r = 0; r < 4; ++r) {
       for (int c = 0; c < 4; ++c) out[r * outStride + c] = in[c * inStride + r];
