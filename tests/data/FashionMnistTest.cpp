@@ -59,14 +59,14 @@ TEST_CASE("pictures are [1, 28, 28], normalised by the mean and std of the train
   CHECK(pixels.back() == doctest::Approx(data::fashionMnistBlack).epsilon(1e-6));
 }
 
-TEST_CASE("names with a dot before idx are found as well") {
+TEST_CASE("names with a dot before idx are found as well (I12)") {
   const Folder folder;
   folder.images("t10k-images.idx3-ubyte", 2);
   folder.labels("t10k-labels.idx1-ubyte", 2);
   CHECK(folder.read("test").size() == 2);
 }
 
-TEST_CASE("a folder without the files is an error that lists what was looked for and says what to install") {
+TEST_CASE("a folder without the files is an error that lists what was looked for and says what to install (I12)") {
   const Folder folder;
   const std::string message = test::messageOf<IoError>([&] { folder.read(); });
   CHECK(message.starts_with("[fashionMnist] IoError: no file with the train-images in "));
@@ -95,7 +95,7 @@ TEST_CASE("the environment names the folder where the program does not") {
     unsetenv("EMBER_FASHION_MNIST");
 }
 
-TEST_CASE("files that do not belong together are refused: swapped, of different counts, labels beyond the classes") {
+TEST_CASE("files that do not belong together are refused: swapped, of different counts, labels beyond the classes (I4, I7, I9)") {
   const Folder folder;
   folder.labels("train-images-idx3-ubyte", 4);
   folder.labels("train-labels-idx1-ubyte", 4);
