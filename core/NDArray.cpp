@@ -19,7 +19,8 @@ void forDenseStrides(const Shape& shape, MemoryOrder order, F&& f) {
   i64 step = 1;
   const auto visit = [&](int axis) {
     f(axis, step);
-    step *= std::max<i64>(shape[axis], 1);
+    // Beside an axis of none the others may be as large as they like: no element has an address, any stride will do.
+    if (__builtin_mul_overflow(step, std::max<i64>(shape[axis], 1), &step)) step = 1;
   };
   if (channelsLast) visit(1);
   for (int i = shape.rank() - 1; i >= 0; --i) {

@@ -109,7 +109,10 @@ void agree(Json& row, Json& payload, Random& random, std::uint64_t& total) {
     if (name(type) == wanted) dtype = type;
   row["dtype"] = std::string(name(dtype));
   std::vector<i64> sizes;
-  for (const Json& size : row.at("shape")) sizes.push_back(size.get<i64>());
+  for (const Json& size : row.at("shape")) {
+    if (!size.is_number_integer()) return;
+    sizes.push_back(size.get<i64>());
+  }
   const Shape shape(sizes);
   const i64 bytes = checkedMul(numel(shape), static_cast<i64>(itemSize(dtype)));
   if (bytes > 4096) return;

@@ -59,11 +59,12 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   checkpoints(folder / "Checkpoint");
   nets(folder / "LoadNet");
-  for (const i64 steps : {0, 2}) {
-    test::SmallRun run(fuzz::fuzzedRun());
-    run.steps(steps);
+  for (const i64 steps : {0, 3, 4}) {
+    seed(1);
+    fuzz::RunSample run;
+    for (i64 i = 0; i < steps; ++i) run.trainer.step();
     const std::string path = folder / ("run" + std::to_string(steps));
-    run.trainer->save(path);
+    run.trainer.save(path);
     write(folder / "Run" / ("steps" + std::to_string(steps)), io::readCheckpoint(path));
     std::filesystem::remove(path);
   }

@@ -85,9 +85,12 @@ struct Run {
 void round(i64 number) {
   const auto data = data::fashionMnist("train", {.dir = "."});
   Run first(data, number), second(data, number);
+  optim::AutoSave saves(*first.trainer, "run.json");  // locks the folder, too
   for (int i = 0; i < 3; ++i) first.trainer->step();
-  first.trainer->save("run.json");
-  second.trainer->resume("run.json");
+  if (!saves.save()) wrong("a run cannot be saved: " + saves.lastFailure());
+  const auto found = optim::newestRun("run.json");
+  if (!found || found->step != 3) wrong("a saved run is not found");
+  second.trainer->resume(found->path);
   const double loss = first.trainer->step().loss;
   if (loss != second.trainer->step().loss) wrong("a resumed run goes another way");
   if (!second.trainer->run()) wrong("a run does not end");

@@ -7,7 +7,7 @@ case $1 in
     export EMBER_CMAKE_ARGS='-DEMBER_SANITIZE=address -DBUILD_SHARED_LIBS=OFF' ;;
   thread)
     export EMBER_BUILD_DIR=${EMBER_BUILD_DIR:-$root/build/tsan}
-    export EMBER_CMAKE_ARGS='-DEMBER_SANITIZE=thread' ;;
+    export EMBER_CMAKE_ARGS='-DEMBER_SANITIZE=thread -DEMBER_BUILD_EXAMPLES=OFF' ;;
 esac
 export CXX=clang++
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1
