@@ -6,7 +6,7 @@
 
 #include <ember/core/Trace.h>
 #include <ember/core/TraceRecord.h>
-#include <ember/core/io/AtomicFile.h>
+#include <ember/core/io/ReportFile.h>
 
 namespace ember {
 namespace {
@@ -108,7 +108,7 @@ std::string Trace::table() const {
 }
 
 void Trace::save(const std::string& path) const {
-  io::AtomicFile file(path, "Trace", {.keepPrevious = false});
+  io::ReportFile file(path, "Trace");
   const std::lock_guard lock(record_->mutex);
   const TraceRecord& r = *record_;
   const char* separator = "\n";

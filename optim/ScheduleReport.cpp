@@ -2,7 +2,7 @@
 #include <string_view>
 
 #include <ember/core/Error.h>
-#include <ember/core/io/AtomicFile.h>
+#include <ember/core/io/ReportFile.h>
 #include <ember/optim/Schedule.h>
 
 namespace ember::optim {
@@ -87,7 +87,7 @@ void Schedule::save(const std::string& path, i64 steps, double lr) const {
   if (!csv && !path.ends_with(".svg"))
     throw ValueError(op, "\"" + path + "\" ends neither in .csv nor in .svg", {}, "name a table or a drawing");
   const std::string content = csv ? table(*this, steps, lr) : drawing(*this, steps, lr);
-  io::AtomicFile file(path, op, {.keepPrevious = false});
+  io::ReportFile file(path, op);
   file.write(content);
   file.commit();
 }

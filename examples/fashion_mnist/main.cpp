@@ -11,7 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include <ember/core/io/AtomicFile.h>
+#include <ember/core/io/ReportFile.h>
 
 #include "Interrupt.h"
 #include "Options.h"
@@ -46,7 +46,7 @@ void writeJson(const std::string& path, Run& run, const optim::Evaluation& evalu
                      {"images_per_second", bar.imagesPerSecond()},
                      {"peak_rss_bytes", i64{usage.ru_maxrss} * 1024},
                      {"parameters", run.net().parameterCount()}};
-  io::AtomicFile file(path, "fashion_mnist", {.keepPrevious = false});
+  io::ReportFile file(path, "fashion_mnist");
   file.write(result.dumpReadable() + "\n");
   file.commit();
 }
@@ -87,9 +87,8 @@ int train(Run& run, const Options& options) {
     if (!options.json.empty()) writeJson(options.json, run, trainer.evaluate(run.test()), ProgressBar(0, 0));
     return 0;
   }
-  for (const std::string& path : {options.save, options.json}) {
-    if (!path.empty()) io::checkCanSave(path, "fashion_mnist");
-  }
+  if (!options.save.empty()) io::checkCanSave(options.save, "fashion_mnist");
+  if (!options.json.empty()) io::checkCanReport(options.json, "fashion_mnist");
   fmt::print("{}: {} parameters; {} pictures to train with, {} to test; {} thread{}; seed {}\n",
              run.settings().recipe.model, run.net().parameterCount(), run.train().size(), run.test().size(), threads(),
              threads() == 1 ? "" : "s", run.settings().seed);

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <utility>
 
-#include <ember/core/io/AtomicFile.h>
+#include <ember/core/io/ReportFile.h>
 
 void addProfileFlag(CLI::App& app, std::string& file) {
   const auto store = [&file](const std::string& text) {
@@ -19,7 +19,7 @@ void addProfileFlag(CLI::App& app, std::string& file) {
 
 Profile::Profile(std::string file) : file_(std::move(file)) {
   if (file_.empty()) return;
-  ember::io::checkCanSave(file_, "profile");
+  ember::io::checkCanReport(file_, "profile");
   trace_.emplace();
 }
 
