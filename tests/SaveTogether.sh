@@ -50,7 +50,7 @@ read -r answer <&"${run[0]}"
 
 # ---- the lock of a killed run is free, what it left goes with the next save (P15, P17)
 kill -KILL $run_pid
-wait $run_pid 2>/dev/null
+{ wait $run_pid; } 2>/dev/null
 : >"held/.run.json.$run_pid.1.2.tmp"
 "$saver" save held/run.json 4 || wrong "a killed run keeps its folder"
 [[ $(names held) == "net.json run.json run.json.prev " ]] || wrong "after a killed run: $(names held)"
