@@ -1,10 +1,7 @@
 #include "Options.h"
 
-#include <charconv>
-#include <cmath>
 #include <limits>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -12,40 +9,14 @@
 #include <ember/nn/Pattern.h>
 
 #include "Recipes.h"
+#include "support/Console.h"
+#include "support/Numbers.h"
 #include "support/Profile.h"
 
 namespace {
 
 using ember::i64;
 using ember::u64;
-
-/// The whole text as a decimal number in [low, high] (for real numbers (low, high]): no sign but -, no hexadecimals, no
-/// blanks, no infinity, nothing behind it.
-template <class T>
-std::optional<T> parseNumber(const std::string& text, T low, T high) {
-  T value{};
-  const char* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stopped != end) return {};
-  if constexpr (std::is_floating_point_v<T>) {
-    if (!std::isfinite(value) || !(value > low)) return {};
-  }
-  if (value < low || value > high) return {};
-  return value;
-}
-
-/// An option with one number; CLI11's own conversion would take "0x10", "nan" and "1e999".
-template <class T>
-CLI::Option* addNumber(CLI::App& app, const std::string& flag, std::optional<T>& target, T low, T high,
-                       const std::string& help) {
-  const std::string range = std::is_floating_point_v<T> ? fmt::format("a number above {} up to {}", low, high)
-                                                        : fmt::format("a whole number from {} to {}", low, high);
-  const auto store = [flag, &target, low, high, range](const std::string& text) {
-    target = parseNumber<T>(text, low, high);
-    if (!target) throw CLI::ValidationError(flag, fmt::format("\"{}\" is not {}", text, range));
-  };
-  return app.add_option_function<std::string>(flag, store, help + " (" + range + ")")->type_name("N");
-}
 
 /// "did you mean --epochs?" for the first argument that is no flag of ours.
 std::string suggestion(const CLI::App& app) {
@@ -86,10 +57,15 @@ std::optional<Options> parseOptions(int argc, char** argv, int& exitCode) {
   app.add_option("--data", options.data,
                  "folder of the IDX files (default: where Debian's dataset-fashion-mnist puts them)")
       ->type_name("DIR");
-  app.add_option("--save", options.save,
-                 "the run as it stands, after each epoch and at the end (default fashion_mnist.json)")
+  addRunFlags(app, options.run, defaultSave);
+  app.add_flag("--override", options.override,
+               "with --resume: go on under this command line where the run was begun under another");
+  app.add_option("--init-from", options.initFrom, "begin with the weights in FILE, a saved net or run")->type_name("FILE");
+  app.add_option("--save-best", options.saveBest,
+                 "keep the run behind its best epoch, by accuracy on the pictures it is tested on")
       ->type_name("FILE");
-  app.add_option("--resume", options.resume, "continue that run, bit for bit")->type_name("FILE");
+  addNumber<i64>(app, "--patience", options.patience, 0, 10000,
+                 "end when so many epochs in a row were no better; 0: never");
   app.add_flag("--evaluate", options.evaluate, "only test a saved run (--resume FILE, else the file of --save)");
   addNumber<i64>(app, "--predict", options.predict, 0, 59999,
                  "only show a test picture and what a saved run sees in it");
@@ -98,19 +74,21 @@ std::optional<Options> parseOptions(int argc, char** argv, int& exitCode) {
   app.add_flag("--validation", options.validation,
                "train on 55,000 of the training pictures and test on the other 5,000");
   app.get_option("--predict")->excludes(app.get_option("--evaluate"));
+  app.get_option("--init-from")->excludes(app.get_option("--resume"));
+  app.get_option("--override")->needs(app.get_option("--resume"));
   for (CLI::Option* option : app.get_options())
     option->multi_option_policy(CLI::MultiOptionPolicy::Throw)->disable_flag_override();
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
+    console::write(app.help());
     exitCode = 0;
     return {};
   } catch (const CLI::ParseError& error) {
     const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-    fmt::print(stderr, "fashion_mnist: {}\nfashion_mnist --help lists the flags\n",
-               unknown ? suggestion(app) : error.what());
+    console::complain(fmt::format("fashion_mnist: {}\nfashion_mnist --help lists the flags",
+                                  unknown ? suggestion(app) : error.what()));
     exitCode = 2;
     return {};
   }

@@ -4,6 +4,8 @@
 
 #include <ember/ember.h>
 
+#include "support/RunFiles.h"
+
 /// What the command line says; what it leaves open comes from the recipe of the model, or from the run that is resumed.
 struct Options {
   std::optional<std::string> model;
@@ -12,14 +14,19 @@ struct Options {
   std::optional<ember::u64> seed;
   std::optional<ember::i64> threads;
   std::string data;
-  std::string save = "fashion_mnist.json";
-  std::string resume;
+  RunFlags run;
+  bool override = false;  ///< go on under another command line than the run was begun with
+  std::string initFrom;
+  std::string saveBest;
+  std::optional<ember::i64> patience;
   std::string json;
   std::string profile;
   bool validation = false;
   bool evaluate = false;
   std::optional<ember::i64> predict;
 };
+
+inline constexpr const char* defaultSave = "fashion_mnist.json";
 
 /// Reads the command line. Empty: the program is done (after --help, or after saying what is wrong) and exits with
 /// `exitCode`: 0 or 2.

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "support/Console.h"
 
 using namespace ember;
 
@@ -31,7 +32,7 @@ void ProgressBar::afterStep(const optim::StepInfo& info) {
   if (!last && now - lastShown_ < pause) return;
   lastShown_ = now;
   if (!terminal_) {
-    fmt::print("{}\n", line(info, 0));
+    console::print("{}\n", line(info, 0));
   } else {
     winsize window{};
     const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0;
@@ -39,10 +40,9 @@ void ProgressBar::afterStep(const optim::StepInfo& info) {
     const int room = columns - 1 - static_cast<int>(line(info, 0).size());
     // A line longer than the terminal is wide would scroll instead of redrawing itself.
     const std::string text = line(info, std::clamp(room - 3, 0, 30)).substr(0, static_cast<std::size_t>(columns - 1));
-    fmt::print("\r\x1b[K{}", text);
+    console::print("\r\x1b[K{}", text);
     shown_ = true;
   }
-  std::fflush(stdout);
 }
 
 std::string ProgressBar::line(const optim::StepInfo& info, int barWidth) const {
@@ -59,6 +59,6 @@ std::string ProgressBar::line(const optim::StepInfo& info, int barWidth) const {
 }
 
 void ProgressBar::clear() {
-  if (shown_) fmt::print("\r\x1b[K");
+  if (shown_) console::print("\r\x1b[K");
   shown_ = false;
 }

@@ -1,7 +1,5 @@
 #include "Run.h"
 
-#include <filesystem>
-
 #include <ember/core/io/Checkpoint.h>
 
 #include "Models.h"
@@ -24,7 +22,8 @@ std::string modelOf(const Value& architecture, const std::string& file) {
 Settings savedSettings(const std::string& file, const Options& options, i64 pictures) {
   const io::Checkpoint saved = io::readCheckpoint(file);
   if (saved.train.isNull() || saved.optimizer.isNull()) {
-    throw IoError("fashion_mnist", file + " holds a net but no run", {}, "give a file that this program saved");
+    throw IoError("fashion_mnist", file + " holds a net but no run: it has no optimiser state", {},
+                  "--init-from " + file + " begins a new run with its weights");
   }
   const std::string model = modelOf(saved.model, file);
   Settings settings{.recipe = *findRecipe(model)};
@@ -33,21 +32,38 @@ Settings savedSettings(const std::string& file, const Options& options, i64 pict
   settings.recipe.lr = saved.optimizer.get<double>("lr");
   settings.seed = saved.train.get<u64>("seed");
   settings.validation = saved.train.get<i64>({"data", "count"}) != pictures;
+  if (const Value* best = saved.train.find("best")) {
+    settings.patience = best->get<i64>("patience");
+    settings.bestFile = best->get("file", std::string());
+  }
 
   std::string conflicts;
-  const auto compare = [&](const char* flag, const auto& given, const auto& was) {
-    if (given && *given != was) conflicts += fmt::format("\n    {} {}, the run was begun with {}", flag, *given, was);
+  const auto compare = [&](const char* flag, const auto& given, auto& was) {
+    if (!given || *given == was) return;
+    if (options.override) was = *given;
+    else conflicts += fmt::format("\n    {} {}, the run was begun with {}", flag, *given, was);
   };
   const i64 done = saved.train.get<i64>("epoch");
-  compare("--model", options.model, model);
+  if (options.model && *options.model != model)
+    conflicts += fmt::format("\n    --model {}, the run was begun with {}", *options.model, model);
   // Fewer epochs than are done ask for nothing, which is no contradiction; others would bend the learning-rate
   // schedule.
   if (!options.epochs || *options.epochs > done) compare("--epochs", options.epochs, settings.recipe.epochs);
   compare("--batch-size", options.batchSize, settings.recipe.batchSize);
   compare("--lr", options.lr, settings.recipe.lr);
   compare("--seed", options.seed, settings.seed);
-  if (options.validation && !settings.validation) conflicts += "\n    --validation, the run was begun without";
-  if (!conflicts.empty()) throw UsageError("the command line contradicts " + file + ":" + conflicts);
+  if (options.validation && !settings.validation) {
+    if (options.override) settings.validation = true;
+    else conflicts += "\n    --validation, the run was begun without";
+  }
+  if (!conflicts.empty()) {
+    throw UsageError("the command line contradicts " + file + ":" + conflicts + "\n" +
+                     (options.override ? "another net cannot go on with a run; --init-from takes weights that fit"
+                                       : "leave that out, or go on under it all the same with --override"));
+  }
+  // What changes no step of the run may be given anew.
+  settings.patience = options.patience.value_or(settings.patience);
+  if (!options.saveBest.empty()) settings.bestFile = options.saveBest;
   return settings;
 }
 
@@ -59,17 +75,14 @@ Settings newSettings(const Options& options) {
   recipe.lr = options.lr.value_or(recipe.lr);
   settings.seed = options.seed.value_or(settings.seed);
   settings.validation = options.validation;
+  settings.patience = options.patience.value_or(0);
+  settings.bestFile = options.saveBest;
   return settings;
 }
 
 }  // namespace
 
 Run::Run(const Options& options, const std::string& file) {
-  if (!file.empty() && !std::filesystem::exists(file)) {
-    const std::string flags = file == Options().save ? "" : " --save " + file;
-    throw IoError("fashion_mnist", "there is no saved run " + file, {},
-                  "train one first: examples/run fashion_mnist" + flags);
-  }
   const data::FashionMnistOptions where{.dir = options.data, .dirSource = "--data"};
   data::TensorDataset all = data::fashionMnist("train", where);
   settings_ = file.empty() ? newSettings(options) : savedSettings(file, options, all.size());
@@ -86,6 +99,7 @@ Run::Run(const Options& options, const std::string& file) {
   const Recipe& recipe = settings_.recipe;
   ember::seed(settings_.seed);
   net_ = makeModel(recipe.model);
+  if (!options.initFrom.empty()) load(options.initFrom, *net_);  // before an average of the weights begins
   sgd_ = std::make_unique<optim::SGD>(net_->namedParameters(),
                                       optim::SGDOptions{.lr = recipe.lr,
                                                         .momentum = recipe.momentum,
@@ -114,8 +128,16 @@ Run::Run(const Options& options, const std::string& file) {
                                                                    .finalDivisor = recipe.finalDivisor}),
                             .labelSmoothing = recipe.labelSmoothing,
                             .emaDecay = recipe.emaDecay,
-                            .transforms = augmentation(recipe)});
-  if (!file.empty()) trainer_->resume(file);
+                            .transforms = augmentation(recipe),
+                            .best = optim::BestOptions{.name = std::string(testName()) + " accuracy",
+                                                       .metric =
+                                                           [this](const optim::EpochInfo&) {
+                                                             evaluation_ = trainer_->evaluate(*test_);
+                                                             return evaluation_.accuracy;
+                                                           },
+                                                       .maximize = true,
+                                                       .patience = settings_.patience}});
+  if (!file.empty()) trainer_->resume(file, {.acceptChanges = options.override});
 }
 
 std::vector<float> Run::predict(i64 index) {

@@ -1,6 +1,5 @@
 #pragma once
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -9,16 +8,13 @@
 #include "Options.h"
 #include "Recipes.h"
 
-/// A command line that asks for what cannot be: exit code 2.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 /// What decides a run: the recipe with the changes of the command line, or what the saved run was begun with.
 struct Settings {
   Recipe recipe;
   ember::u64 seed = 1;
   bool validation = false;
+  ember::i64 patience = 0;
+  std::string bestFile = {};  ///< empty: the best epoch is not kept
 };
 
 /// One training run, new or resumed: the pictures, the net, its optimiser and its trainer.
@@ -34,6 +30,9 @@ class Run {
   const ember::data::Dataset& test() const noexcept { return *test_; }
   ember::nn::Module& net() noexcept { return *net_; }
   ember::optim::Trainer& trainer() noexcept { return *trainer_; }
+  const char* testName() const noexcept { return settings_.validation ? "validation" : "test"; }
+  /// Of the epoch that was finished last, on test().
+  const ember::optim::Evaluation& evaluation() const noexcept { return evaluation_; }
   /// Probabilities of the ten classes for one picture of test().
   std::vector<float> predict(ember::i64 index);
 
@@ -43,4 +42,5 @@ class Run {
   std::unique_ptr<ember::nn::Module> net_;
   std::unique_ptr<ember::optim::SGD> sgd_;
   std::unique_ptr<ember::optim::Trainer> trainer_;
+  ember::optim::Evaluation evaluation_;
 };

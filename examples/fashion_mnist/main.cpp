@@ -8,29 +8,26 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 
 #include <ember/core/io/ReportFile.h>
 
-#include "Interrupt.h"
 #include "Options.h"
 #include "Picture.h"
 #include "ProgressBar.h"
 #include "Report.h"
 #include "Run.h"
+#include "support/Console.h"
 #include "support/Profile.h"
 
 using namespace ember;
 
 namespace {
 
-const char* testName(const Run& run) { return run.settings().validation ? "validation" : "test"; }
-
 void printReport(const Run& run, const optim::Evaluation& evaluation) {
   const std::vector<std::string> names = run.test().classNames();
-  fmt::print("\n{}\n{}\n{} accuracy {:.2f} % on {} pictures\n", classTable(evaluation, names),
-             confusionMatrix(evaluation, names), testName(run), 100 * evaluation.accuracy, evaluation.samples);
+  console::print("\n{}\n{}\n{} accuracy {:.2f} % on {} pictures\n", classTable(evaluation, names),
+             confusionMatrix(evaluation, names), run.testName(), 100 * evaluation.accuracy, evaluation.samples);
 }
 
 void writeJson(const std::string& path, Run& run, const optim::Evaluation& evaluation, const ProgressBar& bar) {
@@ -39,8 +36,8 @@ void writeJson(const std::string& path, Run& run, const optim::Evaluation& evalu
   const Value result{{"model", run.settings().recipe.model},
                      {"seed", Value::counter(run.settings().seed)},
                      {"threads", threads()},
-                     {std::string(testName(run)) + "_accuracy", evaluation.accuracy},
-                     {std::string(testName(run)) + "_loss", evaluation.loss},
+                     {std::string(run.testName()) + "_accuracy", evaluation.accuracy},
+                     {std::string(run.testName()) + "_loss", evaluation.loss},
                      {"epochs", run.trainer().epoch()},
                      {"train_seconds", bar.trainSeconds()},
                      {"images_per_second", bar.imagesPerSecond()},
@@ -55,7 +52,7 @@ void writeJson(const std::string& path, Run& run, const optim::Evaluation& evalu
 int predict(Run& run, i64 index) {
   if (index >= run.test().size()) {
     throw UsageError(
-        fmt::format("--predict {}: the {} pictures are numbered 0 to {}", index, testName(run), run.test().size() - 1));
+        fmt::format("--predict {}: the {} pictures are numbered 0 to {}", index, run.testName(), run.test().size() - 1));
   }
   const auto truth = static_cast<std::size_t>(run.test().get(index).label.item());
   const std::vector<std::string> names = run.test().classNames();
@@ -63,72 +60,72 @@ int predict(Run& run, i64 index) {
   // Delivered pictures run from black to the white of a full byte; back to bytes for showing.
   const Tensor delivered = run.test().get(index).image.select(0, 0);
   const Tensor bytes = ((delivered - data::fashionMnistBlack) * (255 * 0.3530) + 0.5).to(DType::I64);
-  fmt::print("{}\npicture {}, in truth: {}\n\n{}", drawPicture(bytes, colour), index, names[truth],
+  console::print("{}\npicture {}, in truth: {}\n\n{}", drawPicture(bytes, colour), index, names[truth],
              drawChances(run.predict(index), names, 3));
   return 0;
 }
 
-/// Saves the run; a disk that is full is said, and no reason to lose what was trained so far.
-bool trySave(optim::Trainer& trainer, const std::string& path) {
-  try {
-    trainer.save(path);
-    return true;
-  } catch (const IoError& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return false;
-  }
+/// Refuses what would replace a file that is not this run's.
+void checkOutputs(const Options& options, const std::string& from) {
+  const RunFlags& flags = options.run;
+  checkMayReplaceRun(flags.save, from, flags.overwrite);
+  if (!flags.overwrite) checkMayReplaceReport(options.json, "\"images_per_second\"", "write to another file, or --overwrite replaces it");
+  if (!options.json.empty()) io::checkCanReport(options.json, "fashion_mnist");
 }
 
 int train(Run& run, const Options& options) {
   optim::Trainer& trainer = run.trainer();
-  const i64 epochs = run.settings().recipe.epochs;
+  const Settings& settings = run.settings();
+  const i64 epochs = settings.recipe.epochs;
   if (trainer.finished() || options.epochs.value_or(epochs) <= trainer.epoch()) {
-    fmt::print("{} is trained for {} of {} epochs already; nothing to do\n", options.resume, trainer.epoch(), epochs);
+    console::print("{} is trained for {} of {} epochs already{}; nothing to do\n", options.run.resume, trainer.epoch(), epochs,
+                   trainer.endedEarly() ? ", the last of them no better" : "");
     if (!options.json.empty()) writeJson(options.json, run, trainer.evaluate(run.test()), ProgressBar(0, 0));
     return 0;
   }
-  if (!options.save.empty()) io::checkCanSave(options.save, "fashion_mnist");
-  if (!options.json.empty()) io::checkCanReport(options.json, "fashion_mnist");
-  fmt::print("{}: {} parameters; {} pictures to train with, {} to test; {} thread{}; seed {}\n",
-             run.settings().recipe.model, run.net().parameterCount(), run.train().size(), run.test().size(), threads(),
-             threads() == 1 ? "" : "s", run.settings().seed);
+  SavedTraining training(trainer, options.run, settings.bestFile);
+  console::print("{}: {} parameters; {} pictures to train with, {} to test; {} thread{}; seed {}\n",
+                 settings.recipe.model, run.net().parameterCount(), run.train().size(), run.test().size(), threads(),
+                 threads() == 1 ? "" : "s", settings.seed);
 
   ProgressBar bar(trainer.totalSteps(), epochs);
-  optim::Evaluation evaluation;
-  bool saved = false;
   trainer.beforeStep([&] { bar.beforeStep(); });
   trainer.afterStep([&](const optim::StepInfo& info) { bar.afterStep(info); });
   trainer.afterEpoch([&](const optim::EpochInfo& info) {
-    evaluation = trainer.evaluate(run.test());
     bar.clear();
-    fmt::print("epoch {}/{}  {} accuracy {:.2f} %  loss {:.4f}  (training: {:.2f} %, {:.4f})\n", info.epoch + 1,
-               info.epochs, testName(run), 100 * evaluation.accuracy, evaluation.loss, 100 * info.accuracy,
-               info.meanLoss);
-    std::fflush(stdout);
-    saved = trySave(trainer, options.save);
+    console::print("epoch {}/{}  {} accuracy {:.2f} %  loss {:.4f}  (training: {:.2f} %, {:.4f})\n", info.epoch + 1,
+                   info.epochs, run.testName(), 100 * run.evaluation().accuracy, run.evaluation().loss,
+                   100 * info.accuracy, info.meanLoss);
   });
 
-  const Interrupt interrupt(trainer);
-  if (!trainer.run()) {
-    bar.clear();
-    const char* signal = Interrupt::signal() == SIGTERM ? "SIGTERM" : "Ctrl-C";
-    fmt::print("stopped by {} in epoch {} of {}\n", signal, trainer.epoch() + 1, epochs);
-    if (!trySave(trainer, options.save)) return 1;
-    fmt::print("saved {}, continue with --resume {}\n", options.save, options.save);
-    return 128 + Interrupt::signal();
+  const int code = training.run();
+  if (!trainer.finished()) return code;
+  if (trainer.endedEarly()) {
+    console::print("{} epochs in a row were no better than epoch {}: the run ends early\n", trainer.best()->badEpochs(),
+                   trainer.best()->epoch() + 1);
   }
-  printReport(run, evaluation);
-  fmt::print("{} of training, {:.0f} images/s; {} {}\n", durationText(bar.trainSeconds()), bar.imagesPerSecond(),
-             saved ? "saved" : "NOT saved:", options.save);
-  if (!options.json.empty()) writeJson(options.json, run, evaluation, bar);
-  return saved ? 0 : 1;
+  printReport(run, run.evaluation());
+  console::print("{} of training, {:.0f} images/s; {} {}\n", durationText(bar.trainSeconds()), bar.imagesPerSecond(),
+                 code == 0 ? "saved" : "see above for", options.run.save);
+  if (!settings.bestFile.empty()) {
+    console::print("best: epoch {}, {} accuracy {:.2f} %, in {}\n", trainer.best()->epoch() + 1, run.testName(),
+                   100 * trainer.best()->value().value_or(0), settings.bestFile);
+  }
+  if (!options.json.empty()) writeJson(options.json, run, run.evaluation(), bar);
+  return code;
 }
 
-int start(const Options& options) {
+int start(Options options) {
   if (options.threads) setThreads(static_cast<int>(*options.threads));
-  const Profile profile(options.profile);
   const bool onlyLook = options.evaluate || options.predict;
-  Run run(options, options.resume.empty() && onlyLook ? options.save : options.resume);
+  if (onlyLook && options.run.resume.empty()) options.run.resume = options.run.save.empty() ? defaultSave : options.run.save;
+  const std::string from = chooseRun(options.run, "fashion_mnist", defaultSave);
+  if (onlyLook && from.empty()) throw UsageError("there is no run to look at");
+  if (!onlyLook) checkOutputs(options, from);
+  const Profile profile(options.profile, options.run.overwrite);
+  Run run(options, from);
+  if (!onlyLook && run.settings().bestFile != run.trainer().best()->file())
+    checkMayReplaceRun(run.settings().bestFile, from, options.run.overwrite);
   if (options.predict) return predict(run, *options.predict);
   if (!options.evaluate) return train(run, options);
   const optim::Evaluation evaluation = run.trainer().evaluate(run.test());
@@ -140,16 +137,17 @@ int start(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  console::open();
   int exitCode = 0;
   const std::optional<Options> options = parseOptions(argc, argv, exitCode);
-  if (!options) return exitCode;
+  if (!options) return console::exitCode(exitCode);
   try {
-    return start(*options);
+    return console::exitCode(start(*options));
   } catch (const UsageError& error) {
-    fmt::print(stderr, "fashion_mnist: {}\n", error.what());
+    console::complain(fmt::format("fashion_mnist: {}", error.what()));
     return 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    console::complain(error.what());
     return 1;
   }
 }

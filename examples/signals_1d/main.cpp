@@ -1,11 +1,12 @@
 // Tells noisy signals apart by their modulation, with a 1-D CNN and batch norm; a seed makes the data.
-// training.
 //
 // test: --samples 400 --epochs 2 --threads 1 --save net.json
-// test: --samples 8 --epochs 1 --seed 7 --threads 1 --save net.json --profile
+// test: --samples 8 --epochs 1 --seed 7 --threads 1 --save other.json --profile
+// test: --samples 8 --epochs 1 --seed 7 --threads 1 --resume other.json
 // test: --help
 #include "Signals.h"
 #include "support/Classify.h"
+#include "support/Console.h"
 
 using namespace ember;
 
@@ -30,9 +31,9 @@ void showOneOfEach(const data::TensorDataset& signals) {
   const std::vector<float> numbers = signals.images().slice(0, 0, std::ssize(names)).toVector<float>();
   for (std::size_t c = 0; c < names.size(); ++c) {
     const float* signal = &numbers[c * static_cast<std::size_t>(signalLength)];  // labels go 0, 1, 2, ...
-    fmt::print("{}\n{}", names[c], drawSignal(signal, 3));
+    console::print("{}\n{}", names[c], drawSignal(signal, 3));
   }
-  fmt::print("\n");
+  console::print("\n");
 }
 
 }  // namespace
@@ -40,7 +41,7 @@ void showOneOfEach(const data::TensorDataset& signals) {
 int main(int argc, char** argv) {
   int exitCode = 0;
   const auto options = parseOptions(argc, argv, "signals_1d", "Tells noisy signals apart with a 1-D CNN.",
-                                    {.samples = 6000, .epochs = 12, .save = "signals_1d.json"}, exitCode);
+                                    {.samples = 6000, .epochs = 12, .defaultSave = "signals_1d.json"}, exitCode);
   if (!options) return exitCode;
   return runProgram(*options, [&] {
     const auto train = makeSignals(options->seed, "train", options->samples);

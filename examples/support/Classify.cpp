@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-
-#include <ember/core/io/AtomicFile.h>
 
 #include "Baselines.h"
+#include "Console.h"
 #include "Profile.h"
 
 using namespace ember;
@@ -32,16 +30,14 @@ void showProgress(optim::Trainer& trainer, const data::Dataset& test, const Stop
       if (watch.seconds() < shown + 0.1) return;
       shown = watch.seconds();
       const double left = shown / static_cast<double>(info.step) * static_cast<double>(steps - info.step);
-      fmt::print("\r\x1b[Kepoch {}/{} {:3} %  loss {:.3f}  {:.0f} s left", info.epoch + 1, epochs,
+      console::print("\r\x1b[Kepoch {}/{} {:3} %  loss {:.3f}  {:.0f} s left", info.epoch + 1, epochs,
                  100 * (info.batch + 1) / info.batches, info.meanLoss, left);
-      std::fflush(stdout);
-    });
+      });
   }
   trainer.afterEpoch([=, &trainer, &test, &watch](const optim::EpochInfo& info) {
-    fmt::print("{}epoch {:2}/{}  loss {:.3f}  training {:5.1f} %  test {:5.1f} %  {:.0f} s\n",
+    console::print("{}epoch {:2}/{}  loss {:.3f}  training {:5.1f} %  test {:5.1f} %  {:.0f} s\n",
                terminal ? "\r\x1b[K" : "", info.epoch + 1, epochs, info.meanLoss, 100 * info.accuracy,
                100 * trainer.evaluate(test).accuracy, watch.seconds());
-    std::fflush(stdout);
   });
 }
 
@@ -49,11 +45,12 @@ void showProgress(optim::Trainer& trainer, const data::Dataset& test, const Stop
 
 int classify(nn::Module& net, const data::TensorDataset& train, const data::TensorDataset& test, double lr,
              const Options& options) {
-  io::checkCanSave(options.save, "classify");
-  fmt::print("{} samples to train with, {} to test, {} classes; {} parameters; {} thread{}; seed {}\n", train.size(),
+  RunFlags flags = options.run;
+  const std::string from = chooseRun(flags, options.program, options.defaultSave);
+  checkMayReplaceRun(flags.save, from, flags.overwrite);
+  console::print("{} samples to train with, {} to test, {} classes; {} parameters; {} thread{}; seed {}\n", train.size(),
              test.size(), train.classNames().size(), net.parameterCount(), threads(), threads() == 1 ? "" : "s",
              options.seed);
-  std::fflush(stdout);
 
   // Whole batches only, since batch norm can't train on one sample, and two of them at least, for the schedule's sake.
   const i64 batch = std::clamp<i64>(train.size() / 2, 1, 64);
@@ -65,21 +62,23 @@ int classify(nn::Module& net, const data::TensorDataset& train, const data::Tens
                           .dropLast = true,
                           .schedule = optim::schedule::oneCycle({.steps = options.epochs * (train.size() / batch)}),
                           .labelSmoothing = 0.05});
+  if (!from.empty()) trainer.resume(from);
+  SavedTraining training(trainer, flags);
   const Stopwatch watch;
   showProgress(trainer, test, watch);
-  trainer.run();
+  const int code = training.run();
+  if (!trainer.finished() || code != 0) return code;
   const double trained = watch.seconds();
 
   const double accuracy = optim::accuracy(net, test);
-  save(options.save, net);
-  const auto loaded = nn::load(options.save);
+  const auto loaded = nn::load(flags.save);  // the net of a run is a net
   const double again = optim::accuracy(*loaded, test);
 
-  fmt::print("\ntest accuracy\n");
-  fmt::print("  linear model       {:6.2f} %\n", 100 * linearAccuracy(train, test, options.seed));
-  fmt::print("  nearest neighbour  {:6.2f} %\n", 100 * nearestNeighbourAccuracy(train, test));
-  fmt::print("  the net            {:6.2f} %  after {:.0f} s of training\n", 100 * accuracy, trained);
-  fmt::print("  loaded from file   {:6.2f} %  {}, {}\n", 100 * again, options.save,
+  console::print("\ntest accuracy\n");
+  console::print("  linear model       {:6.2f} %\n", 100 * linearAccuracy(train, test, options.seed));
+  console::print("  nearest neighbour  {:6.2f} %\n", 100 * nearestNeighbourAccuracy(train, test));
+  console::print("  the net            {:6.2f} %  after {:.0f} s of training\n", 100 * accuracy, trained);
+  console::print("  loaded from file   {:6.2f} %  {}, {}\n", 100 * again, flags.save,
              again == accuracy ? "the same" : "ANOTHER ACCURACY THAN WAS SAVED");
   return again == accuracy ? 0 : 1;
 }
@@ -88,10 +87,13 @@ int runProgram(const Options& options, const std::function<int()>& body) {
   try {
     if (options.threads > 0) setThreads(static_cast<int>(options.threads));
     seed(options.seed);
-    const Profile profile(options.profile);
-    return body();
+    const Profile profile(options.profile, options.run.overwrite);
+    return console::exitCode(body());
+  } catch (const UsageError& error) {
+    console::complain(fmt::format("{}: {}", options.program, error.what()));
+    return 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    console::complain(error.what());
     return 1;
   }
 }

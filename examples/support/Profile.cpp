@@ -1,9 +1,11 @@
 #include "Profile.h"
 
-#include <cstdio>
 #include <utility>
 
 #include <ember/core/io/ReportFile.h>
+
+#include "Console.h"
+#include "RunFiles.h"
 
 void addProfileFlag(CLI::App& app, std::string& file) {
   const auto store = [&file](const std::string& text) {
@@ -17,8 +19,9 @@ void addProfileFlag(CLI::App& app, std::string& file) {
       ->default_str("profile.json");
 }
 
-Profile::Profile(std::string file) : file_(std::move(file)) {
+Profile::Profile(std::string file, bool overwrite) : file_(std::move(file)) {
   if (file_.empty()) return;
+  if (!overwrite) checkMayReplaceReport(file_, "\"traceEvents\"", "give --profile another name");
   ember::io::checkCanReport(file_, "profile");
   trace_.emplace();
 }
@@ -27,10 +30,10 @@ Profile::~Profile() {
   if (!trace_) return;
   try {
     trace_->stop();
-    fmt::print("\n{}\n", trace_->table());
+    console::print("\n{}\n", trace_->table());
     trace_->save(file_);
-    fmt::print("{}: open it with chrome://tracing or ui.perfetto.dev\n", file_);
+    console::print("{}: open it with chrome://tracing or ui.perfetto.dev\n", file_);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    console::complain(error.what());
   }
 }

@@ -13,8 +13,8 @@ void addProfileFlag(CLI::App& app, std::string& file);
 /// for chrome://tracing. With an empty name, nothing.
 class Profile {
  public:
-  /// Throws IoError if the file could not be written.
-  explicit Profile(std::string file);
+  /// Throws IoError if the file could not be written, UsageError if another program's file is there.
+  explicit Profile(std::string file, bool overwrite = false);
   ~Profile();
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;

@@ -1,10 +1,12 @@
 // Tells solids in noisy voxels apart, with a 3-D CNN and batch norm; a seed makes the data.
 //
 // test: --samples 60 --epochs 1 --threads 1 --save net.json
-// test: --samples 8 --epochs 1 --seed 7 --threads 1 --save net.json --profile
+// test: --samples 8 --epochs 1 --seed 7 --threads 1 --save other.json --profile
+// test: --samples 8 --epochs 1 --seed 7 --threads 1 --resume other.json
 // test: --help
 #include "Volumes.h"
 #include "support/Classify.h"
+#include "support/Console.h"
 
 using namespace ember;
 
@@ -34,9 +36,9 @@ void showOneOfEach(const data::TensorDataset& volumes) {
       const auto picture = drawVolume(&voxels[c * voxels.size() / names.size()]);  // labels go 0, 1, 2, ...
       for (std::size_t i = 0; i < picture.size(); ++i) lines[i + 1] += "  " + picture[i];
     }
-    for (const std::string& line : lines) fmt::print("{}\n", line);
+    for (const std::string& line : lines) console::print("{}\n", line);
   }
-  fmt::print("\n");
+  console::print("\n");
 }
 
 }  // namespace
@@ -44,7 +46,7 @@ void showOneOfEach(const data::TensorDataset& volumes) {
 int main(int argc, char** argv) {
   int exitCode = 0;
   const auto options = parseOptions(argc, argv, "volumes_3d", "Tells solids in noisy voxels apart with a 3-D CNN.",
-                                    {.samples = 4000, .epochs = 10, .save = "volumes_3d.json"}, exitCode);
+                                    {.samples = 4000, .epochs = 10, .defaultSave = "volumes_3d.json"}, exitCode);
   if (!options) return exitCode;
   return runProgram(*options, [&] {
     const auto train = makeVolumes(options->seed, "train", options->samples);

@@ -53,7 +53,8 @@ Value BestEpoch::state() const {
   Value state{{"metric", options_.name},
               {"maximize", options_.maximize},
               {"epoch", epoch_},
-              {"bad", Value::counter(bad_)}};
+              {"bad", Value::counter(bad_)},
+              {"patience", options_.patience}};
   if (value_) state.set("value", *value_);
   if (!file_.empty()) state.set("file", file_);
   if (kept_) state.set("kept", *kept_);

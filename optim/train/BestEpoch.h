@@ -38,7 +38,7 @@ class BestEpoch {
   void kept(const std::string& file);
   const std::string& file() const noexcept { return file_; }
 
-  /// {"metric", "maximize", "epoch", "bad", "value", "file", "kept"}.
+  /// {"metric", "maximize", "epoch", "bad", "patience", "value", "file", "kept"}.
   Value state() const;
   /// Takes over a saved state, whatever its patience was. Throws ValueError, before anything changes, if it is of another
   /// metric or no state of this.

@@ -162,8 +162,9 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
   if (plateau && rated && rated->at("options") == plateau->description()) plateau->restore(rated->at("state"));
   std::optional<BestEpoch> best = best_;
   if (const Value* known = train.find("best")) {
-    if (best) best->restore(*known);
-    else warnOnce(path + " knows the best epoch of its run, this trainer does not look for it: it is forgotten");
+    const bool other = best && options.acceptChanges && known->get<std::string>("metric") != best->options().name;
+    if (best && !other) best->restore(*known);
+    else if (!best) warnOnce(path + " knows the best epoch of its run, this trainer does not look for it: it is forgotten");
   }
   const i64 calls = train.get<i64>("program_calls"), averaged = ema_ ? train.get<i64>({"ema", "updates"}) : 0;
   std::vector<std::pair<std::string, i64>> streams;

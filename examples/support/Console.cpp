@@ -1,0 +1,41 @@
+#include "Console.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace console {
+namespace {
+
+bool lost = false;
+
+}  // namespace
+
+void open() {
+  ::signal(SIGPIPE, SIG_IGN);
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // open() takes the lowest number that is free, which is this one. A closed output stays one that cannot be written.
+    if (::fcntl(stream, F_GETFD) < 0) [[maybe_unused]] const int taken = ::open("/dev/null", O_RDONLY);
+  }
+}
+
+void write(std::string_view text) {
+  if (lost) return;
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return;
+  lost = true;
+  complain(fmt::format("cannot write to standard output ({}); everything else goes on", std::strerror(errno)));
+}
+
+void complain(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fputc('\n', stderr);
+}
+
+int exitCode(int code) { return code == 0 && lost ? 1 : code; }
+
+}  // namespace console

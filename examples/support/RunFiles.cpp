@@ -1,0 +1,138 @@
+#include "RunFiles.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <ember/core/io/Checkpoint.h>
+
+#include "Console.h"
+#include "Interrupt.h"
+#include "Numbers.h"
+
+using namespace ember;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view previous = ".prev";
+
+bool sameFile(const std::string& a, const std::string& b) {
+  std::error_code missing;
+  return a == b || fs::equivalent(a, b, missing);
+}
+
+/// What stands in a file that a new run would replace, and what to do about it.
+std::string content(const std::string& path) {
+  try {
+    const io::Checkpoint file = io::readCheckpoint(path);
+    if (file.train.isNull()) return "holds a saved net; save to another file, or --overwrite replaces it";
+    return fmt::format("holds a run at step {}; --resume {} continues it, --overwrite replaces it",
+                       file.train.get<std::string>("step"), path);
+  } catch (const Error& error) {
+    return fmt::format("exists and is no run ({}); save to another file, or --overwrite replaces it", error.headline());
+  }
+}
+
+optim::AutoSaveOptions autoSaveOptions(const RunFlags& flags, const std::string& bestFile) {
+  return {.everySteps = flags.saveEvery,
+          .onError = flags.stopOnSaveError ? optim::OnSaveError::Stop : optim::OnSaveError::Continue,
+          .bestFile = bestFile,
+          .report = [](const std::string& what) { console::complain(what); }};
+}
+
+}  // namespace
+
+void addRunFlags(CLI::App& app, RunFlags& flags, const std::string& defaultSave) {
+  const auto take = [](const char* flag, std::string& target) {
+    return [flag, &target](const std::string& text) {
+      if (text.empty()) throw CLI::ValidationError(flag, "the name of the file is empty");
+      target = text;
+    };
+  };
+  app.add_option_function<std::string>(
+         "--save", take("--save", flags.save),
+         fmt::format("the run as it stands, after each epoch and at the end (default {}, or the file of --resume); the "
+                     "one before stays as FILE.prev",
+                     defaultSave))
+      ->type_name("FILE");
+  app.add_option_function<std::string>("--resume", take("--resume", flags.resume),
+                                       "continue that run, bit for bit; auto: the newest whole one of --save's file and "
+                                       "its .prev, or a new run if there is none")
+      ->type_name("FILE");
+  app.add_flag("--overwrite", flags.overwrite, "replace files that are there and are not those of the resumed run");
+  addNumber<i64>(app, "--save-every", flags.saveEvery, 1, 1'000'000'000, "save behind every so many steps, too");
+  app.add_option_function<std::string>("--on-save-error",
+                                       [&flags](const std::string& text) {
+                                         if (text != "stop" && text != "continue")
+                                           throw CLI::ValidationError("--on-save-error",
+                                                                      "\"" + text + "\" is not stop or continue");
+                                         flags.stopOnSaveError = text == "stop";
+                                       },
+                                       "when a save fails: continue, try again the next time and exit with 1 if the last "
+                                       "one failed (default), or stop")
+      ->type_name("WHAT");
+}
+
+std::string chooseRun(RunFlags& flags, const std::string& program, const std::string& defaultSave) {
+  std::string from = flags.resume;
+  if (from == "auto") {
+    if (flags.save.empty()) flags.save = defaultSave;
+    const auto found = optim::newestRun(flags.save);
+    console::complain(fmt::format("{}: {}", program,
+                                  found ? found->why
+                                        : fmt::format("there is no run to resume at {0} or {0}.prev: a new one begins",
+                                                      flags.save)));
+    return found ? found->path : std::string();
+  }
+  if (!from.empty() && !fs::exists(from)) {
+    throw IoError(program, "there is no saved run " + from, {},
+                  fmt::format("train one first: examples/run {}{}", program, from == defaultSave ? "" : " --save " + from));
+  }
+  if (flags.save.empty()) {
+    flags.save = from.empty() ? defaultSave : from;
+    if (flags.save.ends_with(previous)) flags.save.resize(flags.save.size() - previous.size());
+  }
+  return from;
+}
+
+void checkMayReplaceRun(const std::string& path, const std::string& from, bool overwrite) {
+  if (overwrite || path.empty()) return;
+  const std::string before = path + std::string(previous);
+  if (!from.empty() && (sameFile(path, from) || sameFile(before, from))) return;
+  if (fs::exists(path)) throw UsageError(fmt::format("{} {}", path, content(path)));
+  // The second save would lose it.
+  if (fs::exists(before)) throw UsageError(fmt::format("{} {}", before, content(before)));
+}
+
+void checkMayReplaceReport(const std::string& path, std::string_view mark, const char* instead) {
+  if (!fs::is_regular_file(path)) return;
+  std::string start(4096, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(start.data(), std::ssize(start));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  if (start.empty() || start.find(mark) != start.npos) return;
+  throw UsageError(fmt::format("{} exists and was not written by this program; {}", path, instead));
+}
+
+SavedTraining::SavedTraining(optim::Trainer& trainer, const RunFlags& flags, const std::string& bestFile)
+    : trainer_(trainer), file_(flags.save), saves_(trainer, flags.save, autoSaveOptions(flags, bestFile)) {}
+
+int SavedTraining::run() {
+  const Interrupt interrupt(trainer_);
+  const bool complete = trainer_.run();
+  if (!complete) {
+    const bool redrawn = ::isatty(STDOUT_FILENO) == 1;  // over the line that shows the progress
+    console::print("{}stopped by {} in epoch {} of {}\n", redrawn ? "\r\x1b[K" : "", Interrupt::signalName(),
+                   trainer_.epoch() + 1, trainer_.options().epochs);
+  }
+  if (!saves_.upToDate()) {
+    console::complain(fmt::format("NOT saved: {} is not the run as it stands: {}", file_, saves_.lastFailure()));
+    return 1;
+  }
+  if (saves_.failures() > 0) console::complain(fmt::format("saved {} in the end; {} saves before failed", file_, saves_.failures()));
+  if (complete) return saves_.failures() > 0 ? 1 : 0;
+  console::print("saved {0}, continue with --resume {0}\n", file_);
+  return 128 + Interrupt::signal();
+}
