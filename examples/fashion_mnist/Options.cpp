@@ -60,7 +60,8 @@ std::optional<Options> parseOptions(int argc, char** argv, int& exitCode) {
   addRunFlags(app, options.run, defaultSave);
   app.add_flag("--override", options.override,
                "with --resume: go on under this command line where the run was begun under another");
-  app.add_option("--init-from", options.initFrom, "begin with the weights in FILE, a saved net or run")->type_name("FILE");
+  app.add_option("--init-from", options.initFrom, "begin with the weights in FILE, a saved net or run")
+      ->type_name("FILE");
   app.add_option("--save-best", options.saveBest,
                  "keep the run behind its best epoch, by accuracy on the pictures it is tested on")
       ->type_name("FILE");

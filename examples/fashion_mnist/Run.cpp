@@ -40,8 +40,10 @@ Settings savedSettings(const std::string& file, const Options& options, i64 pict
   std::string conflicts;
   const auto compare = [&](const char* flag, const auto& given, auto& was) {
     if (!given || *given == was) return;
-    if (options.override) was = *given;
-    else conflicts += fmt::format("\n    {} {}, the run was begun with {}", flag, *given, was);
+    if (options.override)
+      was = *given;
+    else
+      conflicts += fmt::format("\n    {} {}, the run was begun with {}", flag, *given, was);
   };
   const i64 done = saved.train.get<i64>("epoch");
   if (options.model && *options.model != model)
@@ -53,8 +55,10 @@ Settings savedSettings(const std::string& file, const Options& options, i64 pict
   compare("--lr", options.lr, settings.recipe.lr);
   compare("--seed", options.seed, settings.seed);
   if (options.validation && !settings.validation) {
-    if (options.override) settings.validation = true;
-    else conflicts += "\n    --validation, the run was begun without";
+    if (options.override)
+      settings.validation = true;
+    else
+      conflicts += "\n    --validation, the run was begun without";
   }
   if (!conflicts.empty()) {
     throw UsageError("the command line contradicts " + file + ":" + conflicts + "\n" +

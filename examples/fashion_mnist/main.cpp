@@ -27,7 +27,7 @@ namespace {
 void printReport(const Run& run, const optim::Evaluation& evaluation) {
   const std::vector<std::string> names = run.test().classNames();
   console::print("\n{}\n{}\n{} accuracy {:.2f} % on {} pictures\n", classTable(evaluation, names),
-             confusionMatrix(evaluation, names), run.testName(), 100 * evaluation.accuracy, evaluation.samples);
+                 confusionMatrix(evaluation, names), run.testName(), 100 * evaluation.accuracy, evaluation.samples);
 }
 
 void writeJson(const std::string& path, Run& run, const optim::Evaluation& evaluation, const ProgressBar& bar) {
@@ -51,8 +51,8 @@ void writeJson(const std::string& path, Run& run, const optim::Evaluation& evalu
 /// Shows picture `index` of the test set and the three likeliest classes.
 int predict(Run& run, i64 index) {
   if (index >= run.test().size()) {
-    throw UsageError(
-        fmt::format("--predict {}: the {} pictures are numbered 0 to {}", index, run.testName(), run.test().size() - 1));
+    throw UsageError(fmt::format("--predict {}: the {} pictures are numbered 0 to {}", index, run.testName(),
+                                 run.test().size() - 1));
   }
   const auto truth = static_cast<std::size_t>(run.test().get(index).label.item());
   const std::vector<std::string> names = run.test().classNames();
@@ -61,7 +61,7 @@ int predict(Run& run, i64 index) {
   const Tensor delivered = run.test().get(index).image.select(0, 0);
   const Tensor bytes = ((delivered - data::fashionMnistBlack) * (255 * 0.3530) + 0.5).to(DType::I64);
   console::print("{}\npicture {}, in truth: {}\n\n{}", drawPicture(bytes, colour), index, names[truth],
-             drawChances(run.predict(index), names, 3));
+                 drawChances(run.predict(index), names, 3));
   return 0;
 }
 
@@ -69,7 +69,8 @@ int predict(Run& run, i64 index) {
 void checkOutputs(const Options& options, const std::string& from) {
   const RunFlags& flags = options.run;
   checkMayReplaceRun(flags.save, from, flags.overwrite);
-  if (!flags.overwrite) checkMayReplaceReport(options.json, "\"images_per_second\"", "write to another file, or --overwrite replaces it");
+  if (!flags.overwrite)
+    checkMayReplaceReport(options.json, "\"images_per_second\"", "write to another file, or --overwrite replaces it");
   if (!options.json.empty()) io::checkCanReport(options.json, "fashion_mnist");
 }
 
@@ -78,8 +79,8 @@ int train(Run& run, const Options& options) {
   const Settings& settings = run.settings();
   const i64 epochs = settings.recipe.epochs;
   if (trainer.finished() || options.epochs.value_or(epochs) <= trainer.epoch()) {
-    console::print("{} is trained for {} of {} epochs already{}; nothing to do\n", options.run.resume, trainer.epoch(), epochs,
-                   trainer.endedEarly() ? ", the last of them no better" : "");
+    console::print("{} is trained for {} of {} epochs already{}; nothing to do\n", options.run.resume, trainer.epoch(),
+                   epochs, trainer.endedEarly() ? ", the last of them no better" : "");
     if (!options.json.empty()) writeJson(options.json, run, trainer.evaluate(run.test()), ProgressBar(0, 0));
     return 0;
   }
@@ -118,7 +119,8 @@ int train(Run& run, const Options& options) {
 int start(Options options) {
   if (options.threads) setThreads(static_cast<int>(*options.threads));
   const bool onlyLook = options.evaluate || options.predict;
-  if (onlyLook && options.run.resume.empty()) options.run.resume = options.run.save.empty() ? defaultSave : options.run.save;
+  if (onlyLook && options.run.resume.empty())
+    options.run.resume = options.run.save.empty() ? defaultSave : options.run.save;
   const std::string from = chooseRun(options.run, "fashion_mnist", defaultSave);
   if (onlyLook && from.empty()) throw UsageError("there is no run to look at");
   if (!onlyLook) checkOutputs(options, from);

@@ -31,13 +31,13 @@ void showProgress(optim::Trainer& trainer, const data::Dataset& test, const Stop
       shown = watch.seconds();
       const double left = shown / static_cast<double>(info.step) * static_cast<double>(steps - info.step);
       console::print("\r\x1b[Kepoch {}/{} {:3} %  loss {:.3f}  {:.0f} s left", info.epoch + 1, epochs,
-                 100 * (info.batch + 1) / info.batches, info.meanLoss, left);
-      });
+                     100 * (info.batch + 1) / info.batches, info.meanLoss, left);
+    });
   }
   trainer.afterEpoch([=, &trainer, &test, &watch](const optim::EpochInfo& info) {
     console::print("{}epoch {:2}/{}  loss {:.3f}  training {:5.1f} %  test {:5.1f} %  {:.0f} s\n",
-               terminal ? "\r\x1b[K" : "", info.epoch + 1, epochs, info.meanLoss, 100 * info.accuracy,
-               100 * trainer.evaluate(test).accuracy, watch.seconds());
+                   terminal ? "\r\x1b[K" : "", info.epoch + 1, epochs, info.meanLoss, 100 * info.accuracy,
+                   100 * trainer.evaluate(test).accuracy, watch.seconds());
   });
 }
 
@@ -48,9 +48,9 @@ int classify(nn::Module& net, const data::TensorDataset& train, const data::Tens
   RunFlags flags = options.run;
   const std::string from = chooseRun(flags, options.program, options.defaultSave);
   checkMayReplaceRun(flags.save, from, flags.overwrite);
-  console::print("{} samples to train with, {} to test, {} classes; {} parameters; {} thread{}; seed {}\n", train.size(),
-             test.size(), train.classNames().size(), net.parameterCount(), threads(), threads() == 1 ? "" : "s",
-             options.seed);
+  console::print("{} samples to train with, {} to test, {} classes; {} parameters; {} thread{}; seed {}\n",
+                 train.size(), test.size(), train.classNames().size(), net.parameterCount(), threads(),
+                 threads() == 1 ? "" : "s", options.seed);
 
   // Whole batches only, since batch norm can't train on one sample, and two of them at least, for the schedule's sake.
   const i64 batch = std::clamp<i64>(train.size() / 2, 1, 64);
@@ -79,7 +79,7 @@ int classify(nn::Module& net, const data::TensorDataset& train, const data::Tens
   console::print("  nearest neighbour  {:6.2f} %\n", 100 * nearestNeighbourAccuracy(train, test));
   console::print("  the net            {:6.2f} %  after {:.0f} s of training\n", 100 * accuracy, trained);
   console::print("  loaded from file   {:6.2f} %  {}, {}\n", 100 * again, flags.save,
-             again == accuracy ? "the same" : "ANOTHER ACCURACY THAN WAS SAVED");
+                 again == accuracy ? "the same" : "ANOTHER ACCURACY THAN WAS SAVED");
   return again == accuracy ? 0 : 1;
 }
 

@@ -19,7 +19,7 @@ void open() {
   ::signal(SIGPIPE, SIG_IGN);
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     // open() takes the lowest number that is free, which is this one. A closed output stays one that cannot be written.
-    if (::fcntl(stream, F_GETFD) < 0) [[maybe_unused]] const int taken = ::open("/dev/null", O_RDONLY);
+    if (::fcntl(stream, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDONLY));
   }
 }
 

@@ -5,12 +5,12 @@
 
 #include <fmt/core.h>
 
-/// What programs print. Where standard output cannot be written (closed, a full disk, a reader that is gone) the program
-/// goes on: it says so once on standard error, and its exit code does.
+/// What programs print. Where standard output cannot be written (closed, a full disk, a reader that is gone) the
+/// program goes on: it says so once on standard error, and its exit code does.
 namespace console {
 
-/// To be called first in main(): a reader that goes away becomes an error instead of a signal, and where one of the three
-/// standard streams is closed no file of the program's takes its place.
+/// To be called first in main(): a reader that goes away becomes an error instead of a signal, and where one of the
+/// three standard streams is closed no file of the program's takes its place.
 void open();
 
 void write(std::string_view text);

@@ -1,9 +1,9 @@
 #pragma once
 #include <ember/ember.h>
 
-/// While it lives, Ctrl-C (SIGINT), SIGTERM and SIGHUP ask the trainer to stop after the step it is in; a save in progress
-/// goes on. A second signal ends the program at once, as it would have without this. A signal that was ignored stays
-/// ignored (nohup, background jobs of scripts). One at a time.
+/// While it lives, Ctrl-C (SIGINT), SIGTERM and SIGHUP ask the trainer to stop after the step it is in; a save in
+/// progress goes on. A second signal ends the program at once, as it would have without this. A signal that was ignored
+/// stays ignored (nohup, background jobs of scripts). One at a time.
 class Interrupt {
  public:
   explicit Interrupt(ember::optim::Trainer& trainer);

@@ -5,8 +5,8 @@
 #include <string>
 #include <type_traits>
 
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 /// The whole text as a decimal number in [low, high] (for real numbers (low, high]): no sign but -, no hexadecimals, no
 /// blanks, no infinity, nothing behind it.

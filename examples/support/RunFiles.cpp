@@ -57,21 +57,22 @@ void addRunFlags(CLI::App& app, RunFlags& flags, const std::string& defaultSave)
                      "one before stays as FILE.prev",
                      defaultSave))
       ->type_name("FILE");
-  app.add_option_function<std::string>("--resume", take("--resume", flags.resume),
-                                       "continue that run, bit for bit; auto: the newest whole one of --save's file and "
-                                       "its .prev, or a new run if there is none")
+  app.add_option_function<std::string>(
+         "--resume", take("--resume", flags.resume),
+         "continue that run, bit for bit; auto: the newest whole one of --save's file and "
+         "its .prev, or a new run if there is none")
       ->type_name("FILE");
   app.add_flag("--overwrite", flags.overwrite, "replace files that are there and are not those of the resumed run");
   addNumber<i64>(app, "--save-every", flags.saveEvery, 1, 1'000'000'000, "save behind every so many steps, too");
-  app.add_option_function<std::string>("--on-save-error",
-                                       [&flags](const std::string& text) {
-                                         if (text != "stop" && text != "continue")
-                                           throw CLI::ValidationError("--on-save-error",
-                                                                      "\"" + text + "\" is not stop or continue");
-                                         flags.stopOnSaveError = text == "stop";
-                                       },
-                                       "when a save fails: continue, try again the next time and exit with 1 if the last "
-                                       "one failed (default), or stop")
+  app.add_option_function<std::string>(
+         "--on-save-error",
+         [&flags](const std::string& text) {
+           if (text != "stop" && text != "continue")
+             throw CLI::ValidationError("--on-save-error", "\"" + text + "\" is not stop or continue");
+           flags.stopOnSaveError = text == "stop";
+         },
+         "when a save fails: continue, try again the next time and exit with 1 in the end "
+         "(default), or stop")
       ->type_name("WHAT");
 }
 
@@ -80,15 +81,16 @@ std::string chooseRun(RunFlags& flags, const std::string& program, const std::st
   if (from == "auto") {
     if (flags.save.empty()) flags.save = defaultSave;
     const auto found = optim::newestRun(flags.save);
-    console::complain(fmt::format("{}: {}", program,
-                                  found ? found->why
-                                        : fmt::format("there is no run to resume at {0} or {0}.prev: a new one begins",
-                                                      flags.save)));
+    console::complain(
+        fmt::format("{}: {}", program,
+                    found ? found->why
+                          : fmt::format("there is no run to resume at {0} or {0}.prev: a new one begins", flags.save)));
     return found ? found->path : std::string();
   }
   if (!from.empty() && !fs::exists(from)) {
-    throw IoError(program, "there is no saved run " + from, {},
-                  fmt::format("train one first: examples/run {}{}", program, from == defaultSave ? "" : " --save " + from));
+    throw IoError(
+        program, "there is no saved run " + from, {},
+        fmt::format("train one first: examples/run {}{}", program, from == defaultSave ? "" : " --save " + from));
   }
   if (flags.save.empty()) {
     flags.save = from.empty() ? defaultSave : from;
@@ -131,7 +133,8 @@ int SavedTraining::run() {
     console::complain(fmt::format("NOT saved: {} is not the run as it stands: {}", file_, saves_.lastFailure()));
     return 1;
   }
-  if (saves_.failures() > 0) console::complain(fmt::format("saved {} in the end; {} saves before failed", file_, saves_.failures()));
+  if (saves_.failures() > 0)
+    console::complain(fmt::format("saved {} in the end; {} saves before failed", file_, saves_.failures()));
   if (complete) return saves_.failures() > 0 ? 1 : 0;
   console::print("saved {0}, continue with --resume {0}\n", file_);
   return 128 + Interrupt::signal();

@@ -33,14 +33,14 @@ void checkMayReplaceRun(const std::string& path, const std::string& from, bool o
 /// The same for a report: a file that is there must hold `mark`, as those of the program do.
 void checkMayReplaceReport(const std::string& path, std::string_view mark, const char* instead);
 
-/// A training that saves itself as the flags say and heeds signals. To be made before hooks that print: an epoch that is
-/// shown is saved.
+/// A training that saves itself as the flags say and heeds signals. To be made before hooks that print: an epoch that
+/// is shown is saved.
 class SavedTraining {
  public:
   /// Throws IoError if nothing can be saved there.
   SavedTraining(ember::optim::Trainer& trainer, const RunFlags& flags, const std::string& bestFile = {});
-  /// Trains to the end or to a signal; says how a run that was stopped goes on. Returns the exit code: 0, 1 if the run as
-  /// it stands could not be saved, or 128 + the signal.
+  /// Trains to the end or to a signal; says how a run that was stopped goes on. Returns the exit code: 0, 1 if the run
+  /// as it stands could not be saved, or 128 + the signal.
   int run();
 
  private:

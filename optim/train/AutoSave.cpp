@@ -22,10 +22,13 @@ struct AutoSave::Saver {
       ++failures;
       lastFailure = error.what();
       if (options.onError == OnSaveError::Stop) throw;
-      const std::string where = "epoch " + std::to_string(trainer->epoch()) + ", batch " + std::to_string(trainer->batch());
+      const std::string where =
+          "epoch " + std::to_string(trainer->epoch()) + ", batch " + std::to_string(trainer->batch());
       const std::string what = "at " + where + ": " + lastFailure;
-      if (options.report) options.report(what);
-      else warnOnce(what);
+      if (options.report)
+        options.report(what);
+      else
+        warnOnce(what);
       return false;
     }
   }
@@ -63,9 +66,11 @@ AutoSave::AutoSave(Trainer& trainer, std::string path, AutoSaveOptions options) 
   if (options.everySteps < 0)
     throw ValueError("AutoSave", "everySteps is " + std::to_string(options.everySteps), {}, "use 0 (off) or more");
   if (!options.bestFile.empty() && !trainer.best())
-    throw ValueError("AutoSave", "bestFile is given, but the trainer knows no best epoch", {}, "set TrainerOptions::best");
+    throw ValueError("AutoSave", "bestFile is given, but the trainer knows no best epoch", {},
+                     "set TrainerOptions::best");
   if (!options.bestFile.empty() && options.bestFile == path)
-    throw ValueError("AutoSave", "the best epoch and the run cannot be in one file, " + path, {}, "give bestFile another name");
+    throw ValueError("AutoSave", "the best epoch and the run cannot be in one file, " + path, {},
+                     "give bestFile another name");
   std::vector<io::FolderLock> locks;
   for (const std::string& file : {path, options.bestFile}) {
     if (file.empty() && !locks.empty()) continue;  // no bestFile

@@ -64,7 +64,8 @@ Value BestEpoch::state() const {
 void BestEpoch::restore(const Value& state) {
   const std::string metric = state.get<std::string>("metric");
   if (metric != options_.name || state.get<bool>("maximize") != options_.maximize) {
-    throw ValueError(op, "the saved run tells its best epoch by \"" + metric + "\", this one by \"" + options_.name + "\"",
+    throw ValueError(op,
+                     "the saved run tells its best epoch by \"" + metric + "\", this one by \"" + options_.name + "\"",
                      {}, "use the metric of the saved run");
   }
   const i64 epoch = state.get<i64>("epoch"), bad = state.get<i64>("bad");

@@ -40,8 +40,8 @@ class BestEpoch {
 
   /// {"metric", "maximize", "epoch", "bad", "patience", "value", "file", "kept"}.
   Value state() const;
-  /// Takes over a saved state, whatever its patience was. Throws ValueError, before anything changes, if it is of another
-  /// metric or no state of this.
+  /// Takes over a saved state, whatever its patience was. Throws ValueError, before anything changes, if it is of
+  /// another metric or no state of this.
   void restore(const Value& state);
 
  private:

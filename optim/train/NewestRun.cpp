@@ -52,7 +52,8 @@ Candidate look(const std::string& path) {
 std::string oneLine(const std::string& message) {
   std::string text = message.substr(0, message.find('\n')), details;
   for (std::size_t at = text.size(); at < message.size();) {
-    const std::size_t begin = message.find_first_not_of("\n ", at), end = std::min(message.find('\n', begin), message.size());
+    const std::size_t begin = message.find_first_not_of("\n ", at),
+                      end = std::min(message.find('\n', begin), message.size());
     if (begin == message.npos || message.compare(begin, 5, "help ") == 0) break;
     std::string line = message.substr(begin, end - begin);
     if (const auto gap = line.find("  "); gap != line.npos) line.erase(gap, line.find_first_not_of(' ', gap) - gap - 1);
@@ -76,7 +77,8 @@ std::optional<FoundRun> newestRun(const std::string& path) {
   if (!now.there && !before.there) return {};
   if (!usable(now) && !usable(before)) {
     Error::Details details;
-    for (const Candidate* file : {&now, &before}) details.emplace_back(file->path, file->there ? file->problem : "is not there");
+    for (const Candidate* file : {&now, &before})
+      details.emplace_back(file->path, file->there ? file->problem : "is not there");
     throw IoError("newestRun", "no run to go on from at " + path, details,
                   "nothing was changed; give another file, or begin anew under another name");
   }

@@ -14,8 +14,8 @@ struct FoundRun {
 };
 
 /// Of `path` and its previous generation, `path`.prev, the newest that is whole: the one with more optimiser steps, or
-/// `path` where they are no generations of one run (another net, seed, schedule, optimiser or data). Times of files play
-/// no part. Both are read in full. A symbolic link is followed, as saves do.
+/// `path` where they are no generations of one run (another net, seed, schedule, optimiser or data). Times of files
+/// play no part. Both are read in full. A symbolic link is followed, as saves do.
 ///
 /// Nothing if neither is there. Throws IoError with the reason of each if none that is there can be used.
 std::optional<FoundRun> newestRun(const std::string& path);

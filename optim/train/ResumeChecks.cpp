@@ -138,8 +138,7 @@ Value withRatesOf(const Value& here, const Value& saved) {
 void warnOfOtherMachine(const std::string& path, const Value& writer) {
   const Value here = io::writerInfo();
   for (const auto& [key, name] : {std::pair("threads", "threads"), std::pair("isa", "the instruction set"),
-                                  std::pair("onednn", "oneDNN"),
-                                  std::pair("onednn_isa", "oneDNN's instruction set")}) {
+                                  std::pair("onednn", "oneDNN"), std::pair("onednn_isa", "oneDNN's instruction set")}) {
     const Value *saved = writer.find(key), *now = here.find(key);
     if (!saved || !now || *saved == *now) continue;
     const bool threads = now->isInt();

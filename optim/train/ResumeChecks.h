@@ -31,13 +31,13 @@ class RunDifferences {
   std::vector<std::string> list_;
 };
 
-/// The tensors of the file that belong to optimiser and average, in the order of `here`. Throws StateError that lists all
-/// that is missing, unexpected or of another shape.
+/// The tensors of the file that belong to optimiser and average, in the order of `here`. Throws StateError that lists
+/// all that is missing, unexpected or of another shape.
 std::vector<core::NDArray> matchingTensors(const std::string& path, const nn::Parameters& here,
                                            const io::Checkpoint& file);
 
-/// Throws IoError, naming the field, for numbers that no run can have written: a file changed by hand, or by a fault that
-/// its check sums cannot tell.
+/// Throws IoError, naming the field, for numbers that no run can have written: a file changed by hand, or by a fault
+/// that its check sums cannot tell.
 void checkRunNumbers(const std::string& path, const io::Checkpoint& file);
 
 /// Two data sets of one size are told apart by the sum over their samples (DataSum.h).

@@ -86,11 +86,11 @@ void Trainer::save(const std::string& path) {
   savedIn_ = path;
 }
 
-std::vector<std::string> Trainer::differences(const std::string& path, const io::Checkpoint& saved,
-                                              bool accept) const {
+std::vector<std::string> Trainer::differences(const std::string& path, const io::Checkpoint& saved, bool accept) const {
   RunDifferences differences(path, accept);
   if (const std::string text = firstDifference(options_.schedule.description(), saved.scheduler); !text.empty())
-    differences.add("the saved schedule is another one: " + text, "use the epochs, batch size and schedule of the saved run");
+    differences.add("the saved schedule is another one: " + text,
+                    "use the epochs, batch size and schedule of the saved run");
   if (!accept) {
     optimizer_.checkState(saved.optimizer);
   } else {
@@ -107,7 +107,8 @@ std::vector<std::string> Trainer::differences(const std::string& path, const io:
     }
     const std::string text = firstDifference(withoutSum(now.at(key)), withoutSum(saved.train.at(key)));
     if (!text.empty())
-      differences.add("\"" + std::string(key) + "\" of the saved run differs: " + text, "use the data and options of the saved run");
+      differences.add("\"" + std::string(key) + "\" of the saved run differs: " + text,
+                      "use the data and options of the saved run");
   }
   compareDataSums(path, saved.train.at("data").find("crc32"), dataSum_, differences);
   if (saved.train.has("ema") != (ema_ != nullptr) ||
@@ -163,8 +164,10 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
   std::optional<BestEpoch> best = best_;
   if (const Value* known = train.find("best")) {
     const bool other = best && options.acceptChanges && known->get<std::string>("metric") != best->options().name;
-    if (best && !other) best->restore(*known);
-    else if (!best) warnOnce(path + " knows the best epoch of its run, this trainer does not look for it: it is forgotten");
+    if (best && !other)
+      best->restore(*known);
+    else if (!best)
+      warnOnce(path + " knows the best epoch of its run, this trainer does not look for it: it is forgotten");
   }
   const i64 calls = train.get<i64>("program_calls"), averaged = ema_ ? train.get<i64>({"ema", "updates"}) : 0;
   std::vector<std::pair<std::string, i64>> streams;
@@ -198,8 +201,10 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
   seen_ = seen;
   correct_ = correct;
   lossSum_ = lossSum;
-  if (changes.empty() && seed == saved) savedIn_ = path;
-  else savedIn_.clear();
+  if (changes.empty() && seed == saved)
+    savedIn_ = path;
+  else
+    savedIn_.clear();
 }
 
 }  // namespace ember::optim

@@ -29,20 +29,20 @@ struct EpochInfo {
 };
 
 struct TrainerOptions {
-  i64 epochs = 1;                  ///< 1 or more
+  i64 epochs = 1;  ///< 1 or more
   i64 batchSize = 32;
-  std::optional<u64> seed = {};    ///< of shuffle, augmentation and random layers; the process's seed if unset
+  std::optional<u64> seed = {};  ///< of shuffle, augmentation and random layers; the process's seed if unset
   bool shuffle = true;
-  bool dropLast = false;           ///< leave out a last batch that is smaller
-  bool prefetch = true;            ///< prepare batches on a thread of their own
-  Schedule schedule = {};          ///< of optimiser steps
-  double labelSmoothing = 0;       ///< of the default loss, in [0, 1)
-  double clipNorm = 0;             ///< largest gradient norm; 0: no clipping
-  double emaDecay = 0;             ///< average the weights for evaluation; 0: no average
+  bool dropLast = false;             ///< leave out a last batch that is smaller
+  bool prefetch = true;              ///< prepare batches on a thread of their own
+  Schedule schedule = {};            ///< of optimiser steps
+  double labelSmoothing = 0;         ///< of the default loss, in [0, 1)
+  double clipNorm = 0;               ///< largest gradient norm; 0: no clipping
+  double emaDecay = 0;               ///< average the weights for evaluation; 0: no average
   data::Transforms transforms = {};  ///< applied to each training sample
-  /// Batches of which one optimiser step takes the gradient, 1 or more: each counts by its samples, so for losses that are
-  /// means it is the gradient of one large batch (but batch norm sees the small ones). The last step of an epoch has
-  /// what is left.
+  /// Batches of which one optimiser step takes the gradient, 1 or more: each counts by its samples, so for losses that
+  /// are means it is the gradient of one large batch (but batch norm sees the small ones). The last step of an epoch
+  /// has what is left.
   i64 accumulate = 1;
   /// Lowers the rate that the schedule gives when `plateauMetric` gets no better, once an epoch.
   std::optional<PlateauOptions> plateau = {};
@@ -55,9 +55,9 @@ struct TrainerOptions {
 };
 
 struct ResumeOptions {
-  /// Goes on with the learning rates, schedule, batch size, seed, data and options of this trainer where they are not those
-  /// of the saved run, and warns of each; net, kind of optimiser and averaging must fit all the same. Where batches or
-  /// their order are others, the epoch that was open begins anew.
+  /// Goes on with the learning rates, schedule, batch size, seed, data and options of this trainer where they are not
+  /// those of the saved run, and warns of each; net, kind of optimiser and averaging must fit all the same. Where
+  /// batches or their order are others, the epoch that was open begins anew.
   bool acceptChanges = false;
 };
 
@@ -84,8 +84,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Steps until the last epoch is done, patience is over, or stop() was called. Returns whether the run is complete; if
-  /// not, run() goes on.
+  /// Steps until the last epoch is done, patience is over, or stop() was called. Returns whether the run is complete;
+  /// if not, run() goes on.
   bool run();
   /// One step; throws StateError if finished(). A run that was saved behind its very last step has only that epoch's
   /// hooks left: then nothing is trained and samples is 0.
@@ -105,10 +105,11 @@ class Trainer {
   void save(const std::string& path);
   /// Continues a saved run. Throws, with nothing changed: StateError or ValueError if the file does not fit net,
   /// optimiser, data (compared by size and by a sum over some samples) or options, IoError if it is damaged or
-  /// contradicts itself. Warns of another number of threads, instruction set or version of oneDNN: then the run continues,
-  /// but not bit for bit.
+  /// contradicts itself. Warns of another number of threads, instruction set or version of oneDNN: then the run
+  /// continues, but not bit for bit.
   void resume(const std::string& path, const ResumeOptions& options = {});
-  /// The file, by the name it was given, that holds the run as it stands since the last save() or resume(); empty: none.
+  /// The file, by the name it was given, that holds the run as it stands since the last save() or resume(); empty:
+  /// none.
   const std::string& savedIn() const noexcept { return savedIn_; }
 
   // ---- hooks, in the order they were added ----

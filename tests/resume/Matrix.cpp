@@ -42,7 +42,8 @@ Remains straight(const Case& kind) {
 
 void complain(const char* what, const std::string& where, const Remains& got, const Remains& expected) {
   std::printf("  %s: %s%s%s%s\n", where.c_str(), what, got.run == expected.run ? "" : " the run differs;",
-              got.log == expected.log ? "" : " the log differs;", got.best == expected.best ? "" : " the best differs;");
+              got.log == expected.log ? "" : " the log differs;",
+              got.best == expected.best ? "" : " the best differs;");
   if (got.log != expected.log) std::printf("-- got\n%s-- expected\n%s", got.log.c_str(), expected.log.c_str());
 }
 
@@ -93,7 +94,8 @@ int killEverywhere(const std::vector<Case>& cases) {
     std::printf("%-70s %d of %zu resumed runs equal\n", kind.describe().c_str(), equal, courses.size());
     std::fflush(stdout);
   }
-  std::printf("%zu configurations, %zu kills, %s\n", cases.size(), kills, failures == 0 ? "all equal" : "NOT ALL EQUAL");
+  std::printf("%zu configurations, %zu kills, %s\n", cases.size(), kills,
+              failures == 0 ? "all equal" : "NOT ALL EQUAL");
   return failures;
 }
 
@@ -108,7 +110,9 @@ int killAnytime(const Case& kind, int rounds) {
   const auto check = [&] {
     const Remains got = remainsIn(folder->path());
     const bool right = got == expected && tidy(*folder);
-    if (!right) complain(tidy(*folder) ? "" : "a killed save's file is left;", "after " + std::to_string(kills) + " kills", got, expected);
+    if (!right)
+      complain(tidy(*folder) ? "" : "a killed save's file is left;", "after " + std::to_string(kills) + " kills", got,
+               expected);
     failures += right ? 0 : 1;
     ++runs;
     for (const auto& entry : std::filesystem::directory_iterator(folder->path())) std::filesystem::remove(entry.path());

@@ -54,12 +54,12 @@ int train(const std::string& folder, const Case& kind, const std::string& kill) 
   // Logged before it is saved: a line too many is cut off, a line too few could not be had again.
   trainer.afterStep([&](const optim::StepInfo& info) {
     char line[100];
-    std::snprintf(line, sizeof line, "%lld %a %a %a\n", static_cast<long long>(info.step), info.loss, info.meanLoss, info.lr);
+    std::snprintf(line, sizeof line, "%lld %a %a %a\n", static_cast<long long>(info.step), info.loss, info.meanLoss,
+                  info.lr);
     append(log, line);
   });
   const optim::AutoSave saves(trainer, path,
-                              {.everySteps = kind.saveEvery,
-                               .bestFile = options.trainer.best ? "best.json" : ""});
+                              {.everySteps = kind.saveEvery, .bestFile = options.trainer.best ? "best.json" : ""});
   trainer.afterStep([&](const optim::StepInfo& info) { killAt('s', info.step); });
   trainer.afterEpoch([&](const optim::EpochInfo& info) { killAt('e', info.epoch + 1); });
   trainer.run();

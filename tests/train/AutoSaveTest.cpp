@@ -25,9 +25,8 @@ TEST_CASE("a run is saved behind each epoch and every so many steps, and the gen
   const optim::AutoSave saves(*run.trainer, path, {.everySteps = 2});
   CHECK(!saves.upToDate());
   std::vector<i64> steps;
-  run.trainer->afterStep([&](const optim::StepInfo&) {
-    steps.push_back(std::filesystem::exists(path) ? stepIn(path) : 0);
-  });
+  run.trainer->afterStep(
+      [&](const optim::StepInfo&) { steps.push_back(std::filesystem::exists(path) ? stepIn(path) : 0); });
   CHECK(run.trainer->run());
   // Six batches an epoch; the last step of one is saved with the epoch, behind the step's own hooks.
   CHECK(steps == std::vector<i64>{0, 2, 2, 4, 4, 4, 6, 8, 8, 10, 10, 10});

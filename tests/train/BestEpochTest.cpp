@@ -20,12 +20,11 @@ SmallOptions rated(const std::vector<double>& metrics, i64 patience, bool maximi
   SmallOptions options = rich();
   options.trainer.epochs = 8;
   options.trainer.schedule = {};
-  options.trainer.best = optim::BestOptions{.name = "listed",
-                                            .metric = [metrics](const optim::EpochInfo& info) {
-                                              return metrics.at(static_cast<std::size_t>(info.epoch));
-                                            },
-                                            .maximize = maximize,
-                                            .patience = patience};
+  options.trainer.best = optim::BestOptions{
+      .name = "listed",
+      .metric = [metrics](const optim::EpochInfo& info) { return metrics.at(static_cast<std::size_t>(info.epoch)); },
+      .maximize = maximize,
+      .patience = patience};
   return options;
 }
 

@@ -46,7 +46,8 @@ TEST_CASE("the newest whole generation of a run is taken, and it is said why") {
   found = optim::newestRun(path);
   CHECK(found->path == previous);
   CHECK(found->step == 3);
-  CHECK_MESSAGE(found->why.starts_with(path + " cannot be used: [load] IoError: \"" + path + "\" is cut off ("), found->why);
+  CHECK_MESSAGE(found->why.starts_with(path + " cannot be used: [load] IoError: \"" + path + "\" is cut off ("),
+                found->why);
   CHECK_MESSAGE(contains(found->why, "); " + previous + ", step 3, taken"), found->why);
   CHECK(!contains(found->why, "\n"));
   SmallRun run(elsewhere(rich()));
