@@ -20,7 +20,7 @@ expect 2 "--lr" --lr 0.1 --lr 0.2
 expect 2 "--evaluate" --evaluate --evaluate
 expect 2 "--save: the name of the file is empty" --save ""
 expect 2 '"never" is not stop or continue' --on-save-error never
-expect 2 "--init-from excludes --resume" --init-from a.json --resume b.json
+expect 2 "--resume excludes --init-from" --init-from a.json --resume b.json
 expect 2 "--override requires --resume" --override
 # (C3) numbers
 for bad in abc nan inf 1e999 0x1p-3 0,1 0 -0.1 101 "" " 1" 1x; do expect 2 "a number above 0 up to 100" --lr "$bad"; done
