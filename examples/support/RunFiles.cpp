@@ -109,7 +109,8 @@ void checkMayReplaceRun(const std::string& path, const std::string& from, bool o
 }
 
 void checkMayReplaceReport(const std::string& path, std::string_view mark, const char* instead) {
-  if (!fs::is_regular_file(path)) return;
+  // What a descriptor leads to was opened by whoever started the program.
+  if (path.starts_with("/dev/") || !fs::is_regular_file(path)) return;
   std::string start(4096, '\0');
   std::ifstream file(path, std::ios::binary);
   file.read(start.data(), std::ssize(start));
