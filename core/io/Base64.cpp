@@ -8,15 +8,20 @@ namespace ember::io {
 namespace {
 
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr u8 notADigit = 0x80;
+constexpr u32 notADigit = u32{1} << 31;
 
-constexpr std::array<u8, 256> makeDigits() {
-  std::array<u8, 256> digits{};
-  for (u8& digit : digits) digit = notADigit;
-  for (std::size_t i = 0; i < alphabet.size(); ++i) digits[static_cast<u8>(alphabet[i])] = static_cast<u8>(i);
+/// What a character adds to the 24 bits of a group of four, by its place in the group.
+using Digits = std::array<std::array<u32, 256>, 4>;
+constexpr Digits makeDigits() {
+  Digits digits{};
+  for (std::size_t place = 0; place < 4; ++place) {
+    for (u32& digit : digits[place]) digit = notADigit;
+    for (std::size_t i = 0; i < alphabet.size(); ++i)
+      digits[place][static_cast<u8>(alphabet[i])] = static_cast<u32>(i) << (18 - 6 * place);
+  }
   return digits;
 }
-constexpr std::array<u8, 256> digits = makeDigits();
+constexpr Digits digits = makeDigits();
 
 }  // namespace
 
@@ -56,7 +61,7 @@ Base64Result decodeBase64(std::string_view text, void* to, std::size_t capacity)
     result.problem = "it holds " + bytesText(total) + " where " + bytesText(capacity) + " are left";
     return result;
   }
-  const auto digitAt = [&](std::size_t i) { return digits[static_cast<u8>(text[i])]; };
+  const auto digitAt = [&](std::size_t i) { return digits[i % 4][static_cast<u8>(text[i])]; };
   const auto badCharacter = [&](std::size_t from) {
     std::size_t i = from;
     while (digitAt(i) != notADigit) ++i;
@@ -66,23 +71,24 @@ Base64Result decodeBase64(std::string_view text, void* to, std::size_t capacity)
   u8* out = static_cast<u8*>(to);
   const std::size_t whole = text.size() - (padding > 0 ? 4 : 0);
   for (std::size_t i = 0; i < whole; i += 4, out += 3) {
-    const u8 a = digitAt(i), b = digitAt(i + 1), c = digitAt(i + 2), d = digitAt(i + 3);
-    if ((a | b | c | d) & notADigit) return badCharacter(i);
-    const u32 word = u32{a} << 18 | u32{b} << 12 | u32{c} << 6 | d;
+    const u32 word = digitAt(i) | digitAt(i + 1) | digitAt(i + 2) | digitAt(i + 3);
+    if (word & notADigit) {
+      result.bytes = i / 4 * 3;
+      return badCharacter(i);
+    }
     out[0] = static_cast<u8>(word >> 16);
     out[1] = static_cast<u8>(word >> 8);
     out[2] = static_cast<u8>(word);
-    result.bytes += 3;
   }
+  result.bytes = whole / 4 * 3;
   if (padding == 0) return result;
-  const u8 a = digitAt(whole), b = digitAt(whole + 1), c = padding == 1 ? digitAt(whole + 2) : u8{0};
-  if ((a | b | c) & notADigit) return badCharacter(whole);
+  const u32 word = digitAt(whole) | digitAt(whole + 1) | (padding == 1 ? digitAt(whole + 2) : 0);
+  if (word & notADigit) return badCharacter(whole);
   // Bits that no byte uses must be clear, else two texts would mean the same bytes.
-  if ((padding == 2 ? b & 15 : c & 3) != 0) {
+  if ((word & (padding == 2 ? 0xffff : 0xff)) != 0) {
     result.problem = "bits behind the last byte are set";
     return result;
   }
-  const u32 word = u32{a} << 18 | u32{b} << 12 | u32{c} << 6;
   out[0] = static_cast<u8>(word >> 16);
   if (padding == 1) out[1] = static_cast<u8>(word >> 8);
   result.bytes += 3 - padding;

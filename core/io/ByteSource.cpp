@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include <ember/core/Error.h>
 #include <ember/core/io/Text.h>
@@ -91,7 +90,7 @@ void FileSource::checkUnchanged() const {
 
 std::size_t MemorySource::read(void* to, std::size_t count) {
   const std::size_t got = std::min(count, bytes_.size() - position_);
-  if (got > 0) std::memcpy(to, bytes_.data() + position_, got);
+  std::copy_n(bytes_.data() + position_, got, static_cast<char*>(to));
   position_ += got;
   return got;
 }

@@ -24,6 +24,7 @@ struct CheckpointTensor {
   std::string name;
   std::string role;  ///< "param", "buffer", "optim.NAME", "ema"
   core::NDArray array;
+  Value extra = {};  ///< fields of its row that a newer minor version added, an object or null
 };
 
 /// The content of a checkpoint file. Absent header members are null.
@@ -31,7 +32,7 @@ struct Checkpoint {
   Value model, train, optimizer, scheduler, selfTest;
   /// The program that wrote it. Null: writeCheckpoint writes writerInfo().
   Value writer;
-  /// Other members of the header, an object or null.
+  /// Other members of the header, kept as they were read: an object or null.
   Value extra;
   std::vector<CheckpointTensor> tensors;
 
@@ -59,6 +60,11 @@ void writeCheckpoint(ByteSink& sink, const Checkpoint& checkpoint, const Checkpo
 /// names file, tensor and place, says what was expected and found. Allocates no more than the file can fill.
 Checkpoint readCheckpoint(const std::string& path);
 Checkpoint readCheckpoint(RewindableSource& source);
+
+/// Reads a checkpoint of any version that this release knows (every 1.x) and writes it in the present one to a new
+/// file; every tensor's bytes and every member are kept. Throws IoError for a bad file, and where `to` exists already:
+/// nothing is ever converted in place or written over.
+void migrate(const std::string& from, const std::string& to, const CheckpointOptions& options = {});
 
 /// What stands under "writer" in files written now: {"program", "version", "git" (the commit, or "unknown"),
 /// "compiler", "onednn", "isa" (of ember's kernels), "onednn_isa", "threads", "ranks"}; the instruction sets are those

@@ -62,10 +62,20 @@ EntryProblem parseFields(const Value& row, CheckpointEntry& entry) {
     return {"it has the unknown encoding " + inQuotes(encoding), "known are base64, decimal"};
   }
   entry.encoding = encoding == "decimal" ? Encoding::Decimal : Encoding::Base64;
+  for (const auto& [key, value] : row.members()) {
+    if (!isKnownField(key)) entry.extra.set(key, value);
+  }
   return {};
 }
 
 }  // namespace
+
+bool isKnownField(std::string_view key) noexcept {
+  for (const char* known : {"name", "role", "dtype", "shape", "bytes", "crc32", "encoding"}) {
+    if (key == known) return true;
+  }
+  return false;
+}
 
 std::string shortText(const Value& value) {
   constexpr std::size_t longest = 80;

@@ -14,8 +14,12 @@ struct CheckpointEntry {
   Encoding encoding = Encoding::Base64;
   u64 bytes = 0;
   u32 crc = 0;
+  Value extra;          ///< the fields that have no meaning here, an object or null
   core::NDArray array;  ///< once its payload is read
 };
+
+/// Whether a field of a row has a meaning of its own ("name", "shape", ...).
+bool isKnownField(std::string_view key) noexcept;
 
 /// A sentence and what to do; empty if all is well.
 struct EntryProblem {

@@ -10,7 +10,8 @@ inline constexpr const char* formatName = "ember-checkpoint";
 inline constexpr const char* formatVersion = "1.0";
 inline constexpr int formatMajor = 1;
 
-inline constexpr std::size_t maxTensors = 1'000'000;
+/// A row of "tensors" takes 75 bytes at least: this many fit into the header.
+inline constexpr std::size_t maxTensors = 500'000;
 inline constexpr u64 maxHeaderBytes = u64{64} << 20;  ///< everything outside "data"
 inline constexpr i64 maxHeaderValues = 1'000'000;     ///< JSON values outside "tensors" and "data"
 inline constexpr i64 maxEntryValues = 1000;           ///< JSON values in one entry of "tensors"

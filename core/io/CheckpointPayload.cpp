@@ -34,12 +34,11 @@ void appendElement(std::string& out, T value) {
     out += std::to_string(value);
 }
 
-/// The value of `digits` in T, finite; an error sentence otherwise.
+/// The value in T of `digits`, which a JSON reader has found to be a number; a sentence if it is beyond T's range.
 template <class T>
 std::string parseFloating(std::string_view digits, T& value) {
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  const bool whole = end == digits.data() + digits.size();
-  if (error == std::errc() && whole && std::isfinite(value)) return {};
+  const auto error = std::from_chars(digits.data(), digits.data() + digits.size(), value).ec;
+  if (error == std::errc()) return {};
   return inQuotes(digits) + " is beyond the range of the type";
 }
 
@@ -78,9 +77,8 @@ std::string storeScalar(const Value& element, u8* to) {
     } else {
       const std::string digits = element.isInt() ? std::to_string(element.as<i64>()) : element.as<std::string>();
       T value{};
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-      if (error != std::errc() || end != digits.data() + digits.size())
-        return digits + " is beyond the range of the type";
+      const auto error = std::from_chars(digits.data(), digits.data() + digits.size(), value).ec;
+      if (error != std::errc()) return digits + " is beyond the range of the type";
       std::memcpy(to, &value, sizeof value);
       return {};
     }

@@ -1,7 +1,6 @@
 // One pass over the file, event by event: header members become Values, entries of "tensors" become a table, payloads
 // are decoded straight into their arrays. If "data" stands before "tensors", it is passed over and read in a second
 // pass.
-#include <algorithm>
 #include <array>
 
 #include <ember/core/Error.h>
@@ -47,7 +46,7 @@ class CheckpointWalker final : public JsonHandler {
   void number(std::string_view digits) override {
     leaf("a number", [&](auto& target) { target.number(digits); });
   }
-  void text(std::string& text) override {
+  void text(std::string_view text) override {
     leaf("a string", [&](auto& target) { target.text(text); });
   }
   void key(std::string& key) override {
@@ -60,8 +59,10 @@ class CheckpointWalker final : public JsonHandler {
         return;
       case Place::Building:
         return builder_.key(key);
-      default:
-        return;  // Skipping: objects exist nowhere else
+      default:  // Skipping: objects exist nowhere else
+        if (!secondPass_ && ++skippedKeys_ > maxTensors)
+          input_.refuse(
+              " has more than 500,000 names in its data");  // all of an object are kept, to find repeated ones
     }
   }
   void beginObject() override {
@@ -155,8 +156,8 @@ class CheckpointWalker final : public JsonHandler {
 
   void walk() {
     place_ = Place::Outside;
-    headerBytes_ = headerFrom_ = 0;
-    input_.json.setLimits({.totalBytes = maxHeaderBytes});
+    dataBytes_ = 0;
+    limitHeader();
     input_.json.read(*this);
   }
 
@@ -201,10 +202,12 @@ class CheckpointWalker final : public JsonHandler {
   }
   void endMember() {
     place_ = Place::Root;
-    if (member_ == "data") limitHeader();
+    if (member_ != "data") return;
+    dataBytes_ = input_.json.position() - dataFrom_;
+    limitHeader();
   }
   void beginData() {
-    headerBytes_ += input_.json.position() - headerFrom_;
+    dataFrom_ = input_.json.position();
     input_.json.setLimits({});  // the payload is as long as it is; its strings stay short
     if (tensorsSeen_) {
       place_ = Place::DataValue;
@@ -215,8 +218,7 @@ class CheckpointWalker final : public JsonHandler {
   }
   /// What stands outside "data" may have maxHeaderBytes together.
   void limitHeader() {
-    headerFrom_ = input_.json.position();
-    input_.json.setLimits({.totalBytes = headerFrom_ + maxHeaderBytes - std::min(headerBytes_, maxHeaderBytes)});
+    input_.json.setLimits({.totalBytes = maxHeaderBytes + dataBytes_, .totalShown = maxHeaderBytes});
   }
 
   void skip() {
@@ -252,9 +254,10 @@ class CheckpointWalker final : public JsonHandler {
   ValueBuilder builder_;
   Place place_ = Place::Outside;
   int skipDepth_ = 0;
+  std::size_t skippedKeys_ = 0;
   std::string member_;  // of the root object, the one being read
   i64 headerValues_ = 0;
-  u64 headerBytes_ = 0, headerFrom_ = 0;  // outside "data" so far, and since where it is not counted yet
+  u64 dataFrom_ = 0, dataBytes_ = 0;  // where "data" begins, and its length once it is over
   bool tensorsSeen_ = false, dataSkipped_ = false, dataSeen_ = false, secondPass_ = false;
 };
 

@@ -6,7 +6,7 @@
 namespace ember::io {
 
 void CheckpointTable::add(const Value& row) {
-  if (entries_.size() >= maxTensors) input_.refuse(" lists more than 1,000,000 tensors");
+  if (entries_.size() >= maxTensors) input_.refuse(" lists more than 500,000 tensors");
   CheckpointEntry entry;
   if (const EntryProblem problem = parseEntry(row, entries_.size(), entry); !problem.what.empty())
     input_.refuse(": " + problem.what, {}, problem.help);
@@ -23,7 +23,7 @@ void CheckpointTable::checkRoom(const CheckpointEntry& entry, const std::string&
   bytes_ += entry.bytes;
   characters_ += characters;
   const u64 size = input_.source.size();
-  if (characters <= size && characters_ <= size) return;  // the first, for the sum may have wrapped
+  if (characters_ <= size) return;
   input_.refuse(tensor + " cannot be in this file: up to it, tensors of " + bytesText(bytes_) +
                     " are declared, the file has " + bytesText(size),
                 {}, "it was not written or copied completely, or is damaged");
@@ -61,7 +61,8 @@ void CheckpointTable::checkWhole(const Value* end) const {
 void CheckpointTable::moveInto(Checkpoint& checkpoint) {
   checkpoint.tensors.reserve(entries_.size());
   for (CheckpointEntry& entry : entries_)
-    checkpoint.tensors.push_back({std::move(entry.name), std::move(entry.role), std::move(entry.array)});
+    checkpoint.tensors.push_back(
+        {std::move(entry.name), std::move(entry.role), std::move(entry.array), std::move(entry.extra)});
   entries_.clear();
   index_.clear();
 }

@@ -3,8 +3,10 @@
 #include <ember/core/Error.h>
 #include <ember/core/io/AtomicFile.h>
 #include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/CheckpointEntry.h>
 #include <ember/core/io/CheckpointLimits.h>
 #include <ember/core/io/CheckpointPayload.h>
+#include <ember/core/io/JsonReader.h>
 #include <ember/core/io/Text.h>
 
 namespace ember::io {
@@ -26,14 +28,57 @@ class CountingSink final : public ByteSink {
   ByteSink& target_;
 };
 
+/// Members that only pass through must be an object's, and have no name of ours.
+void checkExtra(const Value& extra, const std::string& what, bool (*isKnown)(std::string_view) noexcept) {
+  if (extra.isNull()) return;
+  if (!extra.isObject()) throw ValueError(op, what + " is " + std::string(extra.kindName()) + ", expected an object");
+  for (const auto& [key, value] : extra.members()) {
+    if (isKnown(key)) throw ValueError(op, what + " member " + inQuotes(key) + " has the name of a fixed one");
+  }
+}
+
+/// A reader takes strings up to JsonLimits::tokenBytes, as they are written.
+void checkLength(const std::string& text) {
+  constexpr std::size_t longestEscape = 6;
+  const u64 limit = JsonLimits().tokenBytes;
+  if (text.size() * longestEscape + 2 <= limit) return;
+  std::string json;
+  appendJsonString(json, text);
+  if (json.size() > limit) {
+    throw ValueError(op,
+                     "the header of the checkpoint has a text of " + bytesText(json.size()) + ", at most " +
+                         bytesText(limit) + " are allowed",
+                     {}, "keep large data in tensors");
+  }
+}
+
+/// The value and all in it, as a reader counts. Throws for a text that is too long.
+i64 valueCount(const Value& value) {
+  i64 count = 1;
+  if (value.isString()) {
+    checkLength(value.as<std::string>());
+  } else if (value.isArray()) {
+    for (const Value& element : value.elements()) count += valueCount(element);
+  } else if (value.isObject()) {
+    for (const auto& [key, member] : value.members()) {
+      checkLength(key);
+      count += valueCount(member);
+    }
+  }
+  return count;
+}
+
 void checkTensors(const Checkpoint& checkpoint) {
   if (checkpoint.tensors.size() > maxTensors) {
-    throw ValueError(op, std::to_string(checkpoint.tensors.size()) + " tensors, a checkpoint holds at most 1,000,000");
+    throw ValueError(op, std::to_string(checkpoint.tensors.size()) + " tensors, a checkpoint holds at most 500,000");
   }
   std::set<std::string_view> names;
   for (const CheckpointTensor& tensor : checkpoint.tensors) {
     checkName(tensor.name, op, "the tensor name");
     checkName(tensor.role, op, "the role of a tensor");
+    checkExtra(tensor.extra, "tensor " + inQuotes(tensor.name) + ": the extra", isKnownField);
+    if (valueCount(tensor.extra) > maxEntryValues - 100)
+      throw ValueError(op, "tensor " + inQuotes(tensor.name) + " has too many extra fields");
     if (!names.insert(tensor.name).second) throw ValueError(op, "two tensors are named " + inQuotes(tensor.name));
     if (!tensor.array.defined() || !tensor.array.hasStorage()) {
       throw ValueError(op, "tensor " + inQuotes(tensor.name) + " has no data", {}, "it is undefined or shape-only");
@@ -48,16 +93,22 @@ void checkHeader(const Checkpoint& checkpoint) {
                        "\"" + std::string(name) + "\" is " + std::string(value.kindName()) + ", expected an object");
     }
   };
+  objectOrNull(checkpoint.writer, "writer");
   objectOrNull(checkpoint.model, "model");
   objectOrNull(checkpoint.train, "train");
   objectOrNull(checkpoint.optimizer, "optimizer");
   objectOrNull(checkpoint.scheduler, "scheduler");
   objectOrNull(checkpoint.selfTest, "self_test");
-  objectOrNull(checkpoint.extra, "extra");
-  if (checkpoint.extra.isNull()) return;
-  for (const auto& [key, value] : checkpoint.extra.members()) {
-    if (isKnownMember(key))
-      throw ValueError(op, "the extra header member " + inQuotes(key) + " has the name of a fixed one");
+  checkExtra(checkpoint.extra, "the extra header", isKnownMember);
+  i64 count = 100;  // more than the members that are always written
+  for (const Value* part : {&checkpoint.writer, &checkpoint.model, &checkpoint.train, &checkpoint.optimizer,
+                            &checkpoint.scheduler, &checkpoint.selfTest, &checkpoint.extra}) {
+    count += valueCount(*part);
+  }
+  if (count > maxHeaderValues) {
+    throw ValueError(
+        op, "the header of the checkpoint has " + std::to_string(count) + " values, at most 1,000,000 are allowed", {},
+        "keep large lists in tensors");
   }
 }
 
@@ -114,6 +165,9 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
                 {"dtype", name(dense.dtype())}, {"shape", dense.shape().vector()},
                 {"bytes", dense.bytes()},       {"crc32", crcText(payloadCrc(dense))}};
     if (encodings.back() == Encoding::Decimal) entry.set("encoding", "decimal");
+    if (!tensor.extra.isNull()) {
+      for (const auto& [key, value] : tensor.extra.members()) entry.append(key, value);
+    }
     writer.value(entry, 100'000);  // one line each
     bytes += static_cast<u64>(dense.bytes());
   }

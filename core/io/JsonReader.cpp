@@ -1,5 +1,6 @@
 #include <ember/core/io/JsonReader.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -15,24 +16,68 @@
 
 namespace ember::io {
 
-/// The bytes of the source, one at a time, with the limits watched at every refill.
+/// The bytes of the source, one at a time, with the limits watched at every refill. Long plain strings, which are most
+/// of a checkpoint, are taken at once: the lexer sees two quotes with nothing between, and the event the characters.
 struct JsonInput {
   explicit JsonInput(JsonReader& r) : reader(r) {}
 
   bool ended() {
-    if (next < filled) return false;
-    if (finished) return true;
-    if (position() - lastEvent > reader.limits_.tokenBytes)
-      tooLong("one string, number or gap", reader.limits_.tokenBytes);
-    if (position() > reader.limits_.totalBytes) tooLong("the part outside the payload", reader.limits_.totalBytes);
-    before += filled;
-    next = 0;
-    filled = reader.source_.read(buffer.data(), buffer.size());
-    finished = filled == 0;
-    return finished;
+    if (next == filled && !finished) refill();
+    return next == filled;
   }
   char current() const { return buffer[next]; }
+  void advance() {
+    const char c = buffer[next++];
+    if (!inString) {
+      if (c != '"') return;
+      inString = true;
+      takeString();
+    } else if (escaped) {
+      escaped = false;
+    } else if (c == '\\') {
+      escaped = true;
+    } else if (c == '"') {
+      inString = false;
+    }
+  }
   u64 position() const noexcept { return before + next; }
+
+  /// The string that was taken at once, or `text`; valid until more is read.
+  std::string_view stringOr(std::string_view text) const noexcept { return taken.empty() ? text : taken; }
+
+  /// Reads more behind what is not consumed yet.
+  void refill() {
+    if (position() - lastEvent > reader.limits_.tokenBytes)
+      tooLong("one string, number or gap", reader.limits_.tokenBytes);
+    if (position() > reader.limits_.totalBytes)
+      tooLong("the part outside the payload", std::min(reader.limits_.totalBytes, reader.limits_.totalShown));
+    std::copy(buffer.begin() + next, buffer.begin() + filled, buffer.begin());
+    before += next;
+    filled -= next;
+    next = 0;
+    const std::size_t got = reader.source_.read(buffer.data() + filled, buffer.size() - filled);
+    finished = got == 0;
+    filled += got;
+  }
+
+  /// Behind an opening quote: passes over the string if it is long, all in the buffer, and plain.
+  void takeString() {
+    constexpr std::size_t least = 64;  // shorter ones stay in the lexer's messages
+    taken = {};
+    std::size_t length = unread().find('"');
+    if (length == std::string_view::npos && !finished) {
+      refill();
+      length = unread().find('"');
+    }
+    if (length == std::string_view::npos || length < least) return;
+    const std::string_view string = unread().substr(0, length);
+    unsigned special = 0;  // needs the lexer: escapes, control characters, anything but ASCII
+    for (const char c : string) special |= unsigned{c < ' '} | unsigned{c == 0x7f} | unsigned{c == '\\'};
+    if (special) return;
+    taken = string;
+    next += length;
+  }
+  std::string_view unread() const { return {buffer.data() + next, filled - next}; }
 
   [[noreturn]] void tooLong(const char* what, u64 limit) const {
     throw IoError(
@@ -42,10 +87,11 @@ struct JsonInput {
   }
 
   JsonReader& reader;
-  std::array<char, 1 << 16> buffer{};
+  std::array<char, 1 << 18> buffer;  // holds several of the strings of 64 KiB that payloads consist of
   std::size_t next = 0, filled = 0;
   u64 before = 0, lastEvent = 0;
-  bool finished = false;
+  bool finished = false, inString = false, escaped = false;
+  std::string_view taken;
 };
 
 namespace {
@@ -61,11 +107,11 @@ struct InputIterator {
   JsonInput* input = nullptr;
   char operator*() const { return input->current(); }
   InputIterator& operator++() {
-    ++input->next;
+    input->advance();
     return *this;
   }
   InputIterator operator++(int) {
-    ++input->next;
+    input->advance();
     return *this;
   }
   friend bool operator==(const InputIterator& a, const InputIterator& b) {
@@ -98,7 +144,7 @@ struct JsonEvents {
   }
   bool string(std::string& text) {
     seen();
-    handler.text(text);
+    handler.text(input.stringOr(text));
     return rootDone();
   }
   bool binary(Json::binary_t&) { return false; }  // JSON texts have none
@@ -108,8 +154,9 @@ struct JsonEvents {
     handler.beginObject();
     return true;
   }
-  bool key(std::string& name) {
+  bool key(std::string& text) {
     seen();
+    std::string name(input.stringOr(text));
     if (!keys.back().insert(name).second) {
       throw IoError(reader.op_,
                     inQuotes(reader.source_.name()) + " has the key " + inQuotes(name) + " twice in one object",
@@ -214,10 +261,8 @@ void JsonReader::read(JsonHandler& handler) {
 
 double parseDouble(std::string_view digits, const char* op) {
   double value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size()) {
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec != std::errc())
     throw IoError(op, "the number " + inQuotes(digits) + " is beyond the range of double");
-  }
   return value;
 }
 

@@ -16,8 +16,8 @@ class JsonHandler {
   virtual void scalar(Value value) = 0;  ///< null, bool or integer
   /// A number with a fraction or exponent, or an integer beyond 64 bits: its digits, with a point whatever the locale.
   virtual void number(std::string_view digits) = 0;
-  virtual void text(std::string& text) = 0;
-  virtual void key(std::string& key) = 0;
+  virtual void text(std::string_view text) = 0;
+  virtual void key(std::string& key) = 0;  ///< may be moved from
   virtual void beginObject() = 0;
   virtual void endObject() = 0;
   virtual void beginArray() = 0;
@@ -31,6 +31,7 @@ class JsonHandler {
 struct JsonLimits {
   u64 tokenBytes = u64{1} << 20;  ///< longest string or number, and longest run of white space, as written
   u64 totalBytes = ~u64{0};       ///< of the text; the handler may lift or lower it through JsonReader
+  u64 totalShown = ~u64{0};       ///< what a message calls that limit, if it is less
 };
 
 /// Reads one JSON text (RFC 8259, UTF-8, a byte order mark is skipped) from start to end without keeping it.
@@ -59,7 +60,7 @@ class ValueBuilder final : public JsonHandler {
  public:
   void scalar(Value value) override { add(std::move(value)); }
   void number(std::string_view digits) override;
-  void text(std::string& text) override { add(Value(std::move(text))); }
+  void text(std::string_view text) override { add(Value(text)); }
   void key(std::string& key) override;
   void beginObject() override;
   void endObject() override { close(); }

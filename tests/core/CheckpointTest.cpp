@@ -108,3 +108,33 @@ TEST_CASE("written to a file, the generation before stays") {
   CHECK(readCheckpoint(folder / "net.json").train.get<int>("epoch") == 4);
   CHECK(readCheckpoint(folder / "net.json.prev").train.get<int>("epoch") == 3);
 }
+
+TEST_CASE("which tensors become decimals: those whose every element a JSON number carries") {
+  const auto isDecimal = [](const NDArray& array, i64 limit = 10'000) {
+    Checkpoint checkpoint;
+    checkpoint.tensors = {{"t", "param", array}};
+    const std::string text = written(checkpoint, {.readable = true, .decimalLimit = limit});
+    CHECK(bytesOf(readText(text).tensors[0].array) == bytesOf(array));
+    return contains(text, "\"encoding\": \"decimal\"");
+  };
+  constexpr i64 most = (i64{1} << 53) - 1;
+  CHECK(isDecimal(NDArray::from<i64>({most, -most}, {2})));
+  CHECK_FALSE(isDecimal(NDArray::from<i64>({most + 1}, {1})));
+  CHECK_FALSE(isDecimal(NDArray::from<i64>({-most - 1}, {1})));
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK_FALSE(isDecimal(NDArray::from<float>({1, nan}, {2})));
+  CHECK(isDecimal(NDArray::from<float>({1, nan}, {2}).slice(0, 0, 1)));  // what lies behind it does not count
+  CHECK_FALSE(isDecimal(NDArray::from<float>({1, nan}, {2}).to(DType::BF16)));
+  CHECK_FALSE(isDecimal(NDArray::from<double>({-std::numeric_limits<double>::infinity()}, {1})));
+  CHECK(isDecimal(NDArray::from<float>({1, 2}, {2}), 2));
+  CHECK_FALSE(isDecimal(NDArray::from<float>({1, 2}, {2}), 1));
+}
+
+TEST_CASE("decimals fill lines of 110 columns") {
+  Checkpoint checkpoint;
+  checkpoint.tensors = {{"t", "param", NDArray::from<u8>(std::vector<u8>(100, 10), {100})}};
+  const std::string text = written(checkpoint, {.readable = true});
+  CHECK(contains(text, "\"t\": [\n      10, 10, "));
+  const auto first = text.find("      10, ") + 6;
+  CHECK(text.find('\n', first) - first == 29 * 4 - 1);  // 28 of them are 110 columns: one more goes in
+}

@@ -63,6 +63,15 @@ inline std::string replaced(std::string text, std::string_view from, std::string
   return text.replace(at, from.size(), to);
 }
 
+/// The same file with "data" before everything else: it takes a second pass.
+inline std::string dataFirst(std::string text) {
+  const auto data = text.find("  \"data\": {"), end = text.find("  \"end\": {");
+  const std::string part = text.substr(data, end - data);
+  text.erase(data, part.size());
+  return text.insert(2, part);
+}
+
+/// The line that `part` is in.
 inline std::string line(std::string_view text, std::string_view part) {
   const auto at = text.find(part), begin = text.rfind('\n', at) + 1;
   return std::string(text.substr(begin, text.find('\n', at) - begin));

@@ -107,7 +107,7 @@ TEST_CASE("a token beyond the limit is refused before it is kept") {
   struct Nothing final : JsonHandler {
     void scalar(Value) override {}
     void number(std::string_view) override {}
-    void text(std::string&) override {}
+    void text(std::string_view) override {}
     void key(std::string&) override {}
     void beginObject() override {}
     void endObject() override {}
@@ -123,4 +123,97 @@ TEST_CASE("a token beyond the limit is refused before it is kept") {
   CHECK_THROWS_AS(JsonReader(gap, "load").read(nothing), IoError);
   MemorySource total(spaces);
   CHECK_THROWS_AS(JsonReader(total, "load", {.tokenBytes = ~u64{0}, .totalBytes = 1'000'000}).read(nothing), IoError);
+}
+
+TEST_CASE("strings of every length come through, with and without what needs an escape") {
+  // Long plain ones are taken past the lexer; these are at the borders of that, and of the buffer.
+  const std::string parts[] = {
+      "", "\"", "\\", "\n", "\x7f", "\xc3\xa4", "\\\"", std::string(100, '\\'), std::string(100, '"')};
+  for (const std::size_t before : {0, 1, 62, 63, 64, 65, 66, 300}) {
+    for (const std::size_t behind : {0, 1, 63, 64, 65, 300}) {
+      for (const std::string& part : parts) {
+        const std::string text = std::string(before, 'a') + part + std::string(behind, ' ');
+        const Value list = Value::array({text, "x", text, 7});
+        CHECK(Value::parse(list.dump()) == list);
+        const Value object = Value::object().append(text + "k", text).append("b", text);
+        CHECK(Value::parse(object.dump()) == object);
+      }
+    }
+  }
+  for (const std::size_t length : {262'000, 262'140, 262'141, 262'142, 262'143, 262'144, 262'145, 262'146, 600'000}) {
+    const Value list = Value::array({"a", std::string(length, 'b'), "c", std::string(100, 'd')});
+    CHECK(Value::parse(list.dump()) == list);
+  }
+  const std::string key(100, 'k');
+  CHECK(contains(parseError("{\"" + key + "\": 1, \"" + key + "\": 2}"), "has the key \"" + key + "\" twice"));
+}
+
+TEST_CASE("what no string may hold is refused in long ones too") {
+  for (const std::string& bad :
+       {std::string(100, '\x01'), std::string(100, '\n'), std::string(100, '\x1f'), std::string(100, '\xff'),
+        std::string(100, '\0'), std::string(99, 'a') + '\t', std::string(99, 'a') + "\xff"}) {
+    CHECK(contains(parseError("[\"" + bad + "\"]"), "is not valid JSON"));
+  }
+  CHECK(Value::parse("[\"" + std::string(100, '\\') + "\"]")[0].as<std::string>() == std::string(50, '\\'));
+  CHECK(contains(parseError("[\"" + std::string(101, '\\') + "\"]"), "is cut off"));
+}
+
+TEST_CASE("every way to write a number") {
+  const std::pair<const char*, double> numbers[] = {
+      {"1E5", 1e5},    {"1e+5", 1e5},
+      {"25e-2", 0.25}, {"-0.5", -0.5},
+      {"-1E-1", -0.1}, {"10.25e+09", 1.025e10},
+      {"0.90", 0.9},   {"9.0", 9},
+      {"-0.0", -0.0},  {"12345678901234567890123", 12345678901234567890123.0}};
+  for (const auto& number : numbers) CHECK(Value::parse(number.first).as<double>() == number.second);
+}
+
+TEST_CASE("reasons are sentences of their own") {
+  for (const char* bad : {"{]", "[1 2]", "[tru]", "{\"a\" 1}", "[\"\\x\"]"}) {
+    const std::string message = parseError(std::string(bad) + "   ");  // not at the end, as if cut off
+    CHECK(contains(message, "reason  "));
+    CHECK_FALSE(contains(message, "json.exception"));
+    CHECK_FALSE(contains(message, "last read"));
+    CHECK_FALSE(contains(message, "Infinity"));
+  }
+  CHECK_FALSE(contains(parseError("{\"\\N\": 1}"), "Infinity"));
+  CHECK_FALSE(contains(parseError("[nul]"), "Infinity"));
+}
+
+TEST_CASE("limits hold to the byte, however the bytes come") {
+  struct Nothing final : JsonHandler {
+    void scalar(Value) override {}
+    void number(std::string_view) override {}
+    void text(std::string_view) override {}
+    void key(std::string&) override {}
+    void beginObject() override {}
+    void endObject() override {}
+    void beginArray() override {}
+    void endArray() override {}
+  } nothing;
+  /// Gives one byte at a time.
+  struct Slow final : ByteSource {
+    explicit Slow(std::string t) : ByteSource("slow"), text(std::move(t)) {}
+    std::size_t read(void* to, std::size_t) override {
+      if (next == text.size()) return 0;
+      *static_cast<char*>(to) = text[next++];
+      return 1;
+    }
+    std::string text;
+    std::size_t next = 0;
+  };
+  const auto message = [&](const std::string& text, const JsonLimits& limits) {
+    Slow source(text);
+    return messageOf<IoError>([&] { JsonReader(source, "load", limits).read(nothing); });
+  };
+  const auto string = [](std::size_t length) { return "\"" + std::string(length - 2, 'a') + "\""; };
+  CHECK(message(string(101), {.tokenBytes = 100}) == "no error");  // when its last byte comes, 100 are kept
+  CHECK(contains(message(string(102), {.tokenBytes = 100}), "one string, number or gap passes the limit of 100 bytes"));
+  CHECK(message("[" + std::string(100, ' ') + "]", {.tokenBytes = 100}) == "no error");
+  CHECK(contains(message("[" + std::string(101, ' ') + "]", {.tokenBytes = 100}), "passes the limit of 100 bytes"));
+  CHECK(message("[" + string(101) + "," + string(100) + "]", {.tokenBytes = 100}) == "no error");
+  CHECK(message(string(100), {.totalBytes = 100}) == "no error");
+  CHECK(contains(message(string(101), {.totalBytes = 100}),
+                 "the part outside the payload passes the limit of 100 bytes"));
+  CHECK(contains(message(string(101), {.totalBytes = 100, .totalShown = 70}), "passes the limit of 70 bytes"));
 }

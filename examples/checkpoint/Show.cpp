@@ -1,0 +1,104 @@
+#include "Show.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <vector>
+
+#include <fmt/core.h>
+
+using namespace ember;
+
+namespace {
+
+/// A member as text: strings without quotes, the rest as JSON, long ones cut.
+std::string brief(const Value& value) {
+  constexpr std::size_t longest = 100;
+  const std::string text = value.isString() ? value.as<std::string>() : value.dump();
+  return text.size() <= longest ? text : text.substr(0, longest - 3) + "...";
+}
+
+std::string textOr(const Value& object, const char* key, const char* fallback) {
+  const Value* member = object.find(key);
+  return member ? brief(*member) : fallback;
+}
+
+/// The net and all inside it, one line each, by the shape that modules have in a file.
+void describeModule(std::string& out, const Value& module, const std::string& name, int depth) {
+  const std::string indent(static_cast<std::size_t>(2 * depth + 2), ' ');
+  out += indent + (name.empty() ? "" : name + "  ") + textOr(module, "type", "?");
+  if (const Value* args = module.find("args"); args && args->size() > 0) out += "  " + brief(*args);
+  out += '\n';
+  const Value* layers = module.find("layers");
+  if (!layers || !layers->isArray()) return;
+  for (std::size_t i = 0; i < layers->size(); ++i)
+    describeModule(out, (*layers)[i], textOr((*layers)[i], "name", std::to_string(i).c_str()), depth + 1);
+}
+
+void describeMembers(std::string& out, const char* title, const Value& object) {
+  if (!object.isObject()) return;
+  out += fmt::format("\n{}\n", title);
+  std::size_t width = 0;
+  for (const auto& [key, value] : object.members()) width = std::max(width, key.size());
+  for (const auto& [key, value] : object.members()) out += fmt::format("  {:<{}}  {}\n", key, width, brief(value));
+}
+
+void describeTensors(std::string& out, const io::Checkpoint& checkpoint) {
+  using Row = std::array<std::string, 5>;
+  std::vector<Row> rows{{"tensor", "role", "type", "shape", "bytes"}};
+  struct Sum {
+    i64 tensors = 0, elements = 0, bytes = 0;
+  };
+  std::map<std::string, Sum> sums;  // by role
+  for (const io::CheckpointTensor& tensor : checkpoint.tensors) {
+    const core::NDArray& array = tensor.array;
+    rows.push_back(
+        {tensor.name, tensor.role, std::string(name(array.dtype())), toString(array.shape()), grouped(array.bytes())});
+    Sum& sum = sums[tensor.role];
+    ++sum.tensors;
+    sum.elements += array.numel();
+    sum.bytes += array.bytes();
+  }
+  std::array<std::size_t, 5> widths{};
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  out += '\n';
+  for (const Row& row : rows) {
+    out += fmt::format("{:<{}}  {:<{}}  {:<{}}  {:<{}}  {:>{}}\n", row[0], widths[0], row[1], widths[1], row[2],
+                       widths[2], row[3], widths[3], row[4], widths[4]);
+  }
+  out += '\n';
+  for (const auto& [role, sum] : sums) {
+    out += fmt::format("{}: {} tensors, {} elements, {} bytes\n", role, sum.tensors, grouped(sum.elements),
+                       grouped(sum.bytes));
+  }
+}
+
+}  // namespace
+
+std::string grouped(i64 number) {
+  std::string digits = std::to_string(number);
+  const std::size_t sign = number < 0;
+  for (std::size_t i = digits.size(); i > sign + 3;) digits.insert(i -= 3, 1, ',');
+  return digits;
+}
+
+std::string description(const std::string& file, const io::Checkpoint& checkpoint) {
+  const Value& writer = checkpoint.writer;
+  std::string out = fmt::format("{}: an ember checkpoint of {} tensors\n", file, checkpoint.tensors.size());
+  out += fmt::format("written by {} {} (commit {}), oneDNN {}, {}, threads {}\n", textOr(writer, "program", "?"),
+                     textOr(writer, "version", "?"), textOr(writer, "git", "unknown"), textOr(writer, "onednn", "?"),
+                     textOr(writer, "isa", "?"), textOr(writer, "threads", "?"));
+  if (!checkpoint.model.isNull()) {
+    out += "\nmodel\n";
+    describeModule(out, checkpoint.model, "", 0);
+  }
+  describeMembers(out, "train", checkpoint.train);
+  describeMembers(out, "optimizer", checkpoint.optimizer);
+  describeMembers(out, "scheduler", checkpoint.scheduler);
+  describeMembers(out, "self_test", checkpoint.selfTest);
+  describeMembers(out, "other members", checkpoint.extra);
+  describeTensors(out, checkpoint);
+  return out;
+}
