@@ -10,5 +10,8 @@ case $1 in
     export EMBER_CMAKE_ARGS='-DEMBER_SANITIZE=thread -DEMBER_BUILD_EXAMPLES=OFF' ;;
 esac
 export CXX=clang++
-export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
+# libgomp, oneDNN and OpenBLAS were not built with it: what they do among themselves is theirs. Where ember's own loops
+# begin and end on libgomp's threads, core/Threads.cpp says so.
+export TSAN_OPTIONS=ignore_noninstrumented_modules=1:second_deadlock_stack=1
