@@ -26,12 +26,9 @@ void omp_set_num_threads(int);
 
 // ThreadSanitizer does not see how libgomp, which is not built with it, makes a region's threads wait for each other;
 // both ends of a region say it.
-#ifdef __has_feature
-#if __has_feature(thread_sanitizer)
-#define EMBER_TSAN 1
+#ifdef __SANITIZE_THREAD__
 extern "C" void __tsan_acquire(void* address);
 extern "C" void __tsan_release(void* address);
-#endif
 #endif
 
 namespace ember {
@@ -125,12 +122,12 @@ struct Region {
 };
 
 void comesBefore([[maybe_unused]] void* region) {
-#ifdef EMBER_TSAN
+#ifdef __SANITIZE_THREAD__
   __tsan_release(region);
 #endif
 }
 void comesBehind([[maybe_unused]] void* region) {
-#ifdef EMBER_TSAN
+#ifdef __SANITIZE_THREAD__
   __tsan_acquire(region);
 #endif
 }
