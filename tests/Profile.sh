@@ -29,6 +29,11 @@ done
 python=$(command -v python3 || true)
 [[ -z $python ]] || "$python" -c 'import json; assert all(e["ph"] == "X" for e in json.load(open("trace.json"))["traceEvents"])'
 
+# A report to /dev/stdout goes behind what is there, and takes the place of nothing.
+expect 0 '"traceEvents":[' batch_norm_dialects --batches 1 --profile /dev/stdout
+for line in '^op +calls' '^/dev/stdout: open it'; do
+  grep -qE "$line" out.txt || fail "--profile /dev/stdout: no line $line in: $(<out.txt)"
+done
 expect 0 'profile.json: open it' batch_norm_dialects --batches 1 --profile
 [[ -s profile.json ]] || fail "batch_norm_dialects --profile: no profile.json"
 expect 2 'the name of the file is empty' batch_norm_dialects --profile ''

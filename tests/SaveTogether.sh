@@ -31,7 +31,7 @@ coproc run { exec "$saver" run held/run.json 1; }
 run_pid=$!
 read -r answer <&"${run[0]}"
 [[ $answer == held ]] || wrong "a run cannot hold its folder: $answer"
-who="is in use by process $run_pid on host $(hostname) for the run of \"run.json\""
+who="is in use by process $run_pid on host $(uname -n) for the run of \"run.json\""
 refused() {  # NAME COMMAND...
   local name=$1
   shift
