@@ -26,7 +26,6 @@ struct Scenario {
 };
 
 constexpr Scenario scenarios[] = {{"first save", 0, false, false},
-                                  {"second save", 1, false, false},
                                   {"third save", 2, false, false},
                                   {"first save of a run", 0, true, false},
                                   {"third save of a run, read back", 2, true, true}};
