@@ -23,7 +23,7 @@ std::string brief(const Value* value) {
 
 /// Descends to the fields that differ.
 void compareValues(Lines& lines, const std::string& path, const Value* a, const Value* b) {
-  if (a && b && *a == *b) return;
+  if ((!a && !b) || (a && b && *a == *b)) return;
   if (a && b && a->isObject() && b->isObject()) {
     for (const auto& [key, value] : a->members()) compareValues(lines, path + "." + key, &value, b->find(key));
     for (const auto& [key, value] : b->members()) {

@@ -23,16 +23,27 @@ std::string textOr(const Value& object, const char* key, const char* fallback) {
   return member ? brief(*member) : fallback;
 }
 
-/// The net and all inside it, one line each, by the shape that modules have in a file.
+/// The net and all inside it, one line each: what has a type and stands in the arguments of another is a part of it.
 void describeModule(std::string& out, const Value& module, const std::string& name, int depth) {
-  const std::string indent(static_cast<std::size_t>(2 * depth + 2), ' ');
-  out += indent + (name.empty() ? "" : name + "  ") + textOr(module, "type", "?");
-  if (const Value* args = module.find("args"); args && args->size() > 0) out += "  " + brief(*args);
-  out += '\n';
-  const Value* layers = module.find("layers");
-  if (!layers || !layers->isArray()) return;
-  for (std::size_t i = 0; i < layers->size(); ++i)
-    describeModule(out, (*layers)[i], textOr((*layers)[i], "name", std::to_string(i).c_str()), depth + 1);
+  Value own = Value::object();
+  std::string parts;
+  const auto isModule = [](const Value& value) { return value.find("type") != nullptr; };
+  const auto describePart = [&](const Value& part, const std::string& otherwise) {
+    describeModule(parts, part, textOr(part, "name", otherwise.c_str()), depth + 1);
+  };
+  if (const Value* args = module.find("args"); args && args->isObject()) {
+    for (const auto& [key, value] : args->members()) {
+      if (isModule(value)) {
+        describePart(value, key);
+      } else if (value.isArray() && value.size() > 0 && isModule(value[0])) {
+        for (std::size_t i = 0; i < value.size(); ++i) describePart(value[i], std::to_string(i));
+      } else {
+        own.append(key, value);
+      }
+    }
+  }
+  out.append(static_cast<std::size_t>(2 * depth + 2), ' ').append(name.empty() ? "" : name + "  ");
+  out += textOr(module, "type", "?") + (own.size() > 0 ? "  " + brief(own) : "") + '\n' + parts;
 }
 
 void describeMembers(std::string& out, const char* title, const Value& object) {
