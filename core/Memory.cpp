@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ constexpr std::size_t alignment = 64;
 constexpr std::size_t hugePage = std::size_t{2} << 20;
 
 thread_local i64 taken = 0;
+thread_local i64 mostTaken = std::numeric_limits<i64>::max();  // what Budgets allow
 
 struct SizeClass {
   std::size_t index, bytes;
@@ -85,10 +87,17 @@ void releaseCached() {
 
 i64 takenByThread() noexcept { return taken; }
 
+Budget::Budget(i64 bytes) noexcept : before_(mostTaken) { mostTaken = std::min(mostTaken, taken + bytes); }
+Budget::~Budget() { mostTaken = before_; }
+
 void* allocate(std::size_t bytes) {
   if (bytes > (std::size_t{1} << 62))
     throw OutOfMemory("allocate", std::to_string(bytes) + " bytes is more than any machine has");
   const auto [index, size] = sizeClass(bytes);
+  if (static_cast<i64>(size) > mostTaken - taken) {
+    throw OutOfMemory("allocate", std::to_string(bytes) + " bytes are more than is allowed here",
+                      {{"left", std::to_string(mostTaken - taken) + " bytes"}});
+  }
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
   void* pointer = nullptr;

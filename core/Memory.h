@@ -20,6 +20,19 @@ void releaseCached();
 /// Bytes that the calling thread has taken so far, recycled ones too, whatever was given back since.
 i64 takenByThread() noexcept;
 
+/// While it lives, the calling thread takes at most `bytes` more, recycled ones too, whatever it gives back meanwhile;
+/// what would be more throws OutOfMemory. For work whose size a file decides. Nests: the smaller limit holds.
+class Budget {
+ public:
+  explicit Budget(i64 bytes) noexcept;
+  ~Budget();
+  Budget(const Budget&) = delete;
+  Budget& operator=(const Budget&) = delete;
+
+ private:
+  i64 before_;
+};
+
 /// 64-byte aligned memory from the cache or the system; `bytes` may be 0. Throws OutOfMemory. Thread-safe.
 void* allocate(std::size_t bytes);
 /// Returns a buffer of allocate(bytes) to the cache. Thread-safe, never throws.

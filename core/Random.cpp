@@ -40,6 +40,7 @@ u64 streamOf(std::string_view name) {
 
 Key nextInitKey() {
   static const u64 stream = streamOf("init");
+  if (core::Unwatched* scope = core::Unwatched::current()) return {scope->seed(), stream, scope->nextDraw()};
   return {seedNow, stream, constructions.fetch_add(1)};
 }
 
@@ -55,7 +56,11 @@ Key drawnKey() {
 
 }  // namespace
 
-Key nextCallKey() { return core::nextKey(drawnKey); }
+Key nextCallKey() {
+  static const u64 stream = streamOf("unwatched");
+  if (core::Unwatched* scope = core::Unwatched::current()) return {scope->seed(), stream, scope->nextDraw()};
+  return core::nextKey(drawnKey);
+}
 
 i64 programCalls() { return callsOfProgram; }
 void setProgramCalls(i64 calls) { callsOfProgram = calls; }

@@ -3,6 +3,7 @@
 namespace ember::core {
 namespace {
 thread_local const ModuleScope* innermost = nullptr;
+thread_local Unwatched* unwatched = nullptr;
 }
 
 namespace {
@@ -50,6 +51,10 @@ void ModuleScope::appendPath(std::string& text) const {
   if (text.size() > start) text += '.';
   text += name_;
 }
+
+Unwatched::Unwatched(u64 seed) noexcept : seed_(seed), outer_(unwatched) { unwatched = this; }
+Unwatched::~Unwatched() { unwatched = outer_; }
+Unwatched* Unwatched::current() noexcept { return unwatched; }
 
 std::string currentModule() {
   std::string text;

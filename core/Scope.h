@@ -48,6 +48,26 @@ class ModuleScope {
   const ModuleScope* parent_;
 };
 
+/// While it lives, this thread computes for the library itself: traces, forward hooks and records of inputs hear
+/// nothing of it, draws are those of `seed` from the first on, and no counter of the program's or of a module's moves.
+class Unwatched {
+ public:
+  explicit Unwatched(u64 seed) noexcept;
+  ~Unwatched();
+  Unwatched(const Unwatched&) = delete;
+  Unwatched& operator=(const Unwatched&) = delete;
+
+  /// The innermost of this thread, or null.
+  static Unwatched* current() noexcept;
+  u64 seed() const noexcept { return seed_; }
+  /// Number of the next draw.
+  u64 nextDraw() noexcept { return draws_++; }
+
+ private:
+  u64 seed_, draws_ = 0;
+  Unwatched* outer_;
+};
+
 /// "features.0 (Conv2D)" of the running module, empty outside any forward.
 std::string currentModule();
 /// Appends `before` and the above to `text`, or nothing outside any forward: every write in place does so, and with a

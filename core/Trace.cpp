@@ -72,7 +72,7 @@ int TraceRecord::layerOf(std::string_view label) {
 void TraceSpan::begin(Kind kind, const char* name, std::string_view layer) {
   const std::shared_ptr<TraceRecord> record = activeRecord();
   const ModuleScope* scope = kind == Kind::Layer ? ModuleScope::current() : nullptr;
-  if (!record || (kind == Kind::Layer && !scope)) {
+  if (!record || (kind == Kind::Layer && !scope) || Unwatched::current()) {
     open_ = false;
     return;
   }

@@ -106,4 +106,12 @@ ShapesOnly::ShapesOnly() noexcept { ++shapes; }
 ShapesOnly::~ShapesOnly() { --shapes; }
 bool ShapesOnly::active() noexcept { return shapes > 0; }
 
+Tensor blank(const Shape& shape, DType dtype) {
+  return ShapesOnly::active() ? Tensor::shapeOnly(shape, dtype) : Tensor::empty(shape, dtype);
+}
+
+Tensor filled(const Shape& shape, double value, DType dtype) {
+  return ShapesOnly::active() ? Tensor::shapeOnly(shape, dtype) : Tensor::full(shape, value, dtype);
+}
+
 }  // namespace ember::nn::init

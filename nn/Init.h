@@ -52,4 +52,9 @@ class ShapesOnly {
   static bool active() noexcept;
 };
 
+/// What a layer makes its parameters and buffers of: Tensor::empty and Tensor::full, without values and memory under
+/// ShapesOnly.
+Tensor blank(const Shape& shape, DType dtype = DType::F32);
+Tensor filled(const Shape& shape, double value, DType dtype = DType::F32);
+
 }  // namespace ember::nn::init

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <typeinfo>
+#include <unordered_map>
 
 #include <ember/autograd/Deferred.h>
 #include <ember/core/Error.h>
@@ -59,6 +60,7 @@ Tensors Module::callAs(const Tensors& inputs, const std::function<Tensors()>& bo
   const auto describe = [](const void* module) { return static_cast<const Module*>(module)->details(); };
   const auto isShape = [](const Tensor& t) { return t.defined() && t.isShapeOnly(); };
   const bool trains = training_ && !SummaryRecorder::recording() && std::none_of(inputs.begin(), inputs.end(), isShape);
+  const bool watched = !core::Unwatched::current(), outermost = watched && !core::ModuleScope::current();
   const core::ModuleScope scope(name_, type, &randomCalls_, describe, this, trains);
   core::TraceSpan span(core::TraceSpan::Kind::Layer);
   SummaryRecorder::Entry entry(*this);
@@ -76,8 +78,11 @@ Tensors Module::callAs(const Tensors& inputs, const std::function<Tensors()>& bo
   if (span.open()) {
     for (const Tensor& output : outputs) span.output(output.numel() * static_cast<i64>(itemSize(output.dtype())));
   }
-  for (const ForwardHook& hook : hooks_) hook(*this, inputs, outputs);
+  if (watched) {
+    for (const ForwardHook& hook : hooks_) hook(*this, inputs, outputs);
+  }
   if (defer) defer->finish();
+  if (outermost) seen_.note(inputs);
   return outputs;
 }
 
@@ -155,7 +160,7 @@ Tensor shapeOf(const Tensor& value) { return Tensor::shapeOnly(value.shape(), va
 Tensor Module::addParameter(std::string_view name, Tensor value, ParameterSettings settings) {
   checkName(name);
   checkDefined(*this, name, value);
-  if (init::ShapesOnly::active()) value = shapeOf(value);
+  if (init::ShapesOnly::active() && !value.isShapeOnly()) value = shapeOf(value);
   value.setRequiresGrad();
   parameters_.push_back(std::make_unique<Parameter>(Parameter{std::string(name), value, settings}));
   return value;
@@ -164,7 +169,7 @@ Tensor Module::addParameter(std::string_view name, Tensor value, ParameterSettin
 Tensor Module::addBuffer(std::string_view name, Tensor value, ParameterSettings settings) {
   checkName(name);
   checkDefined(*this, name, value);
-  if (init::ShapesOnly::active()) value = shapeOf(value);
+  if (init::ShapesOnly::active() && !value.isShapeOnly()) value = shapeOf(value);
   buffers_.push_back(std::make_unique<Parameter>(Parameter{std::string(name), value, settings}));
   return value;
 }
@@ -213,21 +218,44 @@ void checkThere(const std::string& path, const Module& module) {
 
 }  // namespace
 
-Parameters Module::namedParameters() const {
-  Parameters list;
+/// Calls visit(dotted name, entry, first name) for all of one list; the first name is empty unless the tensor was
+/// visited before.
+template <class Visit>
+void Module::walkTensors(std::vector<std::unique_ptr<Parameter>> Module::*list, Visit&& visit) const {
+  std::unordered_map<const void*, std::string> first;
   walk("", [&](const std::string& path, const Module& module) {
     checkThere(path, module);
-    for (const auto& p : module.parameters_) list.push_back({join(path, p->name), p->tensor, p->settings});
+    for (const auto& entry : module.*list) {
+      const std::string name = join(path, entry->name);
+      const auto [known, isNew] = first.emplace(entry->tensor.impl().get(), name);
+      visit(name, *entry, isNew ? std::string() : known->second);
+    }
+  });
+}
+
+Parameters Module::namedParameters() const {
+  Parameters list;
+  walkTensors(&Module::parameters_, [&](const std::string& name, const Parameter& p, const std::string& first) {
+    if (first.empty()) list.push_back({name, p.tensor, p.settings});
   });
   return list;
 }
 
 Parameters Module::namedBuffers() const {
   Parameters list;
-  walk("", [&](const std::string& path, const Module& module) {
-    checkThere(path, module);
-    for (const auto& b : module.buffers_) list.push_back({join(path, b->name), b->tensor, b->settings});
+  walkTensors(&Module::buffers_, [&](const std::string& name, const Parameter& b, const std::string& first) {
+    if (first.empty()) list.push_back({name, b.tensor, b.settings});
   });
+  return list;
+}
+
+std::vector<std::pair<std::string, std::string>> Module::aliases() const {
+  std::vector<std::pair<std::string, std::string>> list;
+  const auto add = [&](const std::string& name, const Parameter&, const std::string& first) {
+    if (!first.empty()) list.emplace_back(name, first);
+  };
+  walkTensors(&Module::parameters_, add);
+  walkTensors(&Module::buffers_, add);
   return list;
 }
 
@@ -258,10 +286,12 @@ Module& Module::child(std::string_view path) const {
 ParameterSettings& Module::parameterSettings(std::string_view name) {
   ParameterSettings* found = nullptr;
   std::vector<std::string> known;
+  std::unordered_map<const void*, ParameterSettings*> first;  // of a tensor with several names that of the first counts
   walk("", [&](const std::string& path, Module& module) {
     for (const auto& p : module.parameters_) {
       known.push_back(join(path, p->name));
-      if (known.back() == name) found = &p->settings;
+      ParameterSettings* settings = first.emplace(p->tensor.impl().get(), &p->settings).first->second;
+      if (known.back() == name) found = settings;
     }
   });
   if (!found) throw ValueError(typeName(), "no parameter \"" + std::string(name) + "\"", {}, nearestHint(name, known));
@@ -310,6 +340,7 @@ Module& Module::to(DType dtype) {
   for (Parameter& b : namedBuffers()) {
     if (isFloating(b.tensor.dtype())) b.tensor.setArray(b.tensor.array().to(dtype));
   }
+  seen_.convert(dtype);
   return *this;
 }
 
@@ -377,6 +408,7 @@ std::unique_ptr<Module> Module::clone() const {
     there[i].second->randomCalls_ = here[i].second->randomCalls_;
   }
   copy->name_ = name_;
+  copy->seen_.note(seen_.get());
   return copy;
 }
 

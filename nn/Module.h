@@ -11,6 +11,7 @@
 
 #include <ember/autograd/Tensor.h>
 #include <ember/core/io/Value.h>
+#include <ember/nn/SeenInputs.h>
 #include <ember/nn/Summary.h>
 
 namespace ember::nn {
@@ -102,12 +103,14 @@ class Module {
   Tensor addParameter(std::string_view name, Tensor value, ParameterSettings settings = {});
   Tensor addBuffer(std::string_view name, Tensor value, ParameterSettings settings = {});
 
-  /// This module's and its descendants', in order of declaration, with dotted names. Throws StateError while a module
-  /// is pending().
+  /// This module's and its descendants', in order of declaration, with dotted names; a tensor that was added in several
+  /// places once, under its first name. Throws StateError while a module is pending().
   Parameters namedParameters() const;
   Parameters namedBuffers() const;
+  /// The further names of parameters and buffers that were added in several places, each with the first.
+  std::vector<std::pair<std::string, std::string>> aliases() const;
   std::vector<std::pair<std::string, Module*>> namedModules() const;
-  /// Settings of one parameter by dotted name, for change before the optimiser is made.
+  /// Settings of one parameter by dotted name (any of them), for change before the optimiser is made.
   ParameterSettings& parameterSettings(std::string_view name);
   i64 parameterCount() const;
 
@@ -149,6 +152,11 @@ class Module {
   std::vector<std::pair<std::string, i64>> streams() const;
   void setStreams(const std::vector<std::pair<std::string, i64>>&);
 
+  /// Shapes and types of the last inputs that this module was called with, not as a part of another: the first axis is
+  /// 1 where it is the batch, the same of all inputs and not their only one. What a checkpoint's self-test runs on.
+  const SeenInputs& seenInputs() const noexcept { return seen_; }
+  void setSeenInputs(const Tensors& inputs) { seen_.note(inputs); }
+
   // ---- showing ----
   /// "1 -> 32, 3x3": what stands in brackets behind the type name when printed.
   virtual std::string details() const { return {}; }
@@ -176,6 +184,8 @@ class Module {
   void dropParameter(std::string_view name) noexcept;
 
  private:
+  friend class EvalScope;
+
   /// Tells a module whose parts went to another one by a move.
   struct MoveMark {
     MoveMark() = default;
@@ -195,6 +205,7 @@ class Module {
   std::vector<ForwardHook> hooks_;
   bool training_ = true;
   i64 randomCalls_ = 0;
+  SeenInputs seen_;
 
   void checkName(std::string_view name) const;
   Summary summarise(const Tensors& inputs);
@@ -202,6 +213,8 @@ class Module {
   void walk(const std::string& prefix, Visit&& visit);
   template <class Visit>
   void walk(const std::string& prefix, Visit&& visit) const;
+  template <class Visit>
+  void walkTensors(std::vector<std::unique_ptr<Parameter>> Module::*list, Visit&& visit) const;
 };
 
 }  // namespace ember::nn

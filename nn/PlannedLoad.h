@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,18 +9,40 @@
 namespace ember::nn {
 
 /// A load that was checked and not yet done: the first of two phases. Lets a run check all it loads before it changes
-/// anything.
+/// anything. A plan that is dropped leaves the net as it was.
 class PlannedLoad {
  public:
-  /// Checks the "param" and "buffer" tensors of a checkpoint against a net. `file` is named in errors. Throws IoError.
-  PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const LoadOptions& options, const std::string& file);
+  /// Values: they are copied into the net's memory, which may not change its types. Built: the net was built for the
+  /// file alone, and takes its arrays and floating types for its own.
+  enum class Into : u8 { Values, Built };
+  /// Checks the "param" and "buffer" tensors of a checkpoint against a net, and what the net computes with them.
+  /// `file` is named in errors. Throws IoError.
+  PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const LoadOptions& options, const std::string& file,
+              Into into = Into::Values);
+  ~PlannedLoad();
+  PlannedLoad(const PlannedLoad&) = delete;
+  PlannedLoad& operator=(const PlannedLoad&) = delete;
+
   const LoadReport& report() const noexcept { return report_; }
-  /// Writes the values.
+  /// Writes the values. A tensor that has a shape alone takes the file's array.
   void commit();
 
  private:
-  std::vector<std::pair<Tensor, core::NDArray>> writes_;
+  class Stored;
+  class Materialised;
+  struct Write {
+    Tensor tensor;
+    core::NDArray array;
+  };
+  std::unique_ptr<Materialised> made_;
+  std::vector<Write> writes_;
   LoadReport report_;
+  Module& net_;
+  Into into_;
+  Tensors inputs_;  ///< of the self-test
+
+  void plan(const Stored& stored, const LoadOptions& options, const std::string& file);
+  void checkOutputs(const io::Checkpoint& checkpoint, const LoadOptions& options, const std::string& file);
 };
 
 }  // namespace ember::nn

@@ -5,6 +5,7 @@
 #include <typeindex>
 
 #include <ember/core/Error.h>
+#include <ember/core/io/Text.h>
 #include <ember/nn/Pattern.h>
 #include <ember/nn/layers/Layers.h>
 #include <ember/nn/models/Blocks.h>
@@ -64,8 +65,60 @@ std::string registeredName(const std::type_info& type) {
   return entry == r.names.end() ? std::string() : entry->second;
 }
 
+namespace {
+
+// Names are searched one after the other when a child is added: a million would take hours.
+constexpr i64 maxModules = 10'000;
+
+thread_local BuildScope* building = nullptr;
+
+[[noreturn]] void tooMany(const char* what) {
+  throw ValueError("build", what, {}, "at most 10,000 modules make a net; write one module that holds many tensors");
+}
+
+}  // namespace
+
+BuildScope::BuildScope() noexcept : outer_(building) { building = this; }
+BuildScope::~BuildScope() { building = outer_; }
+
+std::string BuildScope::path() const {
+  std::string text;
+  for (const std::string& name : names_) text += (text.empty() ? "" : ".") + name;
+  text = names_.empty() ? "the net itself" : io::inQuotes(text);
+  return type_.empty() ? text : text + " (" + io::inQuotes(type_) + ")";
+}
+
+void BuildScope::restart() noexcept {
+  names_.clear();
+  type_.clear();
+  modules_ = 0;
+}
+
+std::unique_ptr<Module> buildChild(const Value& entry) {
+  BuildScope* scope = building;
+  if (!scope) return build(entry);
+  scope->type_.clear();
+  scope->names_.push_back(entry.get<std::string>("name"));
+  std::unique_ptr<Module> child = build(entry);
+  scope->names_.pop_back();  // not where it throws: the path is wanted then
+  scope->type_.clear();
+  return child;
+}
+
+void checkBuildable(const Module& net) {
+  const auto modules = net.namedModules();
+  if (static_cast<i64>(modules.size()) > maxModules) tooMany("the net has more modules than a file may hold");
+  for (const auto& [path, module] : modules) {
+    if (const auto* graph = dynamic_cast<const Graph*>(module)) graph->check();
+  }
+}
+
 std::unique_ptr<Module> build(const Value& architecture) {
   const auto type = architecture.get<std::string>("type");
+  if (building) {
+    building->type_ = type.substr(0, 100);
+    if (++building->modules_ > maxModules) tooMany("the architecture has more modules than a net may have");
+  }
   ModuleFactory factory;
   {
     Registry& r = registry();
@@ -101,7 +154,7 @@ Value describeChildren(const Module& container) {
 }
 
 void addChildren(Module& container, const Value& list) {
-  for (const Value& entry : list.elements()) container.addChild(entry.get<std::string>("name"), build(entry));
+  for (const Value& entry : list.elements()) container.addChild(entry.get<std::string>("name"), buildChild(entry));
 }
 
 }  // namespace ember::nn

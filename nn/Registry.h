@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
+#include <vector>
 
 #include <ember/nn/Module.h>
 
@@ -33,6 +34,32 @@ template <class Factory> void registerModule(std::string_view name, Factory fact
 std::string registeredName(const std::type_info&);
 /// Builds from {"type": ..., "args": ...}. ValueError for an unknown type names it and the ways out.
 std::unique_ptr<Module> build(const Value& architecture);
+
+/// While it lives on this thread, build() counts the modules that it builds, refuses more than a net can have, and
+/// knows where it is.
+class BuildScope {
+ public:
+  BuildScope() noexcept;
+  ~BuildScope();
+  BuildScope(const BuildScope&) = delete;
+  BuildScope& operator=(const BuildScope&) = delete;
+  /// Dotted path of the module whose building failed, with its type.
+  std::string path() const;
+  void restart() noexcept;
+
+ private:
+  friend std::unique_ptr<Module> build(const Value& architecture);
+  friend std::unique_ptr<Module> buildChild(const Value& architecture);
+  std::vector<std::string> names_;
+  std::string type_;
+  i64 modules_ = 0;
+  BuildScope* outer_;
+};
+
+/// ValueError for a net of more than 10,000 modules, or with a Graph that cannot run: load() would refuse it.
+void checkBuildable(const Module& net);
+/// Builds a child from {"name": ..., "type": ..., "args": ...}.
+std::unique_ptr<Module> buildChild(const Value& entry);
 
 /// The children of a container as they stand in its arguments, [{"name": ..., "type": ..., "args": ...}], and back.
 Value describeChildren(const Module& container);

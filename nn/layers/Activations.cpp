@@ -7,6 +7,7 @@
 #include <ember/autograd/ops/Smooth.h>
 #include <ember/autograd/ops/Softmax.h>
 #include <ember/core/Error.h>
+#include <ember/nn/Init.h>
 
 namespace ember::nn {
 namespace {
@@ -62,7 +63,7 @@ PReLU::PReLU(i64 channels, double start) : channels_(channels), start_(start) {
                      "use 1 for a common slope, or the number of channels");
   }
   autograd::checkFinite("PReLU", "start", start);
-  weight = addParameter("weight", Tensor::full({channels}, start));
+  weight = addParameter("weight", init::filled({channels}, start));
 }
 
 Tensor PReLU::forward(const Tensor& x) { return prelu(x, weight); }

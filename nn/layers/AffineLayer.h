@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <ember/nn/Act.h>
+#include <ember/nn/Init.h>
 #include <ember/nn/Module.h>
 
 namespace ember::nn {
@@ -23,7 +24,7 @@ class AffineLayer : public Module {
     options_.act = act;
     options_.slope = slope;
     if (options_.bias) return;
-    bias = addParameter("bias", Tensor::zeros({weight.size(0)}, weight.dtype()));
+    bias = addParameter("bias", init::filled({weight.size(0)}, 0, weight.dtype()));
     bias.setRequiresGrad(weight.requiresGrad());
     options_.bias = true;
   }

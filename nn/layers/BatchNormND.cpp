@@ -68,7 +68,7 @@ void BatchNormND::materialise(const Shape& parameters) {
     refuse("the input has " + std::to_string(channels) + " channels, the layer was built for " + std::to_string(maps_),
            "build the layer with that number of channels");
   }
-  const auto made = [&] { return Tensor::empty(parameters, options_.dtype); };
+  const auto made = [&] { return init::blank(parameters, options_.dtype); };
   try {
     if (hasScale()) {
       ParameterSettings settings = settingsOf(options_.paramAttr);
@@ -85,7 +85,7 @@ void BatchNormND::materialise(const Shape& parameters) {
       const ParameterSettings settings{.averaged = options_.doModelAverage};
       runningMean = addBuffer(options_.meanName, made(), settings);
       runningVar = addBuffer(options_.varName, made(), settings);
-      numBatchesTracked = addBuffer("num_batches_tracked", Tensor::empty({}, DType::I64));
+      numBatchesTracked = addBuffer("num_batches_tracked", init::blank({}, DType::I64));
     }
     resetParameters();
   } catch (...) {

@@ -22,8 +22,8 @@ ConvND::ConvND(int spatial, i64 in, i64 out, ConvOptions options)
   checkSizes(type, "dilation", options_.dilation, spatial, 1);
   Shape shape{out, in / options_.groups};
   for (int i = 0; i < spatial; ++i) shape.push(options_.kernel.at(i, spatial, type.c_str(), "kernel"));
-  weight = addParameter("weight", Tensor::empty(shape));
-  if (options_.bias) bias = addParameter("bias", Tensor::empty({out}));
+  weight = addParameter("weight", init::blank(shape));
+  if (options_.bias) bias = addParameter("bias", init::blank({out}));
   init::uniformByInputs_(weight, bias, init::fansOf(shape).in);
 }
 

@@ -31,8 +31,8 @@ ConvTransposeND::ConvTransposeND(int spatial, i64 in, i64 out, ConvTransposeOpti
   }
   Shape shape{in, out / options_.groups};
   for (int i = 0; i < spatial; ++i) shape.push(options_.kernel.at(i, spatial, type.c_str(), "kernel"));
-  weight = addParameter("weight", Tensor::empty(shape));
-  if (options_.bias) bias = addParameter("bias", Tensor::empty({out}));
+  weight = addParameter("weight", init::blank(shape));
+  if (options_.bias) bias = addParameter("bias", init::blank({out}));
   init::uniformByInputs_(weight, bias, init::fansOf(shape).in);
 }
 

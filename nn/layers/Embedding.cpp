@@ -14,9 +14,9 @@ Embedding::Embedding(i64 rows, i64 dim, EmbeddingOptions options) : rows_(rows),
   if (options.padding && (*options.padding < -rows || *options.padding >= rows)) {
     throw ValueError("Embedding", "padding is row " + std::to_string(*options.padding) + " of " + std::to_string(rows));
   }
-  weight = Tensor::empty({rows, dim});
+  weight = init::blank({rows, dim});
   init::normal_(weight);
-  if (options.padding) weight.select(0, *options.padding).fill_(0);
+  if (options.padding && !weight.isShapeOnly()) weight.select(0, *options.padding).fill_(0);
   weight = addParameter("weight", weight);
 }
 
@@ -47,8 +47,8 @@ GroupedLinear::GroupedLinear(i64 in, i64 out, i64 groups, GroupedLinearOptions o
         std::to_string(in) + " inputs and " + std::to_string(out) + " outputs in " + std::to_string(groups) + " groups",
         {}, "all must be 1 or more, and the groups divide inputs and outputs");
   }
-  weight = addParameter("weight", Tensor::empty({groups, out / groups, in / groups}));
-  if (options.bias) bias = addParameter("bias", Tensor::empty({out}));
+  weight = addParameter("weight", init::blank({groups, out / groups, in / groups}));
+  if (options.bias) bias = addParameter("bias", init::blank({out}));
   init::uniformByInputs_(weight, bias, in / groups);
 }
 

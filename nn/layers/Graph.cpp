@@ -156,7 +156,7 @@ Graph Graph::fromArgs(const Args& args) {
   Graph net;
   for (const std::string& name : args.get<std::vector<std::string>>("inputs")) net.input(name);
   for (const Value& node : args.at("nodes").elements())
-    net.addNode(node.get<std::string>("name"), build(node), node.get<std::vector<std::string>>("from"));
+    net.addNode(node.get<std::string>("name"), buildChild(node), node.get<std::vector<std::string>>("from"));
   return std::move(net.output(args.get<std::vector<std::string>>("outputs")));
 }
 

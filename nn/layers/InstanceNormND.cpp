@@ -9,6 +9,7 @@
 #include <ember/autograd/ops/Reduction.h>
 #include <ember/core/Error.h>
 #include <ember/core/Replay.h>
+#include <ember/nn/Init.h>
 
 namespace ember::nn {
 namespace {
@@ -28,13 +29,13 @@ InstanceNormND::InstanceNormND(int spatial, i64 channels, InstanceNormOptions op
                      "it is the weight of the new statistics, from 0 to 1");
   }
   if (options.affine) {
-    weight = addParameter("weight", Tensor::ones({channels}));
-    bias = addParameter("bias", Tensor::zeros({channels}));
+    weight = addParameter("weight", init::filled({channels}, 1));
+    bias = addParameter("bias", init::filled({channels}, 0));
   }
   if (options.trackRunningStats) {
-    runningMean = addBuffer("running_mean", Tensor::zeros({channels}));
-    runningVar = addBuffer("running_var", Tensor::ones({channels}));
-    numBatchesTracked = addBuffer("num_batches_tracked", Tensor::zeros({}, DType::I64));
+    runningMean = addBuffer("running_mean", init::filled({channels}, 0));
+    runningVar = addBuffer("running_var", init::filled({channels}, 1));
+    numBatchesTracked = addBuffer("num_batches_tracked", init::filled({}, 0, DType::I64));
   }
 }
 

@@ -71,7 +71,8 @@ Tensors Mul::forward(const Tensors& inputs) {
 }
 
 Replicate::Replicate(i64 times) : times_(times) {
-  if (times < 1) throw ValueError("Replicate", "times is " + std::to_string(times), {}, "use 1 or more");
+  if (times < 1 || times > 4096)
+    throw ValueError("Replicate", "times is " + std::to_string(times), {}, "use 1 to 4096");
 }
 
 Tensors Replicate::forward(const Tensors& inputs) {

@@ -59,7 +59,7 @@ class Mul : public Module {
   static Mul fromArgs(const Args&) { return Mul(); }
 };
 
-/// One tensor several times; nothing is copied. ValueError at construction unless times >= 1.
+/// One tensor several times; nothing is copied. ValueError at construction unless times is 1 to 4096.
 class Replicate : public Module {
  public:
   using Module::forward;

@@ -12,8 +12,8 @@ Linear::Linear(i64 in, i64 out, LinearOptions options) : AffineLayer(options), i
     throw ValueError("Linear", std::to_string(in) + " inputs and " + std::to_string(out) + " outputs", {},
                      "both must be 1 or more");
   }
-  weight = addParameter("weight", Tensor::empty({out, in}));
-  if (options.bias) bias = addParameter("bias", Tensor::empty({out}));
+  weight = addParameter("weight", init::blank({out, in}));
+  if (options.bias) bias = addParameter("bias", init::blank({out}));
   init::uniformByInputs_(weight, bias, in);
 }
 

@@ -5,6 +5,7 @@
 #include <ember/autograd/ops/ActivationChecks.h>
 #include <ember/autograd/ops/Normalisation.h>
 #include <ember/core/Error.h>
+#include <ember/nn/Init.h>
 
 namespace ember::nn {
 namespace {
@@ -29,8 +30,8 @@ LayerNorm::LayerNorm(const Shape& normalized, LayerNormOptions options) : normal
   checkSizes("LayerNorm", normalized);
   checkEpsilon("LayerNorm", options.epsilon);
   if (!options.affine) return;
-  weight = addParameter("weight", Tensor::ones(normalized));
-  if (options.bias) bias = addParameter("bias", Tensor::zeros(normalized));
+  weight = addParameter("weight", init::filled(normalized, 1));
+  if (options.bias) bias = addParameter("bias", init::filled(normalized, 0));
 }
 
 Tensor LayerNorm::forward(const Tensor& x) { return layerNorm(x, normalized_, weight, bias, options_.epsilon); }
@@ -50,7 +51,7 @@ LayerNorm LayerNorm::fromArgs(const Args& a) {
 RMSNorm::RMSNorm(const Shape& normalized, RMSNormOptions options) : normalized_(normalized), options_(options) {
   checkSizes("RMSNorm", normalized);
   if (options.epsilon) checkEpsilon("RMSNorm", *options.epsilon);
-  if (options.affine) weight = addParameter("weight", Tensor::ones(normalized));
+  if (options.affine) weight = addParameter("weight", init::filled(normalized, 1));
 }
 
 Tensor RMSNorm::forward(const Tensor& x) {
@@ -79,8 +80,8 @@ GroupNorm::GroupNorm(i64 groups, i64 channels, GroupNormOptions options)
   }
   checkEpsilon("GroupNorm", options.epsilon);
   if (!options.affine) return;
-  weight = addParameter("weight", Tensor::ones({channels}));
-  bias = addParameter("bias", Tensor::zeros({channels}));
+  weight = addParameter("weight", init::filled({channels}, 1));
+  bias = addParameter("bias", init::filled({channels}, 0));
 }
 
 Tensor GroupNorm::forward(const Tensor& x) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include <ember/core/Scope.h>
 #include <ember/core/kernels/onednn/PrimitiveCache.h>
 
 namespace ember::core::onednn {
@@ -39,7 +40,7 @@ std::shared_ptr<Storage> Packing::of(const NDArray& weights) const {
   if (auto kept = weights.storage()->derived(key)) return kept;
   auto made = std::make_shared<Storage>(bytes);
   pack.run({weights.raw(), made->data()});
-  weights.storage()->setDerived(key, made);
+  if (!Unwatched::current()) weights.storage()->setDerived(key, made);  // one forward alone: packed weights go with it
   return made;
 }
 

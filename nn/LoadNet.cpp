@@ -1,0 +1,91 @@
+// A net from its file alone. The file says what layers there are and of what size; it is built of shapes first, which
+// costs nothing, so that only what the tensors of the file fill is ever taken from the system.
+#include <set>
+
+#include <ember/core/Error.h>
+#include <ember/core/Memory.h>
+#include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/Text.h>
+#include <ember/nn/Checkpoint.h>
+#include <ember/nn/Init.h>
+#include <ember/nn/PlannedLoad.h>
+#include <ember/nn/Registry.h>
+
+namespace ember::nn {
+namespace {
+
+constexpr const char* op = "load";
+/// What constructors of the program's own modules may take beside what the file has: tables that are not saved.
+constexpr i64 spareBytes = i64{64} << 20;
+
+i64 bytesOf(const io::Checkpoint& checkpoint) {
+  i64 bytes = 0;
+  for (const io::CheckpointTensor& tensor : checkpoint.tensors) bytes += tensor.array.bytes();
+  return bytes;
+}
+
+std::unique_ptr<Module> builtFrom(const io::Checkpoint& checkpoint, const std::string& path) {
+  const memory::Budget limit(2 * bytesOf(checkpoint) + spareBytes);
+  const init::Skip skip;  // every value comes from the file
+  BuildScope scope;
+  const auto build = [&] {
+    std::unique_ptr<Module> net = nn::build(checkpoint.model);
+    checkBuildable(*net);
+    return net;
+  };
+  try {
+    try {
+      const init::ShapesOnly shapes;
+      return build();
+    } catch (const StateError&) {
+      // The constructor of a type of the program's own looks at values.
+      scope.restart();
+      return build();
+    }
+  } catch (const std::exception& error) {
+    const std::string text = error.what();
+    throw IoError(op, io::inQuotes(path) + " holds a net that cannot be built here",
+                  {{"layer", scope.path()}, {"reason", text.substr(0, text.find('\n'))}},
+                  "call nn::registerModule(NAME, factory) for types of your own, or build the net in code and load() "
+                  "the file into it");
+  }
+}
+
+/// Which parameters train, as it was when the net was saved.
+void restoreTraining(const io::Checkpoint& checkpoint, Module& module, const std::string& path) {
+  std::set<std::string> frozen;
+  if (const Value* names = checkpoint.extra.find("frozen")) {
+    try {
+      for (const std::string& name : names->as<std::vector<std::string>>()) frozen.insert(name);
+    } catch (const Error& error) {
+      throw IoError(op, io::inQuotes(path) + ": \"frozen\" makes no sense", {{"reason", error.headline()}},
+                    "the file is damaged: take another copy");
+    }
+  }
+  for (Parameter& parameter : module.namedParameters()) {
+    const bool trains = frozen.erase(parameter.name) == 0;
+    if (parameter.tensor.requiresGrad() != trains) parameter.tensor.setRequiresGrad(trains);
+  }
+  if (frozen.empty()) return;
+  throw IoError(op,
+                io::inQuotes(path) + ": \"frozen\" names " + io::inQuotes(*frozen.begin()) + ", which the net has not",
+                {}, "the file is damaged: take another copy");
+}
+
+}  // namespace
+
+std::unique_ptr<Module> load(const std::string& path, const BuildOptions& options) {
+  const io::Checkpoint checkpoint = io::readCheckpoint(path);
+  if (checkpoint.model.isNull()) {
+    throw IoError(op, io::inQuotes(path) + " has no architecture to build a net from", {},
+                  "build the net in code and load() the file into it");
+  }
+  std::unique_ptr<Module> module = builtFrom(checkpoint, path);
+  PlannedLoad plan(checkpoint, *module, {.compareModel = false, .selfTest = options.selfTest}, path,
+                   PlannedLoad::Into::Built);
+  plan.commit();
+  restoreTraining(checkpoint, *module, path);
+  return module;
+}
+
+}  // namespace ember::nn
