@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
@@ -22,6 +23,7 @@ constexpr std::size_t alignment = 64;
 constexpr std::size_t hugePage = std::size_t{2} << 20;
 
 thread_local i64 taken = 0;
+std::atomic<bool (*)(std::size_t) noexcept> refusal{nullptr};
 
 struct SizeClass {
   std::size_t index, bytes;
@@ -63,6 +65,16 @@ void releaseCachedLocked(Pool& p) {
   p.stats.cachedBytes = 0;
 }
 
+[[noreturn]] void refuse(std::size_t bytes, i64 inUse) {
+  try {
+    throw OutOfMemory("allocate", "the system refused " + std::to_string(bytes) + " bytes",
+                      {{"in use", std::to_string(inUse) + " bytes"}},
+                      "use a smaller batch, or free tensors that are no longer needed");
+  } catch (const std::bad_alloc&) {  // not even for the message
+    throw OutOfMemory(bytes);
+  }
+}
+
 }  // namespace
 
 Stats stats() {
@@ -85,12 +97,18 @@ void releaseCached() {
 
 i64 takenByThread() noexcept { return taken; }
 
+void setRefusal(bool (*refuses)(std::size_t bytes) noexcept) noexcept {
+  refusal.store(refuses, std::memory_order_relaxed);
+}
+
 void* allocate(std::size_t bytes) {
   if (bytes > (std::size_t{1} << 62))
     throw OutOfMemory("allocate", std::to_string(bytes) + " bytes is more than any machine has");
   const auto [index, size] = sizeClass(bytes);
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
+  if (const auto refuses = refusal.load(std::memory_order_relaxed); refuses && refuses(bytes))
+    refuse(bytes, p.stats.nowBytes);
   void* pointer = nullptr;
   if (auto& list = p.free[index]; !list.empty()) {
     pointer = list.back();
@@ -103,11 +121,7 @@ void* allocate(std::size_t bytes) {
       releaseCachedLocked(p);
       pointer = fromSystem(size);
     }
-    if (!pointer) {
-      throw OutOfMemory("allocate", "the system refused " + std::to_string(bytes) + " bytes",
-                        {{"in use", std::to_string(p.stats.nowBytes) + " bytes"}},
-                        "use a smaller batch, or free tensors that are no longer needed");
-    }
+    if (!pointer) refuse(bytes, p.stats.nowBytes);
     ++p.stats.systemCalls;
   }
   taken += static_cast<i64>(size);

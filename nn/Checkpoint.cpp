@@ -142,10 +142,11 @@ class Materialised {
   template <class ShapeOf> Materialised(Module& net, ShapeOf&& shapeOf) : exceptions_(std::uncaught_exceptions()) {
     for (const auto& [path, module] : net.namedModules()) {
       if (!module->pending()) continue;
-      const std::string prefix = path.empty() ? "" : path + ".";
       try {
-        if (module->materialiseFrom([&](std::string_view name) { return shapeOf(prefix + std::string(name)); }))
-          modules_.push_back(module);
+        const std::string prefix = path.empty() ? "" : path + ".";
+        modules_.push_back(module);  // first: there must be room to know what to undo
+        if (!module->materialiseFrom([&](std::string_view name) { return shapeOf(prefix + std::string(name)); }))
+          modules_.pop_back();
       } catch (...) {
         undo();
         throw;
@@ -232,7 +233,7 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
     }
     taken.insert(entry.name);
     report_.taken.push_back(entry.name);
-    writes_.emplace_back(entry.tensor, std::move(array));
+    writes_.emplace_back(entry.tensor, Tensor(std::move(array)));
   }
   const std::set<std::string> known(inNet.begin(), inNet.end());
   for (const std::string& name : inFile) {
@@ -255,7 +256,7 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
 
 void PlannedLoad::commit() {
   const NoGrad guard;
-  for (auto& [tensor, array] : writes_) tensor.copy_(Tensor(array), op);
+  for (auto& [tensor, values] : writes_) tensor.copy_(values, op);
 }
 
 std::unique_ptr<Module> load(const std::string& path) {
@@ -269,6 +270,8 @@ std::unique_ptr<Module> load(const std::string& path) {
   try {
     const init::Skip skip;  // every value comes from the file
     module = build(checkpoint.model);
+  } catch (const OutOfMemory&) {  // no fault of the file's
+    throw;
   } catch (const Error& error) {
     throw IoError(op, file + " holds a net that cannot be built here", {{"reason", error.headline()}},
                   "call nn::registerModule(NAME, factory) for types of your own, or build the net in code and load() "

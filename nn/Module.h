@@ -112,8 +112,8 @@ class Module {
   i64 parameterCount() const;
 
   // ---- modes ----
-  void train(bool on = true);
-  void eval() { train(false); }
+  void train(bool on = true) noexcept;
+  void eval() noexcept { train(false); }
   bool training() const noexcept { return training_; }
   /// Stops / resumes training of the parameters whose dotted name matches ("features.*"). Returns how many; ValueError
   /// if none.
@@ -176,6 +176,7 @@ class Module {
   void dropParameter(std::string_view name) noexcept;
 
  private:
+  friend class ForwardState;  // puts randomCalls_ back
   /// Tells a module whose parts went to another one by a move.
   struct MoveMark {
     MoveMark() = default;

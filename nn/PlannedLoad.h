@@ -14,11 +14,11 @@ class PlannedLoad {
   /// Checks the "param" and "buffer" tensors of a checkpoint against a net. `file` is named in errors. Throws IoError.
   PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const LoadOptions& options, const std::string& file);
   const LoadReport& report() const noexcept { return report_; }
-  /// Writes the values.
+  /// Writes the values; takes no memory and does not fail.
   void commit();
 
  private:
-  std::vector<std::pair<Tensor, core::NDArray>> writes_;
+  std::vector<std::pair<Tensor, Tensor>> writes_;  // target, values
   LoadReport report_;
 };
 

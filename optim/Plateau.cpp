@@ -28,6 +28,7 @@ ReduceOnPlateau::ReduceOnPlateau(const PlateauOptions& options) : options_(optio
 
 double ReduceOnPlateau::update(double metric) {
   if (std::isnan(metric)) throw ValueError(op, "the metric is NaN", {}, "give a loss or an accuracy that is a number");
+  factors_.push_back(factor_);  // first: it is what may fail
   const double margin = options_.relative ? options_.threshold * std::abs(best_) : options_.threshold;
   if (!seen_ || (options_.maximize ? metric > best_ + margin : metric < best_ - margin)) {
     best_ = metric;
@@ -45,8 +46,7 @@ double ReduceOnPlateau::update(double metric) {
     cooling_ = options_.cooldown;
     bad_ = 0;
   }
-  factors_.push_back(factor_);
-  return factor_;
+  return factors_.back() = factor_;
 }
 
 Schedule ReduceOnPlateau::curve() const {
