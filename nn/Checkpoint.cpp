@@ -320,8 +320,9 @@ void save(const std::string& path, const nn::Module& module, const SaveOptions& 
 
 LoadReport load(const std::string& path, nn::Module& module, const LoadOptions& options) {
   nn::PlannedLoad plan(io::readCheckpoint(path), module, options, path);
+  LoadReport report = plan.report();  // behind the writes nothing may fail
   plan.commit();
-  return plan.report();
+  return report;
 }
 
 }  // namespace ember

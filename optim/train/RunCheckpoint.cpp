@@ -86,8 +86,9 @@ void Trainer::save(const std::string& path) {
     const std::string role = p.name.starts_with("ema/") ? "ema" : "optim." + p.name.substr(6, p.name.find('/', 6) - 6);
     checkpoint.tensors.push_back({p.name, role, p.tensor.array()});
   }
+  std::string savedIn = path;  // behind the save nothing may fail
   io::writeCheckpoint(path, checkpoint);
-  savedIn_ = path;
+  savedIn_ = std::move(savedIn);
 }
 
 std::vector<std::string> Trainer::differences(const std::string& path, const io::Checkpoint& saved, bool accept) const {
@@ -187,6 +188,7 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
     trains.push_back(std::find(frozen.begin(), frozen.end(), p.name) == frozen.end());
   warnOfOtherMachine(path, file.writer);
   for (const std::string& change : changes) warnOnce(path + ": " + change + "; what is here holds from now on");
+  std::string savedIn = changes.empty() && seed == saved ? path : std::string();
 
   // Phase two: nothing below can fail. setStreams checks its names and takes its memory first and is the first to write.
   net_.setStreams(streams);
@@ -210,10 +212,7 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
   seen_ = seen;
   correct_ = correct;
   lossSum_ = lossSum;
-  if (changes.empty() && seed == saved)
-    savedIn_ = path;
-  else
-    savedIn_.clear();
+  savedIn_ = std::move(savedIn);
 }
 
 }  // namespace ember::optim

@@ -178,6 +178,7 @@ StepInfo Trainer::step() {
     const double factor = options_.schedule.factor(optimizer_.steps());
     optimizer_.setLrFactor(plateau_ ? factor * plateau_->factor() : factor);
     if (ema_) ema_->prepare();
+    if (plateau_) plateau_->prepare();
     optimizer_.step();
   } catch (...) {
     before.putBack();

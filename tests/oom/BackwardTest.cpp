@@ -6,7 +6,7 @@
 #include <ember/autograd/ops/Ops.h>
 #include <ember/nn/layers/Layers.h>
 
-#include "Run.h"
+#include "oom/Run.h"
 #include "support/Draw.h"
 
 using namespace ember;

@@ -2,7 +2,7 @@
 
 #include <ember/nn/layers/Layers.h>
 
-#include "Run.h"
+#include "oom/Run.h"
 
 using namespace ember;
 using namespace ember::test;

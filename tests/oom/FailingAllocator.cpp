@@ -1,4 +1,4 @@
-#include "FailingAllocator.h"
+#include "oom/FailingAllocator.h"
 
 #include <atomic>
 #include <cstdlib>

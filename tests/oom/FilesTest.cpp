@@ -5,7 +5,7 @@
 #include <ember/nn/Checkpoint.h>
 #include <ember/nn/layers/Layers.h>
 
-#include "Run.h"
+#include "oom/Run.h"
 #include "support/TempFolder.h"
 
 using namespace ember;

@@ -5,7 +5,7 @@
 #include <ember/optim/Clip.h>
 #include <ember/optim/Ema.h>
 
-#include "Run.h"
+#include "oom/Run.h"
 #include "support/Draw.h"
 
 using namespace ember;

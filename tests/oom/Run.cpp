@@ -1,4 +1,4 @@
-#include "Run.h"
+#include "oom/Run.h"
 
 #include <cstdio>
 

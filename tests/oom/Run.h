@@ -7,7 +7,7 @@
 #include <ember/optim/Registry.h>
 #include <ember/optim/train/Trainer.h>
 
-#include "FailingAllocator.h"
+#include "oom/FailingAllocator.h"
 
 /// A small training run of everything that a step can hold, for tests in which it runs out of memory.
 namespace ember::test {

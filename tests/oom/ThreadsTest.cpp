@@ -9,7 +9,8 @@
 #include <ember/core/Threads.h>
 #include <ember/nn/data/Loader.h>
 
-#include "Run.h"
+#include "oom/FailingAllocator.h"
+#include "oom/Run.h"
 
 using namespace ember;
 using namespace ember::test;

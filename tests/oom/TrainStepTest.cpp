@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "Run.h"
+#include "oom/Run.h"
 
 using namespace ember;
 using namespace ember::test;
@@ -39,4 +39,11 @@ TEST_CASE("(P12) a step of several batches in which an allocation fails changes 
   options.training.accumulate = 2;
   options.samples = 40'000;
   refuseSteps("step of two batches", options);
+}
+
+TEST_CASE("(P12) the only step of an epoch, which opens and closes it, changes nothing where an allocation fails") {
+  RunOptions options;
+  options.samples = 4;
+  options.training.epochs = 100'000;
+  refuseSteps("step of an epoch", options);
 }
