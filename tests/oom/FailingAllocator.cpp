@@ -1,8 +1,12 @@
 #include "oom/FailingAllocator.h"
 
+#include <dlfcn.h>
+#include <execinfo.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <string_view>
 
 #include <ember/core/Error.h>
 #include <ember/core/Memory.h>
@@ -11,7 +15,7 @@ namespace {
 
 // Plain atomics: operator new is called before and after everything else in the program.
 std::atomic<long> blocks{0}, asked{0}, wanted{0};
-std::atomic<bool> armed{false}, allAfter{false}, refused{false};
+std::atomic<bool> armed{false}, allAfter{false}, refused{false}, sparing{false};
 
 bool refuseThis() noexcept {
   if (!armed.load(std::memory_order_relaxed)) return false;
@@ -21,10 +25,30 @@ bool refuseThis() noexcept {
   return true;
 }
 
+// Whether the one that asks operator new is a library whose name has that in it.
+bool isIn(const void* address, std::string_view name) noexcept {
+  Dl_info info;
+  return ::dladdr(address, &info) != 0 && std::string_view(info.dli_fname).find(name) != std::string_view::npos;
+}
+
+// Strings and streams of oneDNN's ask from within libstdc++: then whoever called that.
+bool byOneDnn(const void* caller) noexcept {
+  if (!isIn(caller, "libstdc++")) return isIn(caller, "libdnnl");
+  void* frames[24];
+  const int count = ::backtrace(frames, 24);
+  bool inside = false;
+  for (int i = 0; i < count; ++i) {
+    if (isIn(frames[i], "libstdc++")) inside = true;
+    else if (inside) return isIn(frames[i], "libdnnl");
+  }
+  return false;
+}
+
 bool refuseTensor(std::size_t) noexcept { return refuseThis(); }
 
-void* take(std::size_t bytes, std::size_t alignment) noexcept {
-  if (refuseThis()) return nullptr;
+void* take(std::size_t bytes, std::size_t alignment, const void* caller) noexcept {
+  const bool spared = armed.load(std::memory_order_relaxed) && sparing.load(std::memory_order_relaxed) && byOneDnn(caller);
+  if (!spared && refuseThis()) return nullptr;
   bytes = bytes == 0 ? 1 : bytes;
   void* block = alignment <= alignof(std::max_align_t)
                     ? std::malloc(bytes)
@@ -33,8 +57,8 @@ void* take(std::size_t bytes, std::size_t alignment) noexcept {
   return block;
 }
 
-void* takeOrThrow(std::size_t bytes, std::size_t alignment) {
-  if (void* block = take(bytes, alignment)) return block;
+void* takeOrThrow(std::size_t bytes, std::size_t alignment, const void* caller) {
+  if (void* block = take(bytes, alignment, caller)) return block;
   throw std::bad_alloc();
 }
 
@@ -48,17 +72,21 @@ constexpr std::size_t plain = alignof(std::max_align_t);
 
 }  // namespace
 
-void* operator new(std::size_t n) { return takeOrThrow(n, plain); }
-void* operator new[](std::size_t n) { return takeOrThrow(n, plain); }
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return take(n, plain); }
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return take(n, plain); }
-void* operator new(std::size_t n, std::align_val_t a) { return takeOrThrow(n, static_cast<std::size_t>(a)); }
-void* operator new[](std::size_t n, std::align_val_t a) { return takeOrThrow(n, static_cast<std::size_t>(a)); }
+void* operator new(std::size_t n) { return takeOrThrow(n, plain, __builtin_return_address(0)); }
+void* operator new[](std::size_t n) { return takeOrThrow(n, plain, __builtin_return_address(0)); }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return take(n, plain, __builtin_return_address(0)); }
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return take(n, plain, __builtin_return_address(0)); }
+void* operator new(std::size_t n, std::align_val_t a) {
+  return takeOrThrow(n, static_cast<std::size_t>(a), __builtin_return_address(0));
+}
+void* operator new[](std::size_t n, std::align_val_t a) {
+  return takeOrThrow(n, static_cast<std::size_t>(a), __builtin_return_address(0));
+}
 void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return take(n, static_cast<std::size_t>(a));
+  return take(n, static_cast<std::size_t>(a), __builtin_return_address(0));
 }
 void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return take(n, static_cast<std::size_t>(a));
+  return take(n, static_cast<std::size_t>(a), __builtin_return_address(0));
 }
 void operator delete(void* p) noexcept { give(p); }
 void operator delete[](void* p) noexcept { give(p); }
@@ -117,6 +145,13 @@ Outcome failing(i64 n, Refuse how, const std::function<void()>& call) {
   outcome.allocations = asked;
   return outcome;
 }
+
+OneDnnSpared::OneDnnSpared() noexcept {
+  void* frame;
+  (void)::backtrace(&frame, 1);  // its first call takes memory
+  sparing = true;
+}
+OneDnnSpared::~OneDnnSpared() { sparing = false; }
 
 InUse inUse() noexcept { return {blocks.load(), memory::stats().nowBytes}; }
 

@@ -24,6 +24,17 @@ struct Outcome {
 /// Calls `call`; its n-th allocation (from 1; 0: none), and with AllAfter all after that, fails.
 Outcome failing(i64 n, Refuse how, const std::function<void()>& call);
 
+/// While it lives, what oneDNN itself asks of operator new is given, and not counted. For the search for leaks alone:
+/// oneDNN (2.6, its primitive descriptors) loses blocks of its own when operator new throws within it. In all else,
+/// exception, state and second try, its allocations may fail like any other.
+class OneDnnSpared {
+ public:
+  OneDnnSpared() noexcept;
+  ~OneDnnSpared();
+  OneDnnSpared(const OneDnnSpared&) = delete;
+  OneDnnSpared& operator=(const OneDnnSpared&) = delete;
+};
+
 /// Blocks of operator new, and bytes of tensors, that are in use now.
 struct InUse {
   i64 blocks = 0, tensorBytes = 0;

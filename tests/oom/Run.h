@@ -56,12 +56,13 @@ struct Refusals {
   std::function<std::string()> state = [] { return std::string(); };  ///< all that a call that fails must not change
   /// What state() is behind a call that never failed; it moves on a run that keeps step, or is always the same.
   std::function<std::string()> expected = [] { return std::string(); };
+  bool leaks = true;  ///< whether what is in use in front of the call is looked at
 };
 
 /// For every n from 1 until the call gets through: allocation n of call() fails; an OutOfMemory or bad_alloc must arrive
 /// and state() be as before; then the same call, with memory, must come to expected(). A refusal that no exception tells
 /// of was of something that the call can do without, like a name for messages: then it has come to expected() at once.
-/// What is in use in front of the call must not grow. Prints how many allocations failed.
+/// What is in use in front of the call must not change. Prints how many allocations failed.
 void refuseEach(const std::string& what, Refuse how, const Refusals& refusals);
 /// The same in both ways to fail.
 void refuseEach(const std::string& what, const Refusals& refusals);

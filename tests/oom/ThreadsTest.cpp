@@ -48,6 +48,7 @@ void refuseSteps(const char* what, Refuse how, const RunOptions& options) {
 
 RunOptions large() {
   RunOptions options;
+  options.training.epochs = 1000;
   options.training.batchSize = 256;  // enough for two threads
   options.training.prefetch = true;
   return options;
