@@ -53,8 +53,9 @@ EMBER_ERROR_KIND(StateError)    ///< a call at the wrong time: backward twice, a
 EMBER_ERROR_KIND(NumericError)  ///< NaN or infinity where it must not be
 #undef EMBER_ERROR_KIND
 
-/// An allocation that the system refused, with its size. Where nothing at all can be had the message is one line, kept in
-/// the exception itself: "[allocate] OutOfMemory: no memory for 4096 bytes". What is no tensor's fails as std::bad_alloc.
+/// An allocation that the system refused, with its size. Where nothing at all can be had the message is one line, kept
+/// in the exception itself: "[allocate] OutOfMemory: no memory for 4096 bytes". What is no tensor's fails as
+/// std::bad_alloc.
 class OutOfMemory : public Error {
  public:
   OutOfMemory(std::string_view op, std::string_view what, const Details& details = {}, std::string_view help = {})

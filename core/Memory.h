@@ -22,7 +22,8 @@ i64 takenByThread() noexcept;
 
 /// 64-byte aligned memory from the cache or the system; `bytes` may be 0. Throws OutOfMemory. Thread-safe.
 void* allocate(std::size_t bytes);
-/// For tests: while `refuses` is not null, allocate() asks it first, cached memory or not, and throws where it says true.
+/// For tests: while `refuses` is not null, allocate() asks it first, cached memory or not, and throws where it says
+/// true.
 void setRefusal(bool (*refuses)(std::size_t bytes) noexcept) noexcept;
 /// Returns a buffer of allocate(bytes) to the cache. Thread-safe, never throws.
 void release(void* pointer, std::size_t bytes) noexcept;

@@ -6,8 +6,8 @@
 
 namespace ember::nn {
 
-/// What a forward changes beside its result, as it was when this was made: the buffers of a net, the random call counters
-/// of its modules, and that of the program. A step that fails puts them back, also where no memory is left.
+/// What a forward changes beside its result, as it was when this was made: the buffers of a net, the random call
+/// counters of its modules, and that of the program. A step that fails puts them back, also where no memory is left.
 class ForwardState {
  public:
   explicit ForwardState(Module& net);

@@ -114,7 +114,7 @@ struct FolderLock::Hold {
   Descriptor folder, fd;  // the folder to remove the lock file from at the end
   struct stat where {};
   pid_t owner = ::getpid();
-  bool ours = false;  // false: nothing locked yet, or a lock file of another program, which is neither written nor removed
+  bool ours = false;  // not while nothing is locked, and not the file of another program, which is left as it is
   std::vector<std::string> runs;
 
   static std::mutex& mutex() {

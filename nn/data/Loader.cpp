@@ -134,7 +134,7 @@ class Loader::Iterator::Prefetcher {
 
   const Loader& loader_;
   const i64 next_;
-  std::mutex mutex_;  // guards the four below
+  std::mutex mutex_;               // guards the four below
   std::array<Made, ahead> ready_;  // a ring: handing over takes no memory, so an exception, too, gets through
   std::size_t made_ = 0, taken_ = 0;
   bool stop_ = false;

@@ -190,7 +190,8 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
   for (const std::string& change : changes) warnOnce(path + ": " + change + "; what is here holds from now on");
   std::string savedIn = changes.empty() && seed == saved ? path : std::string();
 
-  // Phase two: nothing below can fail. setStreams checks its names and takes its memory first and is the first to write.
+  // Phase two: nothing below can fail. setStreams checks its names and takes its memory first and is the first to
+  // write.
   net_.setStreams(streams);
   values.commit();
   const NoGrad guard;

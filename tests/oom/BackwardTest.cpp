@@ -43,9 +43,7 @@ struct Net : nn::Module {
 struct Side {
   Net net;
   Tensor loss;
-  void forward() {
-    loss = crossEntropy(net(draw("x", {2, 1, 6, 6}).to(DType::F32)), integers("labels", {2}, 3));
-  }
+  void forward() { loss = crossEntropy(net(draw("x", {2, 1, 6, 6}).to(DType::F32)), integers("labels", {2}, 3)); }
   void backward() {
     if (!loss.defined()) forward();
     std::exchange(loss, Tensor()).backward();

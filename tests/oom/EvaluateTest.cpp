@@ -26,7 +26,10 @@ TEST_CASE("(P12) a summary that fails leaves the net as it was") {
   const std::string right = net->summary({2, 1, 6, 6}).text();
   std::string text;
   refuseEach("summary", {.prepare = [&] { text.clear(); },
-                         .call = [&] { text = net->summary({2, 1, 6, 6}).text(); },
+                         .call =
+                             [&] {
+                               text = net->summary({2, 1, 6, 6}).text();
+                             },
                          .state = [&] { return bytesOf(*net) + text; },
                          .expected = [&] { return bytesOf(*net) + right; }});
 }

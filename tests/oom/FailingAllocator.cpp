@@ -38,8 +38,10 @@ bool byOneDnn(const void* caller) noexcept {
   const int count = ::backtrace(frames, 24);
   bool inside = false;
   for (int i = 0; i < count; ++i) {
-    if (isIn(frames[i], "libstdc++")) inside = true;
-    else if (inside) return isIn(frames[i], "libdnnl");
+    if (isIn(frames[i], "libstdc++"))
+      inside = true;
+    else if (inside)
+      return isIn(frames[i], "libdnnl");
   }
   return false;
 }
@@ -47,7 +49,8 @@ bool byOneDnn(const void* caller) noexcept {
 bool refuseTensor(std::size_t) noexcept { return refuseThis(); }
 
 void* take(std::size_t bytes, std::size_t alignment, const void* caller) noexcept {
-  const bool spared = armed.load(std::memory_order_relaxed) && sparing.load(std::memory_order_relaxed) && byOneDnn(caller);
+  const bool spared =
+      armed.load(std::memory_order_relaxed) && sparing.load(std::memory_order_relaxed) && byOneDnn(caller);
   if (!spared && refuseThis()) return nullptr;
   bytes = bytes == 0 ? 1 : bytes;
   void* block = alignment <= alignof(std::max_align_t)
@@ -74,8 +77,12 @@ constexpr std::size_t plain = alignof(std::max_align_t);
 
 void* operator new(std::size_t n) { return takeOrThrow(n, plain, __builtin_return_address(0)); }
 void* operator new[](std::size_t n) { return takeOrThrow(n, plain, __builtin_return_address(0)); }
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return take(n, plain, __builtin_return_address(0)); }
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return take(n, plain, __builtin_return_address(0)); }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  return take(n, plain, __builtin_return_address(0));
+}
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
+  return take(n, plain, __builtin_return_address(0));
+}
 void* operator new(std::size_t n, std::align_val_t a) {
   return takeOrThrow(n, static_cast<std::size_t>(a), __builtin_return_address(0));
 }

@@ -4,8 +4,8 @@
 
 #include <ember/core/DType.h>
 
-/// Memory that runs out where a test wants it. The program that links this has global operators new and delete of its own
-/// and asks, too, for what ember's own allocator hands out (memory::setRefusal), recycled or not.
+/// Memory that runs out where a test wants it. The program that links this has global operators new and delete of its
+/// own and asks, too, for what ember's own allocator hands out (memory::setRefusal), recycled or not.
 namespace ember::test {
 
 enum class Refuse {
@@ -15,10 +15,10 @@ enum class Refuse {
 
 /// What became of a call under a failing allocator.
 struct Outcome {
-  i64 allocations = 0;           ///< that it asked for
-  bool refused = false;          ///< it came as far as the one to be refused
+  i64 allocations = 0;   ///< that it asked for
+  bool refused = false;  ///< it came as far as the one to be refused
   bool threw = false;
-  std::string kind, message;     ///< "OutOfMemory", "bad_alloc", or "other"
+  std::string kind, message;  ///< "OutOfMemory", "bad_alloc", or "other"
 };
 
 /// Calls `call`; its n-th allocation (from 1; 0: none), and with AllAfter all after that, fails.

@@ -11,8 +11,8 @@ using namespace ember::test;
 
 namespace {
 
-// Every n starts from a run that has not made a step: slots, averages, loader and packed weights are yet to be made. With
-// `cold`, so are ember's plans and oneDNN's primitives.
+// Every n starts from a run that has not made a step: slots, averages, loader and packed weights are yet to be made.
+// With `cold`, so are ember's plans and oneDNN's primitives.
 void refuseFirstSteps(const std::string& what, const RunOptions& options, bool cold, bool leaks = true) {
   std::unique_ptr<Run> run;
   const auto prepare = [&] {

@@ -53,10 +53,11 @@ TEST_CASE("(P12) an optimiser that cannot be made leaves nothing behind") {
   for (const std::string& type : optim::optimizerTypes()) {
     const Weights weights;
     std::unique_ptr<optim::Optimizer> made;
-    refuseEach("making " + type, {.prepare = [&] { made.reset(); },
-                                  .call = [&] { made = optim::makeOptimizer(type, weights.namedParameters()); },
-                                  .state = [&] { return made ? bytesOf(*made) : std::string(); },
-                                  .expected = [&] { return bytesOf(*optim::makeOptimizer(type, weights.namedParameters())); }});
+    refuseEach("making " + type,
+               {.prepare = [&] { made.reset(); },
+                .call = [&] { made = optim::makeOptimizer(type, weights.namedParameters()); },
+                .state = [&] { return made ? bytesOf(*made) : std::string(); },
+                .expected = [&] { return bytesOf(*optim::makeOptimizer(type, weights.namedParameters())); }});
   }
 }
 
@@ -103,7 +104,8 @@ TEST_CASE("(P12) an average whose update or swap fails is as it was, and so is t
 TEST_CASE("(P12) clipping that fails leaves every gradient as it was") {
   Weights weights;
   const auto prepare = [&] {
-    for (nn::Parameter p : weights.namedParameters()) p.tensor.setGrad(draw("gradient", p.tensor.shape()).to(DType::F32));
+    for (nn::Parameter p : weights.namedParameters())
+      p.tensor.setGrad(draw("gradient", p.tensor.shape()).to(DType::F32));
   };
   for (const bool norm : {true, false}) {
     const auto clip = [&] {

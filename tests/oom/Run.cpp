@@ -31,7 +31,8 @@ void append(std::string& bytes, const core::NDArray& array) {
   bytes.append(static_cast<const char*>(dense.raw()), static_cast<std::size_t>(dense.bytes()));
 }
 
-template <class T> void appendValue(std::string& bytes, T value) {
+template <class T>
+void appendValue(std::string& bytes, T value) {
   bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
@@ -140,7 +141,8 @@ void refuseEach(const std::string& what, Refuse how, const Refusals& refusals) {
       }
     }
     if (const std::string behind = refusals.state(); behind != refusals.expected()) {
-      complain(outcome.threw ? "done again, it comes to something else" : "no exception, and it came to something else");
+      complain(outcome.threw ? "done again, it comes to something else"
+                             : "no exception, and it came to something else");
     }
     if (!outcome.threw) {  // once more, so that what it did without is there again
       refusals.prepare();

@@ -12,8 +12,8 @@
 /// A small training run of everything that a step can hold, for tests in which it runs out of memory.
 namespace ember::test {
 
-/// Convolutions, batch norms (in memory of their own, or in place of their input), a residual block, dropout and a linear
-/// layer, for images [N, 1, 6, 6] of 3 classes.
+/// Convolutions, batch norms (in memory of their own, or in place of their input), a residual block, dropout and a
+/// linear layer, for images [N, 1, 6, 6] of 3 classes.
 std::unique_ptr<nn::Module> smallNet(bool inplace = false);
 /// Images and labels of the above, the same on every call.
 data::TensorDataset smallData(i64 samples);
@@ -59,10 +59,10 @@ struct Refusals {
   bool leaks = true;  ///< whether what is in use in front of the call is looked at
 };
 
-/// For every n from 1 until the call gets through: allocation n of call() fails; an OutOfMemory or bad_alloc must arrive
-/// and state() be as before; then the same call, with memory, must come to expected(). A refusal that no exception tells
-/// of was of something that the call can do without, like a name for messages: then it has come to expected() at once.
-/// What is in use in front of the call must not change. Prints how many allocations failed.
+/// For every n from 1 until the call gets through: allocation n of call() fails; an OutOfMemory or bad_alloc must
+/// arrive and state() be as before; then the same call, with memory, must come to expected(). A refusal that no
+/// exception tells of was of something that the call can do without, like a name for messages: then it has come to
+/// expected() at once. What is in use in front of the call must not change. Prints how many allocations failed.
 void refuseEach(const std::string& what, Refuse how, const Refusals& refusals);
 /// The same in both ways to fail.
 void refuseEach(const std::string& what, const Refusals& refusals);

@@ -58,8 +58,7 @@ TEST_CASE("(P12) a save that fails leaves the old file, no temporary and no open
   prepare();
   save(path, *run.net);
   const std::string net = state();
-  refuseEach("nn::save", {.prepare = prepare,
-                          .call = [&] { save(path, *run.net); },
-                          .state = state,
-                          .expected = [&] { return net; }});
+  refuseEach(
+      "nn::save",
+      {.prepare = prepare, .call = [&] { save(path, *run.net); }, .state = state, .expected = [&] { return net; }});
 }

@@ -66,9 +66,8 @@ TEST_CASE("(P12) what a thread of the pool cannot get is an exception of the cal
   for (i64 n = 1; n <= 2; ++n) {
     std::vector<std::unique_ptr<int>> made(2);
     const Outcome outcome = failing(n, Refuse::Once, [&] {
-      core::parallelParts(1 << 20, 1, [&](i64, i64, int part) {
-        made[static_cast<std::size_t>(part)] = std::make_unique<int>(part);
-      });
+      core::parallelParts(
+          1 << 20, 1, [&](i64, i64, int part) { made[static_cast<std::size_t>(part)] = std::make_unique<int>(part); });
     });
     CHECK(outcome.kind == "bad_alloc");
   }
