@@ -254,9 +254,10 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
   }
 }
 
-void PlannedLoad::commit() {
+LoadReport PlannedLoad::commit() {
   const NoGrad guard;
   for (auto& [tensor, values] : writes_) tensor.copy_(values, op);
+  return std::move(report_);
 }
 
 std::unique_ptr<Module> load(const std::string& path) {
@@ -320,9 +321,7 @@ void save(const std::string& path, const nn::Module& module, const SaveOptions& 
 
 LoadReport load(const std::string& path, nn::Module& module, const LoadOptions& options) {
   nn::PlannedLoad plan(io::readCheckpoint(path), module, options, path);
-  LoadReport report = plan.report();  // behind the writes nothing may fail
-  plan.commit();
-  return report;
+  return plan.commit();
 }
 
 }  // namespace ember

@@ -13,9 +13,8 @@ class PlannedLoad {
  public:
   /// Checks the "param" and "buffer" tensors of a checkpoint against a net. `file` is named in errors. Throws IoError.
   PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const LoadOptions& options, const std::string& file);
-  const LoadReport& report() const noexcept { return report_; }
-  /// Writes the values; takes no memory and does not fail.
-  void commit();
+  /// Writes the values and gives the report away; takes no memory and does not fail.
+  LoadReport commit();
 
  private:
   std::vector<std::pair<Tensor, Tensor>> writes_;  // target, values

@@ -24,9 +24,13 @@ struct Outcome {
 /// Calls `call`; its n-th allocation (from 1; 0: none), and with AllAfter all after that, fails.
 Outcome failing(i64 n, Refuse how, const std::function<void()>& call);
 
-/// While it lives, what oneDNN itself asks of operator new is given, and not counted. For the search for leaks alone:
-/// oneDNN (2.6, its primitive descriptors) loses blocks of its own when operator new throws within it. In all else,
-/// exception, state and second try, its allocations may fail like any other.
+/// While it lives, what oneDNN asks of operator new for itself is given, and not counted. Needed in two places, because
+/// there no exception can be had from oneDNN 2.6.3:
+///  - while a primitive is made: one that passes through it leaves two to four blocks behind each time, and a broken
+///    promise in its cache of primitives (std::future_error whenever that one is wanted again);
+///  - with several threads: a primitive may allocate within OpenMP's parallel regions, which no exception may
+///    leave (GOMP_parallel below dnnl_primitive_execute: std::terminate).
+/// With one thread and primitives that are there, its allocations fail like any other.
 class OneDnnSpared {
  public:
   OneDnnSpared() noexcept;

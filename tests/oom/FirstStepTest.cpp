@@ -13,7 +13,7 @@ namespace {
 
 // Every n starts from a run that has not made a step: slots, averages, loader and packed weights are yet to be made.
 // With `cold`, so are ember's plans and oneDNN's primitives.
-void refuseFirstSteps(const std::string& what, const RunOptions& options, bool cold, bool leaks = true) {
+void refuseFirstSteps(const std::string& what, const RunOptions& options, bool cold) {
   std::unique_ptr<Run> run;
   const auto prepare = [&] {
     run.reset();
@@ -30,8 +30,7 @@ void refuseFirstSteps(const std::string& what, const RunOptions& options, bool c
   refuseEach(what, {.prepare = prepare,
                     .call = [&] { run->step(); },
                     .state = [&] { return run->state(); },
-                    .expected = [&] { return expected; },
-                    .leaks = leaks});
+                    .expected = [&] { return expected; }});
 }
 
 RunOptions fewSamples() {
@@ -54,8 +53,4 @@ TEST_CASE("(P12) the first step of a run fails as cleanly as a later one") {
 TEST_CASE("(P12) the first step of a process fails as cleanly as a later one") {
   const OneDnnSpared spared;
   refuseFirstSteps("first step with empty caches", fewSamples(), true);
-}
-
-TEST_CASE("(P12) the first step of a process fails as cleanly where it is oneDNN that gets no memory") {
-  refuseFirstSteps("first step with empty caches, oneDNN's own memory", fewSamples(), true, false);
 }

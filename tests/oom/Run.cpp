@@ -119,7 +119,7 @@ void refuseEach(const std::string& what, Refuse how, const Refusals& refusals) {
       const std::string thrown = outcome.threw ? "\n  " + outcome.kind + ": " + outcome.message : "";
       FAIL_CHECK((what + ", " + which + " failing: " + problem + thrown));
     };
-    if (n > 1 && refusals.leaks && !(now == first)) {
+    if (n > 1 && !(now == first)) {
       complain("after the one before, " + std::to_string(now.blocks - first.blocks) + " blocks and " +
                std::to_string(now.tensorBytes - first.tensorBytes) + " bytes of tensors more are in use");
       first = now;

@@ -56,7 +56,6 @@ struct Refusals {
   std::function<std::string()> state = [] { return std::string(); };  ///< all that a call that fails must not change
   /// What state() is behind a call that never failed; it moves on a run that keeps step, or is always the same.
   std::function<std::string()> expected = [] { return std::string(); };
-  bool leaks = true;  ///< whether what is in use in front of the call is looked at
 };
 
 /// For every n from 1 until the call gets through: allocation n of call() fails; an OutOfMemory or bad_alloc must

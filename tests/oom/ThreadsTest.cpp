@@ -58,6 +58,7 @@ RunOptions large() {
 
 TEST_CASE("(P12) with two threads and a loader that works ahead a step in which an allocation fails changes nothing") {
   REQUIRE(threads() == 2);
+  const OneDnnSpared spared;
   refuseSteps("step on two threads", Refuse::Once, large());
   refuseSteps("step on two threads", Refuse::AllAfter, large());
 }
