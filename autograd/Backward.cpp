@@ -28,14 +28,22 @@ bool ownsMemory(const Tensor& t) {
          !impl.array.storage()->external() && impl.array.isDense(impl.array.order());
 }
 
-// target += addend, in place where the memory is its own (an expanded view is not) and no graph is being recorded.
+// A sum is made in place where the memory is its own (an expanded view is not) and no graph is being recorded.
+bool addsInPlace(const Tensor& target, bool createGraph) { return !createGraph && ownsMemory(target); }
+
+// Takes no memory if both lie in the same order.
+void addInto(Tensor& target, const Tensor& addend) {
+  TensorImpl& impl = *target.impl();
+  core::addInPlace(impl.array, addend.array(), "gradient accumulation");
+  impl.version = impl.array.version();
+}
+
+// target += addend
 void accumulate(Tensor& target, Tensor addend, bool createGraph) {
   if (!target.defined()) {
     target = std::move(addend);
-  } else if (!createGraph && ownsMemory(target)) {
-    TensorImpl& impl = *target.impl();
-    core::addInPlace(impl.array, addend.array(), "gradient accumulation");
-    impl.version = impl.array.version();
+  } else if (addsInPlace(target, createGraph)) {
+    addInto(target, addend);
   } else {
     target = target + addend;
   }
@@ -204,12 +212,24 @@ class Engine {
     }
     if (capturing_) return;
     const std::lock_guard lock(leafMutex);
+    // All that takes memory before the first store, for the same reason.
     for (TensorImpl* key : leafOrder_) {
       auto& [leaf, gradient] = leaves_[key];
-      if (leaf->grad.defined()) {
-        accumulate(leaf->grad, gradient, options_.createGraph);
+      if (!leaf->grad.defined()) {
+        gradient = forLeaf(std::move(gradient), *leaf, options_.createGraph);
+      } else if (addsInPlace(leaf->grad, options_.createGraph)) {
+        const MemoryOrder order = leaf->grad.array().order();
+        if (!gradient.array().isDense(order)) gradient = Tensor(gradient.array().contiguous(order));
       } else {
-        leaf->grad = forLeaf(std::move(gradient), *leaf, options_.createGraph);
+        gradient = leaf->grad + gradient;
+      }
+    }
+    for (TensorImpl* key : leafOrder_) {
+      auto& [leaf, gradient] = leaves_[key];
+      if (leaf->grad.defined() && addsInPlace(leaf->grad, options_.createGraph)) {
+        addInto(leaf->grad, gradient);
+      } else {
+        leaf->grad = std::move(gradient);
       }
     }
   }

@@ -66,7 +66,10 @@ void TensorImpl::run() {
 }
 
 DeferScope::DeferScope() noexcept { ++depth; }
-DeferScope::~DeferScope() { --depth; }
+DeferScope::~DeferScope() {
+  // Only an exception leaves something waiting; whoever still has it may read it, but no write needs to wait for it.
+  if (--depth == 0) waiting.reset();
+}
 void DeferScope::finish() const {
   if (depth == 1) settleWaiting();
 }

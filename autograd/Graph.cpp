@@ -1,6 +1,7 @@
 #include <ember/autograd/Graph.h>
 
 #include <atomic>
+#include <utility>
 
 #include <ember/core/Error.h>
 
@@ -9,9 +10,10 @@ namespace {
 
 std::atomic<u64> nodesMade{0};
 
-// Nodes whose last owner has gone, waiting for the outermost destructor on this thread. A node's destructor hands its
-// inputs here instead of destroying them inside itself, so a chain of any length needs a constant stack.
-thread_local std::vector<std::shared_ptr<Node>>* waiting = nullptr;
+// Nodes whose last owner has gone, waiting for the outermost destructor on this thread, each the owner of the next. A
+// node's destructor hands its inputs here instead of destroying them inside itself, so a chain of any length needs a
+// constant stack, and no memory.
+thread_local std::shared_ptr<Node>* waiting = nullptr;
 
 }  // namespace
 
@@ -20,16 +22,19 @@ u64 nextSequence() noexcept { return nodesMade.load(std::memory_order_relaxed); 
 void releaseIteratively(std::shared_ptr<Node>&& node) noexcept {
   if (!node) return;
   if (waiting) {
-    waiting->push_back(std::move(node));
+    Node& last = *node;
+    // Another owner's node is merely let go.
+    if (node.use_count() == 1) last.afterwards = std::exchange(*waiting, std::move(node));
+    node.reset();
     return;
   }
-  std::vector<std::shared_ptr<Node>> list;
+  std::shared_ptr<Node> list;
   waiting = &list;
   node.reset();
-  while (!list.empty()) {
-    const std::shared_ptr<Node> last = std::move(list.back());
-    list.pop_back();
-  }
+  while (list) {
+    const std::shared_ptr<Node> first = std::move(list);
+    list = std::move(first->afterwards);
+  }  // here its inputs come to the front
   waiting = nullptr;
 }
 

@@ -75,6 +75,7 @@ class Node : public std::enable_shared_from_this<Node> {
   std::vector<std::pair<u32, GradientHook>> hooks;
   BackwardFn backward;      ///< empty once the graph was freed
   std::vector<std::pair<core::NDArray, u64>> savedOutputs;  ///< with versions
+  std::shared_ptr<Node> afterwards;  ///< what is to be destroyed after this one (releaseIteratively)
 };
 
 /// What a backward function sees.

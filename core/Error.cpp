@@ -1,6 +1,7 @@
 #include <ember/core/Error.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include <ember/core/Scope.h>
 
@@ -29,8 +30,14 @@ Error::Error(std::string_view kind, std::string_view op, std::string_view what, 
     : std::runtime_error(compose(kind, op, what, details, help)), op_(op) {}
 
 std::string Error::headline() const {
-  const std::string text = std::runtime_error::what();
+  const std::string text = what();
   return text.substr(0, text.find('\n'));
+}
+
+Error::Error(Brief) noexcept : std::runtime_error(""), op_("allocate") {}  // neither text is long enough to need memory
+
+OutOfMemory::OutOfMemory(std::size_t bytes) noexcept : Error(Brief{}) {
+  std::snprintf(brief_, sizeof brief_, "[allocate] OutOfMemory: no memory for %zu bytes", bytes);
 }
 
 }  // namespace ember

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,6 +30,11 @@ class Error : public std::runtime_error {
   /// The first line of the message.
   std::string headline() const;
 
+ protected:
+  struct Brief {};
+  /// For OutOfMemory: no text, no memory taken.
+  explicit Error(Brief) noexcept;
+
  private:
   std::string op_;
 };
@@ -45,7 +51,21 @@ EMBER_ERROR_KIND(ValueError)    ///< an argument or option outside its range
 EMBER_ERROR_KIND(IoError)       ///< a file that cannot be read, written or believed: path, place, expected, found
 EMBER_ERROR_KIND(StateError)    ///< a call at the wrong time: backward twice, a stale or undefined tensor
 EMBER_ERROR_KIND(NumericError)  ///< NaN or infinity where it must not be
-EMBER_ERROR_KIND(OutOfMemory)   ///< an allocation that the system refused, with its size
 #undef EMBER_ERROR_KIND
+
+/// An allocation that the system refused, with its size. Where nothing at all can be had the message is one line, kept
+/// in the exception itself: "[allocate] OutOfMemory: no memory for 4096 bytes". What is no tensor's fails as
+/// std::bad_alloc.
+class OutOfMemory : public Error {
+ public:
+  OutOfMemory(std::string_view op, std::string_view what, const Details& details = {}, std::string_view help = {})
+      : Error("OutOfMemory", op, what, details, help) {}
+  /// The one line, without taking memory.
+  explicit OutOfMemory(std::size_t bytes) noexcept;
+  const char* what() const noexcept override { return brief_[0] ? brief_ : Error::what(); }
+
+ private:
+  char brief_[72] = "";
+};
 
 }  // namespace ember

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <limits>
@@ -24,6 +25,7 @@ constexpr std::size_t hugePage = std::size_t{2} << 20;
 
 thread_local i64 taken = 0;
 thread_local i64 mostTaken = std::numeric_limits<i64>::max();  // what Budgets allow
+std::atomic<bool (*)(std::size_t) noexcept> refusal{nullptr};
 
 struct SizeClass {
   std::size_t index, bytes;
@@ -65,6 +67,16 @@ void releaseCachedLocked(Pool& p) {
   p.stats.cachedBytes = 0;
 }
 
+[[noreturn]] void refuse(std::size_t bytes, i64 inUse) {
+  try {
+    throw OutOfMemory("allocate", "the system refused " + std::to_string(bytes) + " bytes",
+                      {{"in use", std::to_string(inUse) + " bytes"}},
+                      "use a smaller batch, or free tensors that are no longer needed");
+  } catch (const std::bad_alloc&) {  // not even for the message
+    throw OutOfMemory(bytes);
+  }
+}
+
 }  // namespace
 
 Stats stats() {
@@ -90,16 +102,22 @@ i64 takenByThread() noexcept { return taken; }
 Budget::Budget(i64 bytes) noexcept : before_(mostTaken) { mostTaken = std::min(mostTaken, taken + bytes); }
 Budget::~Budget() { mostTaken = before_; }
 
+void setRefusal(bool (*refuses)(std::size_t bytes) noexcept) noexcept {
+  refusal.store(refuses, std::memory_order_relaxed);
+}
+
 void* allocate(std::size_t bytes) {
   if (bytes > (std::size_t{1} << 62))
     throw OutOfMemory("allocate", std::to_string(bytes) + " bytes is more than any machine has");
   const auto [index, size] = sizeClass(bytes);
   if (static_cast<i64>(size) > mostTaken - taken) {
-    throw OutOfMemory("allocate", std::to_string(bytes) + " bytes are more than is allowed here",
-                      {{"left", std::to_string(mostTaken - taken) + " bytes"}});
+    throw ValueError("allocate", std::to_string(bytes) + " bytes are more than is allowed here",
+                     {{"left", std::to_string(mostTaken - taken) + " bytes"}});
   }
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
+  if (const auto refuses = refusal.load(std::memory_order_relaxed); refuses && refuses(bytes))
+    refuse(bytes, p.stats.nowBytes);
   void* pointer = nullptr;
   if (auto& list = p.free[index]; !list.empty()) {
     pointer = list.back();
@@ -112,11 +130,7 @@ void* allocate(std::size_t bytes) {
       releaseCachedLocked(p);
       pointer = fromSystem(size);
     }
-    if (!pointer) {
-      throw OutOfMemory("allocate", "the system refused " + std::to_string(bytes) + " bytes",
-                        {{"in use", std::to_string(p.stats.nowBytes) + " bytes"}},
-                        "use a smaller batch, or free tensors that are no longer needed");
-    }
+    if (!pointer) refuse(bytes, p.stats.nowBytes);
     ++p.stats.systemCalls;
   }
   taken += static_cast<i64>(size);

@@ -21,7 +21,7 @@ void releaseCached();
 i64 takenByThread() noexcept;
 
 /// While it lives, the calling thread takes at most `bytes` more, recycled ones too, whatever it gives back meanwhile;
-/// what would be more throws OutOfMemory. For work whose size a file decides. Nests: the smaller limit holds.
+/// what would be more throws ValueError. For work whose size a file decides. Nests: the smaller limit holds.
 class Budget {
  public:
   explicit Budget(i64 bytes) noexcept;
@@ -35,6 +35,9 @@ class Budget {
 
 /// 64-byte aligned memory from the cache or the system; `bytes` may be 0. Throws OutOfMemory. Thread-safe.
 void* allocate(std::size_t bytes);
+/// For tests: while `refuses` is not null, allocate() asks it first, cached memory or not, and throws where it says
+/// true.
+void setRefusal(bool (*refuses)(std::size_t bytes) noexcept) noexcept;
 /// Returns a buffer of allocate(bytes) to the cache. Thread-safe, never throws.
 void release(void* pointer, std::size_t bytes) noexcept;
 

@@ -47,6 +47,21 @@ Strides denseStrides(const Shape& shape, MemoryOrder order) {
 
 // ---- making ----
 
+namespace {
+
+[[noreturn]] void refuse(const NDArray& array) {
+  try {
+    throw OutOfMemory("allocate", "no memory for " + std::to_string(array.bytes()) + " bytes",
+                      {{"array", toString(array.shape()) + " " + std::string(name(array.dtype()))},
+                       {"in use", std::to_string(memory::stats().nowBytes) + " bytes"}},
+                      "use a smaller batch, or free tensors that are no longer needed");
+  } catch (const std::bad_alloc&) {  // not even for the message
+    throw OutOfMemory(static_cast<std::size_t>(array.bytes()));
+  }
+}
+
+}  // namespace
+
 NDArray NDArray::shapeOnly(const Shape& shape, DType dtype, MemoryOrder order) {
   NDArray array;
   array.numel_ = ember::numel(shape);
@@ -63,10 +78,9 @@ NDArray NDArray::empty(const Shape& shape, DType dtype, MemoryOrder order) {
   try {
     array.storage_ = std::make_shared<Storage>(static_cast<std::size_t>(array.bytes()));
   } catch (const OutOfMemory&) {
-    throw OutOfMemory("allocate", "no memory for " + std::to_string(array.bytes()) + " bytes",
-                      {{"array", toString(shape) + " " + std::string(name(dtype))},
-                       {"in use", std::to_string(memory::stats().nowBytes) + " bytes"}},
-                      "use a smaller batch, or free tensors that are no longer needed");
+    refuse(array);
+  } catch (const std::bad_alloc&) {
+    refuse(array);
   }
   return array;
 }

@@ -5,60 +5,51 @@
 namespace ember::core {
 namespace {
 
-// One scope of either kind; they form a stack.
-struct Frame {
-  Draws* record = nullptr;
-  const Draws* replay = nullptr;
-  std::size_t next = 0;
-  bool again = false;
-};
+thread_local detail::ReplayFrame* innermost = nullptr;
 
-std::vector<Frame>& frames() {
-  thread_local std::vector<Frame> stack;
-  return stack;
+void write(detail::ReplayFrame* frame, const random::Key& key) {
+  for (; frame && !frame->replay; frame = frame->outer) frame->record->push_back(key);
 }
 
 }  // namespace
 
-RecordScope::RecordScope(Draws& draws) noexcept { frames().push_back({.record = &draws}); }
-RecordScope::~RecordScope() { frames().pop_back(); }
+RecordScope::RecordScope(Draws& draws) noexcept : frame_{.record = &draws, .outer = innermost} { innermost = &frame_; }
+RecordScope::~RecordScope() { innermost = frame_.outer; }
 
-ReplayScope::ReplayScope(const Draws& draws, bool again) noexcept {
-  frames().push_back({.replay = &draws, .again = again});
+ReplayScope::ReplayScope(const Draws& draws, bool again) noexcept
+    : frame_{.replay = &draws, .again = again, .outer = innermost} {
+  innermost = &frame_;
 }
-ReplayScope::~ReplayScope() { frames().pop_back(); }
-bool ReplayScope::complete() const noexcept { return frames().back().next == frames().back().replay->size(); }
+ReplayScope::~ReplayScope() { innermost = frame_.outer; }
 
 bool replaying() noexcept {
-  for (const Frame& frame : frames()) {
-    if (frame.replay) return true;
+  for (const auto* frame = innermost; frame; frame = frame->outer) {
+    if (frame->replay) return true;
   }
   return false;
 }
 
 bool replayedBefore() noexcept {
-  for (const Frame& frame : frames()) {
-    if (frame.replay && frame.again) return true;
+  for (const auto* frame = innermost; frame; frame = frame->outer) {
+    if (frame->replay && frame->again) return true;
   }
   return false;
 }
 
 random::Key nextKey(random::Key (*draw)()) {
-  std::vector<Frame>& stack = frames();
-  std::size_t inner = stack.size();  // the frames behind the innermost replay
-  while (inner > 0 && !stack[inner - 1].replay) --inner;
+  detail::ReplayFrame* replay = innermost;
+  while (replay && !replay->replay) replay = replay->outer;
   random::Key key;
-  if (inner == 0) {
+  if (!replay) {
     key = draw();
   } else {
-    Frame& frame = stack[inner - 1];
-    if (frame.next == frame.replay->size()) {
+    if (replay->next == replay->replay->size()) {
       throw StateError("checkpoint", "the second run draws more random numbers than the first", {},
                        "do not change the net between forward and backward (train(), eval())");
     }
-    key = (*frame.replay)[frame.next++];
+    key = (*replay->replay)[replay->next++];
   }
-  for (; inner < stack.size(); ++inner) stack[inner].record->push_back(key);
+  write(innermost, key);
   return key;
 }
 

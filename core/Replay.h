@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <vector>
 
 #include <ember/core/Random.h>
@@ -9,6 +10,17 @@ namespace ember::core {
 
 using Draws = std::vector<random::Key>;
 
+namespace detail {
+/// A scope of either kind; they form a stack of a thread.
+struct ReplayFrame {
+  Draws* record = nullptr;
+  const Draws* replay = nullptr;
+  bool again = false;
+  std::size_t next = 0;
+  ReplayFrame* outer = nullptr;
+};
+}  // namespace detail
+
 /// While it lives, this thread's draws outside a replay are written down, too. Nests.
 class RecordScope {
  public:
@@ -16,6 +28,9 @@ class RecordScope {
   ~RecordScope();
   RecordScope(const RecordScope&) = delete;
   RecordScope& operator=(const RecordScope&) = delete;
+
+ private:
+  detail::ReplayFrame frame_;
 };
 
 /// While it lives, this thread draws what was written down; no counter moves. `again`: not for the first time.
@@ -26,7 +41,10 @@ class ReplayScope {
   ReplayScope(const ReplayScope&) = delete;
   ReplayScope& operator=(const ReplayScope&) = delete;
   /// Whether all of them were drawn.
-  bool complete() const noexcept;
+  bool complete() const noexcept { return frame_.next == frame_.replay->size(); }
+
+ private:
+  detail::ReplayFrame frame_;
 };
 
 /// Whether this thread runs something again: a forward must leave running statistics alone.

@@ -20,11 +20,15 @@ Storage::~Storage() {
   }
 }
 
-u64 Storage::written(const char* writer) {
+u64 Storage::written(const char* writer) noexcept {
   const std::lock_guard lock(mutex_);
   derived_.clear();  // it holds for the old version only
-  writer_ = writer;
-  appendCurrentModule(writer_, " at ");
+  try {
+    writer_ = writer;
+    appendCurrentModule(writer_, " at ");
+  } catch (const std::bad_alloc&) {
+    writer_.clear();
+  }
   return version_.fetch_add(1, std::memory_order_acq_rel) + 1;
 }
 

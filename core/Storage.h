@@ -32,8 +32,9 @@ class Storage {
   bool external() const noexcept { return external_; }
 
   u64 version() const noexcept { return version_.load(std::memory_order_acquire); }
-  /// Records a write by `writer` ("batchNorm", "SGD.step"), with the running module's path; returns the new version.
-  u64 written(const char* writer);
+  /// Records a write by `writer` ("batchNorm", "SGD.step"), with the running module's path; returns the new version. A
+  /// write without memory for the name counts as one by nobody.
+  u64 written(const char* writer) noexcept;
   /// "batchNorm at features.1 (BatchNorm2D)": who wrote last; empty if no one has.
   std::string lastWriter() const;
 

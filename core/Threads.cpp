@@ -8,8 +8,10 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <limits>
+#include <mutex>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include <ember/core/Error.h>
 #include <ember/core/Warn.h>
@@ -118,7 +120,10 @@ struct Region {
   void* context;
   i64 count;
   int parts;
-  std::exception_ptr* errors;
+  // Of the first part that threw.
+  std::mutex mutex{};
+  int failed = std::numeric_limits<int>::max();
+  std::exception_ptr error{};
 };
 
 void comesBefore([[maybe_unused]] void* region) {
@@ -134,7 +139,7 @@ void comesBehind([[maybe_unused]] void* region) {
 
 void runParts(void* data) {
   comesBehind(data);
-  const auto& region = *static_cast<const Region*>(data);
+  auto& region = *static_cast<Region*>(data);
   // The runtime may grant fewer threads than asked for; then each takes several parts.
   const int team = omp_get_num_threads();
   for (int part = omp_get_thread_num(); part < region.parts; part += team) {
@@ -143,7 +148,8 @@ void runParts(void* data) {
     try {
       region.fn(region.context, begin, end, part);
     } catch (...) {
-      region.errors[part] = std::current_exception();
+      const std::lock_guard lock(region.mutex);
+      if (part < std::exchange(region.failed, std::min(part, region.failed))) region.error = std::current_exception();
     }
   }
   comesBefore(data);
@@ -158,14 +164,11 @@ void parallelRanges(i64 count, i64 grain, RangeFn fn, void* context) {
   const ComputeScope scope;
   const int parts = static_cast<int>(std::min<i64>(most, ComputeScope::threads()));
   if (parts == 1) return fn(context, 0, count, 0);
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(parts));
-  Region region{fn, context, count, parts, errors.data()};
+  Region region{fn, context, count, parts};
   comesBefore(&region);
   GOMP_parallel(runParts, &region, static_cast<unsigned>(parts), 0);
   comesBehind(&region);
-  for (const std::exception_ptr& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
+  if (region.error) std::rethrow_exception(region.error);
 }
 
 }  // namespace detail

@@ -31,8 +31,8 @@ void warnOnce(std::string_view message) {
   {
     const std::lock_guard lock(mutex);
     if (said.find(message) != said.end()) return;
-    said.emplace(message);
     current = handler();
+    said.emplace(message);
   }
   if (current) current(message);  // outside the lock: a handler may warn or set another handler
 }

@@ -51,8 +51,7 @@ void save(const std::string& path, const nn::Module& module, const SaveOptions& 
 
 LoadReport load(const std::string& path, nn::Module& module, const LoadOptions& options) {
   nn::PlannedLoad plan(io::readCheckpoint(path), module, options, path);
-  plan.commit();
-  return plan.report();
+  return plan.commit();
 }
 
 }  // namespace ember

@@ -1,5 +1,6 @@
 // A net from its file alone. The file says what layers there are and of what size; it is built of shapes first, which
 // costs nothing, so that only what the tensors of the file fill is ever taken from the system.
+#include <new>
 #include <set>
 
 #include <ember/core/Error.h>
@@ -42,6 +43,10 @@ std::unique_ptr<Module> builtFrom(const io::Checkpoint& checkpoint, const std::s
       scope.restart();
       return build();
     }
+  } catch (const OutOfMemory&) {  // no fault of the file's
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& error) {
     const std::string text = error.what();
     throw IoError(op, io::inQuotes(path) + " holds a net that cannot be built here",

@@ -306,8 +306,9 @@ i64 Module::parameterCount() const {
 
 // ---- modes ----
 
-void Module::train(bool on) {
-  walk("", [&](const std::string&, Module& module) { module.training_ = on; });
+void Module::train(bool on) noexcept {
+  training_ = on;
+  for (const auto& child : children_) child->train(on);
 }
 
 namespace {
@@ -373,6 +374,8 @@ std::unique_ptr<Module> Module::clone() const {
   try {
     const init::Skip skip;  // every value is copied below
     copy = build(architecture());
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const Error& error) {
     throw StateError("clone", typeName() + " cannot be rebuilt", {{"because", error.headline()}},
                      "call nn::registerModule(NAME, factory) for types of your own; see nn/Registry.h");

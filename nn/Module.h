@@ -115,8 +115,8 @@ class Module {
   i64 parameterCount() const;
 
   // ---- modes ----
-  void train(bool on = true);
-  void eval() { train(false); }
+  void train(bool on = true) noexcept;
+  void eval() noexcept { train(false); }
   bool training() const noexcept { return training_; }
   /// Stops / resumes training of the parameters whose dotted name matches ("features.*"). Returns how many; ValueError
   /// if none.
@@ -155,7 +155,7 @@ class Module {
   /// Shapes and types of the last inputs that this module was called with, not as a part of another: the first axis is
   /// 1 where it is the batch, the same of all inputs and not their only one. What a checkpoint's self-test runs on.
   const SeenInputs& seenInputs() const noexcept { return seen_; }
-  void setSeenInputs(const Tensors& inputs) { seen_.note(inputs); }
+  void setSeenInputs(SeenInputs inputs) noexcept { seen_ = std::move(inputs); }
 
   // ---- showing ----
   /// "1 -> 32, 3x3": what stands in brackets behind the type name when printed.
@@ -185,6 +185,7 @@ class Module {
 
  private:
   friend class EvalScope;
+  friend class ForwardState;  // puts randomCalls_ back
 
   /// Tells a module whose parts went to another one by a move.
   struct MoveMark {

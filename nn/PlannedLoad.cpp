@@ -118,7 +118,8 @@ class PlannedLoad::Materialised {
           const io::CheckpointTensor* found = stored.find(prefix + std::string(name));
           return found ? std::optional<Shape>(found->array.shape()) : std::nullopt;
         };
-        if (module->materialiseFrom(shapeOf)) modules_.push_back(module);
+        modules_.push_back(module);  // first: there must be room to know what to undo
+        if (!module->materialiseFrom(shapeOf)) modules_.pop_back();
       }
     } catch (...) {
       undo();
@@ -206,7 +207,7 @@ void PlannedLoad::plan(const Stored& stored, const LoadOptions& options, const s
     }
     taken.insert(entry.name);
     report_.taken.push_back(entry.name);
-    writes_.push_back({entry.tensor, array});
+    writes_.push_back({entry.tensor, Tensor(array)});
   }
   // What the net knows under a second name may stand twice in a file if it says the same both times.
   std::set<std::string> known(inNet.begin(), inNet.end());
@@ -260,21 +261,22 @@ void PlannedLoad::checkOutputs(const io::Checkpoint& checkpoint, const LoadOptio
   const bool whole = report_.missing.empty() && report_.left.empty() && report_.cast.empty() && options.only == "*";
   if (test.isNull() || !whole || checkpoint.model.isNull() || !(checkpoint.model == net_.architecture())) return;
   autograd::Exchange exchange;
-  for (const Write& write : writes_) exchange.lend(write.tensor, write.array);
+  for (const Write& write : writes_) exchange.lend(write.tensor, write.values.array());
   checkSelfTest(test, net_, file);
-  inputs_ = selfTestInputs(test, file);
+  if (!net_.seenInputs().any()) seen_.note(selfTestInputs(test, file));
 }
 
-void PlannedLoad::commit() {
+LoadReport PlannedLoad::commit() {
   const NoGrad guard;
   for (Write& write : writes_) {
     if (into_ == Into::Built || write.tensor.isShapeOnly())
-      write.tensor.setArray(write.array);
+      write.tensor.setArray(write.values.array());
     else
-      write.tensor.copy_(Tensor(write.array), op);
+      write.tensor.copy_(write.values, op);
   }
   made_->keep();
-  if (net_.seenInputs().get().empty()) net_.setSeenInputs(inputs_);
+  if (seen_.any()) net_.setSeenInputs(std::move(seen_));
+  return std::move(report_);
 }
 
 }  // namespace ember::nn

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <ember/nn/Checkpoint.h>
+#include <ember/nn/SeenInputs.h>
 
 namespace ember::nn {
 
@@ -23,23 +24,22 @@ class PlannedLoad {
   PlannedLoad(const PlannedLoad&) = delete;
   PlannedLoad& operator=(const PlannedLoad&) = delete;
 
-  const LoadReport& report() const noexcept { return report_; }
-  /// Writes the values. A tensor that has a shape alone takes the file's array.
-  void commit();
+  /// Writes the values and gives the report away; takes no memory and does not fail. A tensor that has a shape alone
+  /// takes the file's array.
+  LoadReport commit();
 
  private:
   class Stored;
   class Materialised;
   struct Write {
-    Tensor tensor;
-    core::NDArray array;
+    Tensor tensor, values;
   };
   std::unique_ptr<Materialised> made_;
   std::vector<Write> writes_;
   LoadReport report_;
   Module& net_;
   Into into_;
-  Tensors inputs_;  ///< of the self-test
+  SeenInputs seen_;  ///< the inputs of the self-test, if the net has seen none of its own
 
   void plan(const Stored& stored, const LoadOptions& options, const std::string& file);
   void checkOutputs(const io::Checkpoint& checkpoint, const LoadOptions& options, const std::string& file);

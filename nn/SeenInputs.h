@@ -22,6 +22,8 @@ class SeenInputs {
   void note(const Tensors& inputs);
   /// Shape-only tensors; none before the first note. Thread-safe.
   Tensors get() const;
+  /// Whether anything was noted.
+  bool any() const noexcept { return state_.load(std::memory_order_acquire) != nullptr; }
   /// Floating inputs are of that type from now on.
   void convert(DType dtype);
 

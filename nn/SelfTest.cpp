@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <new>
 
 #include <ember/core/Error.h>
 #include <ember/core/Memory.h>
@@ -193,6 +194,10 @@ void checkSelfTest(const Value& test, Module& net, const std::string& file) {
   Outputs now;
   try {
     now = run(net, drawn(shapes, seed, false), 2 * budgetOf(net));
+  } catch (const OutOfMemory&) {  // no fault of the file's
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& error) {
     const std::string text = error.what();
     throw IoError(op, io::inQuotes(file) + ": its self-test cannot be run",

@@ -46,9 +46,13 @@ void clipGradValue(const nn::Parameters& parameters, double limit) {
   if (!(limit > 0)) throw ValueError("clipGradValue", "limit is " + std::to_string(limit) + ", expected above 0");
   checkGradsFinite(parameters, "clipGradValue");
   const NoGrad guard;
-  for (nn::Parameter p : parameters) {
-    if (const Tensor gradient = p.tensor.grad(); gradient.defined())
-      p.tensor.setGrad(Tensor(core::clamp(gradient.array(), -limit, limit)));
+  Tensors clipped;  // all of them first: what fails has changed none
+  for (const nn::Parameter& p : parameters) {
+    const Tensor gradient = p.tensor.grad();
+    clipped.push_back(gradient.defined() ? Tensor(core::clamp(gradient.array(), -limit, limit)) : Tensor());
+  }
+  for (std::size_t i = 0; i < clipped.size(); ++i) {
+    if (clipped[i].defined()) Tensor(parameters[i].tensor).setGrad(clipped[i]);
   }
 }
 

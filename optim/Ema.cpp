@@ -1,10 +1,12 @@
 #include <ember/optim/Ema.h>
 
 #include <algorithm>
+#include <cstddef>
 
 #include <ember/core/Error.h>
 #include <ember/core/Simd.h>
 #include <ember/core/Threads.h>
+#include <ember/core/kernels/Elementwise.h>
 
 namespace ember::optim {
 namespace {
@@ -36,6 +38,15 @@ WeightAverage::WeightAverage(const nn::Module& net, bool buffers) {
   std::erase_if(values_, [](const nn::Parameter& p) { return !p.settings.averaged || !isFloating(p.tensor.dtype()); });
   for (const nn::Parameter& p : values_)
     averages_.push_back({p.name, Tensor(p.tensor.array().contiguous().copy()), p.settings});
+  spare_.resize(values_.size());
+}
+
+void WeightAverage::prepare() {
+  checkTypes(values_, averages_);
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const core::NDArray& value = values_[i].tensor.array();
+    if (!value.isDense() && !spare_[i].defined()) spare_[i] = core::NDArray::empty(value.shape(), value.dtype());
+  }
 }
 
 Ema::Ema(const nn::Module& net, double decay) : WeightAverage(net, true), decay_(decay) {
@@ -50,10 +61,12 @@ void Ema::update() {
 
 void WeightAverage::blend(double keep) {
   const NoGrad guard;
-  checkTypes(values_, averages_);
+  prepare();
   ++updates_;
   for (std::size_t i = 0; i < values_.size(); ++i) {
-    const core::NDArray value = values_[i].tensor.array().contiguous();
+    const core::NDArray& here = values_[i].tensor.array();
+    if (spare_[i].defined()) core::copyInto(spare_[i], here, nullptr);
+    const core::NDArray& value = spare_[i].defined() ? spare_[i] : here;
     core::NDArray& average = averages_[i].tensor.writable("Ema.update");
     core::parallelFor(value.numel(), 1 << 15, [&](i64 begin, i64 end) {
       if (value.dtype() == DType::F32) {
@@ -67,11 +80,18 @@ void WeightAverage::blend(double keep) {
 
 void WeightAverage::swap() {
   const NoGrad guard;
-  checkTypes(values_, averages_);
+  prepare();
   for (std::size_t i = 0; i < values_.size(); ++i) {
-    const Tensor before = values_[i].tensor.clone();
-    values_[i].tensor.copy_(averages_[i].tensor, "Ema.swap");
-    averages_[i].tensor.copy_(before, "Ema.swap");
+    core::NDArray& value = values_[i].tensor.writable("Ema.swap");
+    core::NDArray& average = averages_[i].tensor.writable("Ema.swap");
+    if (spare_[i].defined()) {
+      core::copyInto(spare_[i], value, nullptr);
+      core::copyInto(value, average, nullptr);
+      core::copyInto(average, spare_[i], nullptr);
+    } else {
+      auto* bytes = static_cast<std::byte*>(value.raw());
+      std::swap_ranges(bytes, bytes + value.bytes(), static_cast<std::byte*>(average.raw()));
+    }
   }
 }
 

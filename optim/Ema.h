@@ -7,8 +7,10 @@ namespace ember::optim {
 /// settings say `averaged` take part.
 class WeightAverage {
  public:
-  /// Exchanges the averages with the net's values; a second call exchanges them back.
+  /// Exchanges the averages with the net's values; a second call exchanges them back, and takes no memory.
   void swap();
+  /// Takes what memory the next update() or swap() needs (none where parameters are dense), so that these cannot fail.
+  void prepare();
   /// The averages by dotted name (state of a run), and how often update() ran.
   const nn::Parameters& averages() const noexcept { return averages_; }
   i64 updates() const noexcept { return updates_; }
@@ -24,6 +26,7 @@ class WeightAverage {
 
  private:
   nn::Parameters values_, averages_;
+  std::vector<core::NDArray> spare_;  // for values that lie in another order than their averages
 };
 
 /// Exponential moving average of a net's parameters and floating buffers.

@@ -8,6 +8,7 @@
 #include <ember/core/Threads.h>
 #include <ember/core/TraceSpan.h>
 #include <ember/core/Warn.h>
+#include <ember/core/kernels/Elementwise.h>
 #include <ember/nn/Pattern.h>
 
 namespace ember::optim {
@@ -102,7 +103,7 @@ void Optimizer::step() {
     std::size_t index;
     core::NDArray value, gradient;  // row-major; copies where the parameter's own are not
   };
-  // All checks before the first write.
+  // All checks, and all memory, before the first write.
   std::vector<Due> due;
   due.reserve(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -123,10 +124,12 @@ void Optimizer::step() {
                        "the parameter \"" + parameters_[i].name + "\" changed its type after the optimiser was made",
                        {}, "make the optimiser after net.to(...)");
     }
-    due.push_back({i, parameter.writable("optimizer step").contiguous(), gradient.array().contiguous()});
+    due.push_back({i, parameter.array().contiguous(), gradient.array().contiguous()});
   }
   std::vector<Chunk> work;
   work.reserve(due.size());
+  for (const Due& d : due) (void)parameters_[d.index].tensor.writable("optimizer step");
+  // Nothing below can fail.
   i64 elements = 0, lastStep = 0;
   double ofStep = 0;
   for (const Due& d : due) {
@@ -159,7 +162,8 @@ void Optimizer::step() {
   });
   for (const Due& d : due) {
     Tensor& parameter = parameters_[d.index].tensor;
-    if (parameter.array().raw() != d.value.raw()) parameter.copy_(Tensor(d.value), "optimizer step");
+    if (parameter.array().raw() != d.value.raw())
+      core::copyInto(parameter.writable("optimizer step"), d.value, nullptr);
   }
   ++steps_;
 }

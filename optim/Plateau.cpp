@@ -26,8 +26,13 @@ ReduceOnPlateau::ReduceOnPlateau(const PlateauOptions& options) : options_(optio
   require(options.minFactor >= 0 && options.minFactor <= 1, "minFactor", options.minFactor, "in [0, 1]");
 }
 
+void ReduceOnPlateau::prepare() {
+  if (factors_.size() == factors_.capacity()) factors_.reserve(2 * factors_.size() + 16);
+}
+
 double ReduceOnPlateau::update(double metric) {
   if (std::isnan(metric)) throw ValueError(op, "the metric is NaN", {}, "give a loss or an accuracy that is a number");
+  prepare();  // what may fail comes first
   const double margin = options_.relative ? options_.threshold * std::abs(best_) : options_.threshold;
   if (!seen_ || (options_.maximize ? metric > best_ + margin : metric < best_ - margin)) {
     best_ = metric;

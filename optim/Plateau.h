@@ -28,6 +28,8 @@ class ReduceOnPlateau {
   explicit ReduceOnPlateau(const PlateauOptions& options = {});
   /// Takes in a metric and returns the factor that now holds. Throws ValueError on NaN.
   double update(double metric);
+  /// Takes the memory that the next update() needs.
+  void prepare();
   double factor() const noexcept { return factor_; }
 
   /// The factors that held behind each metric so far, to print or save as any curve: plateau.curve().save("rate.svg", 20).

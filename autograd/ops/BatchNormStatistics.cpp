@@ -9,6 +9,7 @@
 #include <ember/autograd/Op.h>
 #include <ember/autograd/ops/BatchNormBackward.h>
 #include <ember/core/comm/Communicator.h>
+#include <ember/core/kernels/Elementwise.h>
 #include <ember/core/kernels/reference/BatchNorm.h>
 
 namespace ember::autograd::batchnorm {
@@ -70,16 +71,16 @@ void blendInto(T* running, const double* batch, i64 count, double factor, double
   }
 }
 
-/// r = (1-f)·r + f·scale·batch, in f64.
-void blend(Tensor running, const NDArray& batch, double factor, double scale) {
-  const bool apart = !running.array().isDense();
-  const NDArray values = apart ? running.array().contiguous() : running.writable(op);
-  if (values.dtype() == DType::F64) {
-    blendInto(values.data<double>(), batch.data<double>(), values.numel(), factor, scale);
+/// r = (1-f)·r + f·scale·batch, in f64. `values` is a dense copy of r where r is not dense; takes no memory.
+void blend(Tensor running, const NDArray& values, const NDArray& batch, double factor, double scale) {
+  NDArray& target = running.writable(op);
+  const NDArray& dense = values.storage() == target.storage() ? target : values;
+  if (dense.dtype() == DType::F64) {
+    blendInto(dense.data<double>(), batch.data<double>(), dense.numel(), factor, scale);
   } else {
-    blendInto(values.data<float>(), batch.data<double>(), values.numel(), factor, scale);
+    blendInto(dense.data<float>(), batch.data<double>(), dense.numel(), factor, scale);
   }
-  if (apart) running.copy_(Tensor(values), op);
+  if (&dense != &target) core::copyInto(target, dense, nullptr);
 }
 
 /// f of each value, f64 [C].
@@ -124,8 +125,10 @@ void updateRunning(const Tensor& mean, const Tensor& var, const Statistics& stat
   const double correction = o.varEstimator == VarEstimator::Biased || m <= 1 ? 1 : m / (m - 1);
   const i64 batches = o.batches.defined() ? static_cast<i64>(o.batches.item()) + 1 : 1;
   const double factor = updateFactor(o, batches);
-  blend(mean, statistics.mean, factor, 1);
-  blend(var, statistics.var, factor, correction);
+  const NDArray denseMean = mean.array().contiguous(), denseVar = var.array().contiguous();
+  // Nothing below can fail.
+  blend(mean, denseMean, statistics.mean, factor, 1);
+  blend(var, denseVar, statistics.var, factor, correction);
   if (o.batches.defined()) Tensor(o.batches).fill_(static_cast<double>(batches));
 }
 
@@ -136,7 +139,9 @@ RunningUpdate::RunningUpdate(Tensor mean, Tensor var, const Statistics& statisti
 }
 
 void RunningUpdate::apply() {
-  if (!std::exchange(done_, true)) updateRunning(mean_, var_, statistics_, ownCount_, options_);
+  if (done_) return;
+  updateRunning(mean_, var_, statistics_, ownCount_, options_);
+  done_ = true;
 }
 
 Tensor sumOverRanks(const Tensor& x, const std::shared_ptr<Communicator>& group) {

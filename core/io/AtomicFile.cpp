@@ -130,7 +130,7 @@ void AtomicFile::verify() {
 
 void AtomicFile::keepOld() {
   for (int tries = 0; tries < 3; ++tries) {
-    const std::string second = temporaryName(target_.name);
+    const std::string second = temporaryName(target_.name), previous = target_.name + ".prev";
     if (::linkat(folder_.get(), target_.name.c_str(), folder_.get(), second.c_str(), 0) != 0) {
       // Nothing there yet, or hard links are refused: then there is no previous generation.
       for (const int refused : {ENOENT, EPERM, EACCES, EOPNOTSUPP, ENOSYS, EMLINK, EXDEV}) {
@@ -138,7 +138,6 @@ void AtomicFile::keepOld() {
       }
       fail("keep the previous generation", errno);
     }
-    const std::string previous = target_.name + ".prev";
     const int error =
         ::renameat(folder_.get(), second.c_str(), folder_.get(), previous.c_str()) == 0 ? 0 : errno;
     // Where both names are the same file already (a save that was killed here), rename does nothing and leaves its

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <ctime>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <vector>
 
@@ -27,6 +28,7 @@ namespace {
 
 constexpr const char* lockName = ".lock";
 constexpr std::string_view firstLine = "ember 1\n";
+constexpr std::size_t mostText = 16'384;
 constexpr timespec pause{0, 10'000'000};
 constexpr int pausesOfSave = 200, pausesOfRun = 1000;
 
@@ -37,16 +39,18 @@ struct Holder {
 
 bool sameFile(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
-std::string contentOf(int fd) {
-  std::string text(16'384, '\0');
+/// Replaces `text`, as far as its capacity goes, by what the file says.
+void readContent(int fd, std::string& text) noexcept {
+  text.resize(text.capacity());
   const ssize_t got = uninterrupted([&] { return ::pread(fd, text.data(), text.size(), 0); });
   text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return text;
 }
+
+bool ofEmber(std::string_view text) { return text.starts_with(firstLine); }
 
 /// Nothing for the text of another program, and while the holder is about to write its own.
 std::optional<Holder> holderIn(std::string_view text) {
-  if (!text.starts_with(firstLine)) return std::nullopt;
+  if (!ofEmber(text)) return std::nullopt;
   Holder holder;
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
@@ -90,28 +94,27 @@ bool believable(const std::string& text, std::string& before) {
 
 /// A lock of this process. All of them stand in one list, under one mutex.
 struct FolderLock::Hold {
-  Hold(Descriptor folderOpen, Descriptor lock) : folder(std::move(folderOpen)), fd(std::move(lock)) {
-    ::fstat(folder.get(), &where);
-  }
+  explicit Hold(Descriptor folderOpen) : folder(std::move(folderOpen)) { ::fstat(folder.get(), &where); }
   ~Hold() {
     // In a child of fork() the file is the parent's still.
     if (ours && owner == ::getpid()) ::unlinkat(folder.get(), lockName, 0);
   }
 
-  void describeYourself() noexcept {
+  // Without its text (a full disk, no memory) the lock is one all the same; who comes second then learns less.
+  void describeYourself() noexcept try {
     if (!ours) return;
     std::string text(firstLine);
     text.append("process ").append(std::to_string(owner)).append("\nhost ").append(hostName()).append("\n");
     for (const std::string& run : runs) text.append("run ").append(run).append("\n");
-    // Without its text (a full disk) the lock is one all the same; who comes second then learns less.
     u64 written = 0;
     if (::ftruncate(fd.get(), 0) == 0 && ::lseek(fd.get(), 0, SEEK_SET) == 0) writeAll(fd.get(), text, written);
+  } catch (const std::bad_alloc&) {
   }
 
-  Descriptor folder, fd;
+  Descriptor folder, fd;  // the folder to remove the lock file from at the end
   struct stat where {};
   pid_t owner = ::getpid();
-  bool ours = true;  // false: a lock file of another program, which is locked but neither written nor removed
+  bool ours = false;  // not while nothing is locked, and not the file of another program, which is left as it is
   std::vector<std::string> runs;
 
   static std::mutex& mutex() {
@@ -139,8 +142,10 @@ struct FolderLock::Hold {
 
   /// Locks the lock file of a folder without waiting: `got` is then set, and `text` to what a busy one says.
   static Outcome take(int folder, std::shared_ptr<Hold>& got, std::string& text) {
-    Descriptor kept(::fcntl(folder, F_DUPFD_CLOEXEC, 0));  // to remove the file at the end
-    for (int tries = 0; kept && tries < 100; ++tries) {
+    // Behind the making of the file nothing takes memory: a lock that cannot be had leaves none behind.
+    const auto hold = std::make_shared<Hold>(Descriptor(::fcntl(folder, F_DUPFD_CLOEXEC, 0)));
+    text.reserve(mostText);
+    for (int tries = 0; hold->folder && tries < 100; ++tries) {
       constexpr int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
       Descriptor fd(uninterrupted([&] { return ::openat(folder, lockName, O_RDWR | O_CREAT | flags, 0666); }));
       // One of another user, dead perhaps, may be locked all the same.
@@ -150,18 +155,19 @@ struct FolderLock::Hold {
       if (!fd || ::fstat(fd.get(), &opened) != 0 || !S_ISREG(opened.st_mode)) return Outcome::Impossible;
       if (uninterrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
         const bool busy = errno == EWOULDBLOCK;
-        text = contentOf(fd.get());
+        readContent(fd.get(), text);
         if (!busy && text.empty()) ::unlinkat(folder, lockName, 0);  // where nothing can be locked it is litter
         return busy ? Outcome::Busy : Outcome::Impossible;
       }
       // The holder before may have removed the file after it was opened here; another may stand there by now.
       struct stat present {};
       if (::fstatat(folder, lockName, &present, AT_SYMLINK_NOFOLLOW) != 0 || !sameFile(opened, present)) continue;
-      const std::string before = contentOf(fd.get());
-      const bool foreign = !before.empty() && !holderIn(before);
+      readContent(fd.get(), text);
+      const bool foreign = !text.empty() && !ofEmber(text);
       if (!mayWrite && !foreign && ::unlinkat(folder, lockName, 0) == 0) continue;
-      got = std::make_shared<Hold>(std::move(kept), std::move(fd));
-      got->ours = mayWrite && !foreign;
+      hold->fd = std::move(fd);
+      hold->ours = mayWrite && !foreign;
+      got = hold;
       return Outcome::Got;
     }
     return Outcome::Impossible;
@@ -201,9 +207,9 @@ FolderLock FolderLock::forRun(const std::string& path, const char* op) {
       }
       if (outcome == Hold::Outcome::Impossible) return lock;
       if (outcome == Hold::Outcome::Got) {
+        lock.file_ = file;
         hold->runs.push_back(file);
         lock.hold_ = std::move(hold);
-        lock.file_ = file;
         lock.hold_->describeYourself();
         return lock;
       }

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 #include <system_error>
+#include <type_traits>
+#include <utility>
 
 #include <ember/core/Error.h>
 #include <ember/core/io/JsonWriter.h>
@@ -36,6 +38,17 @@ bool parseInteger(std::string_view text, T& value) {
 }  // namespace
 
 // ---- making ----
+
+// By hand: the copy of a libstdc++ variant whose alternatives all move without exceptions destroys what was never there
+// when the copy of an alternative throws (libstdc++ 12, _Variant_storage::_M_reset).
+Value::Value(const Value& other) {
+  std::visit([this](const auto& held) { data_ = std::decay_t<decltype(held)>(held); }, other.data_);
+}
+
+Value& Value::operator=(const Value& other) {
+  if (this != &other) *this = Value(other);
+  return *this;
+}
 
 Value::Value(std::initializer_list<Member> members) : data_(Members(members)) {
   const auto& all = std::get<Members>(data_);

@@ -32,6 +32,10 @@ class Value {
 
   // ---- making ----
   Value() = default;
+  Value(const Value&);
+  Value(Value&&) noexcept = default;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept = default;
   template <class T>
   requires std::same_as<T, bool> Value(T value) : data_(value) {}
   template <class T>

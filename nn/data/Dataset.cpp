@@ -15,6 +15,10 @@ std::string number(i64 value) { return std::to_string(value); }
 Sample getNumbered(const Dataset& dataset, i64 index) {
   try {
     return dataset.get(index);
+  } catch (const OutOfMemory&) {  // no fault of the sample's
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const Error& error) {
     std::throw_with_nested(IoError("Dataset.get", "sample " + number(index) + " failed: " + error.headline(),
                                    {{"whole", error.what()}}, "the exception that get() threw is nested in this one"));

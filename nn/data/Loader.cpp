@@ -1,13 +1,14 @@
 #include <ember/nn/data/Loader.h>
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <mutex>
 #include <numeric>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
@@ -92,9 +93,8 @@ class Loader::Iterator::Prefetcher {
   /// The next batch in order; rethrows what making it threw.
   Batch take() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !ready_.empty(); });
-    Made made = std::move(ready_.front());
-    ready_.pop_front();
+    changed_.wait(lock, [this] { return made_ > taken_; });
+    Made made = std::exchange(ready_[taken_++ % ahead], {});
     lock.unlock();
     changed_.notify_all();
     if (made.error) std::rethrow_exception(made.error);
@@ -113,7 +113,7 @@ class Loader::Iterator::Prefetcher {
     for (i64 k = next_; k < loader_.size(); ++k) {
       {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return stop_ || ready_.size() < ahead; });
+        changed_.wait(lock, [this] { return stop_ || made_ - taken_ < ahead; });
         if (stop_) return;
       }
       Made made;
@@ -125,7 +125,7 @@ class Loader::Iterator::Prefetcher {
       const bool failed = made.error != nullptr;
       {
         const std::lock_guard lock(mutex_);
-        ready_.push_back(std::move(made));
+        ready_[made_++ % ahead] = std::move(made);
       }
       changed_.notify_all();
       if (failed) return;
@@ -134,8 +134,9 @@ class Loader::Iterator::Prefetcher {
 
   const Loader& loader_;
   const i64 next_;
-  std::mutex mutex_;  // guards the two below
-  std::deque<Made> ready_;
+  std::mutex mutex_;               // guards the four below
+  std::array<Made, ahead> ready_;  // a ring: handing over takes no memory, so an exception, too, gets through
+  std::size_t made_ = 0, taken_ = 0;
   bool stop_ = false;
   std::condition_variable changed_;
   std::thread thread_;  // last: it uses all of the above

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include <ember/autograd/ops/Loss.h>
 #include <ember/autograd/ops/Reduction.h>
@@ -14,21 +16,19 @@ namespace {
 // Every module back to the mode it was in, whatever way the evaluation ends.
 class EvalScope {
  public:
-  explicit EvalScope(nn::Module& net) : net_(net) {
-    for (const auto& [path, module] : net.namedModules()) modes_.push_back(module->training());
+  explicit EvalScope(nn::Module& net) {
+    for (const auto& entry : net.namedModules()) modes_.emplace_back(entry.second, entry.second->training());
     net.eval();
   }
   ~EvalScope() {
-    const auto modules = net_.namedModules();
     // Parents come before children, so each child's own mode is set last.
-    for (std::size_t i = 0; i < modules.size(); ++i) modules[i].second->train(modes_[i]);
+    for (const auto& mode : modes_) mode.first->train(mode.second);
   }
   EvalScope(const EvalScope&) = delete;
   EvalScope& operator=(const EvalScope&) = delete;
 
  private:
-  nn::Module& net_;
-  std::vector<bool> modes_;
+  std::vector<std::pair<nn::Module*, bool>> modes_;
 };
 
 void checkScores(const char* op, const Tensor& scores, const Tensor& labels) {

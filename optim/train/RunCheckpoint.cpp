@@ -70,6 +70,10 @@ void Trainer::sumData() {
 void Trainer::save(const std::string& path) {
   try {
     sumData();
+  } catch (const OutOfMemory&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& error) {
     // A sample that cannot be read now is no reason to lose what was trained; it is tried again with the next save.
     warnOnce(path + " is saved without a check sum of its data: " + error.what());
@@ -82,8 +86,9 @@ void Trainer::save(const std::string& path) {
     const std::string role = p.name.starts_with("ema/") ? "ema" : "optim." + p.name.substr(6, p.name.find('/', 6) - 6);
     checkpoint.tensors.push_back({p.name, role, p.tensor.array()});
   }
+  std::string savedIn = path;  // behind the save nothing may fail
   io::writeCheckpoint(path, checkpoint);
-  savedIn_ = path;
+  savedIn_ = std::move(savedIn);
 }
 
 std::vector<std::string> Trainer::differences(const std::string& path, const io::Checkpoint& saved, bool accept) const {
@@ -175,23 +180,30 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
   std::vector<std::string> frozen;
   if (const Value* names = file.extra.find("frozen")) frozen = names->as<std::vector<std::string>>();
   const nn::Parameters here = slotsAndAverages();
-  const std::vector<core::NDArray> stored = matchingTensors(path, here, file);
+  Tensors stored;
+  for (core::NDArray& array : matchingTensors(path, here, file)) stored.emplace_back(std::move(array));
+  nn::Parameters parameters = net_.namedParameters();
+  std::vector<bool> trains;
+  for (const nn::Parameter& p : parameters)
+    trains.push_back(std::find(frozen.begin(), frozen.end(), p.name) == frozen.end());
   warnOfOtherMachine(path, file.writer);
   for (const std::string& change : changes) warnOnce(path + ": " + change + "; what is here holds from now on");
+  std::string savedIn = changes.empty() && seed == saved ? path : std::string();
 
-  // Phase two: nothing below can fail. setStreams checks its names first and is the first to write.
+  // Phase two: nothing below can fail. setStreams checks its names and takes its memory first and is the first to
+  // write.
   net_.setStreams(streams);
   values.commit();
   const NoGrad guard;
-  for (std::size_t i = 0; i < here.size(); ++i) Tensor(here[i].tensor).copy_(Tensor(stored[i]), "resume");
-  for (nn::Parameter& p : net_.namedParameters()) {
-    p.tensor.setRequiresGrad(std::find(frozen.begin(), frozen.end(), p.name) == frozen.end());
-    p.tensor.zeroGrad();
+  for (std::size_t i = 0; i < here.size(); ++i) Tensor(here[i].tensor).copy_(stored[i], "resume");
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    parameters[i].tensor.setRequiresGrad(trains[i]);
+    parameters[i].tensor.zeroGrad();
   }
   optimizer_.restore(state);
   if (ema_) ema_->setUpdates(averaged);
-  plateau_ = plateau;
-  best_ = best;
+  plateau_ = std::move(plateau);
+  best_ = std::move(best);
   ember::seed(seed);
   options_.seed = seed;
   random::setProgramCalls(calls);
@@ -201,10 +213,7 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
   seen_ = seen;
   correct_ = correct;
   lossSum_ = lossSum;
-  if (changes.empty() && seed == saved)
-    savedIn_ = path;
-  else
-    savedIn_.clear();
+  savedIn_ = std::move(savedIn);
 }
 
 }  // namespace ember::optim

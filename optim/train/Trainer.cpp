@@ -8,6 +8,7 @@
 #include <ember/core/Random.h>
 #include <ember/core/Warn.h>
 #include <ember/core/kernels/Elementwise.h>
+#include <ember/nn/ForwardState.h>
 #include <ember/optim/Clip.h>
 
 namespace ember::optim {
@@ -20,33 +21,15 @@ struct Trainer::Cursor {
 
 namespace {
 
-// What a forward changes beside the parameters: buffers and call counters. A step that fails puts them back.
-class ForwardState {
- public:
-  explicit ForwardState(nn::Module& net) : net_(net), streams_(net.streams()), buffers_(net.namedBuffers()) {
-    for (const nn::Parameter& buffer : buffers_) values_.push_back(buffer.tensor.clone());
+// Running statistics can leave the range of their type while loss and gradients look well.
+void checkBuffersFinite(const nn::Parameters& buffers, const std::string& where) {
+  for (const nn::Parameter& buffer : buffers) {
+    if (core::allFinite(buffer.tensor.array())) continue;
+    throw NumericError("Trainer.step", "the buffer \"" + buffer.name + "\" is not finite at " + where,
+                       {{"tensor", buffer.name + " " + toString(buffer.tensor.shape())}},
+                       "look for NaN, infinity or huge numbers in the data; the statistics were put back");
   }
-  void putBack() {
-    const NoGrad guard;
-    net_.setStreams(streams_);
-    for (std::size_t i = 0; i < buffers_.size(); ++i) buffers_[i].tensor.copy_(values_[i], "Trainer.step");
-  }
-  /// Running statistics can leave the range of their type while loss and gradients look well.
-  void checkBuffersFinite(const std::string& where) const {
-    for (const nn::Parameter& buffer : buffers_) {
-      if (core::allFinite(buffer.tensor.array())) continue;
-      throw NumericError("Trainer.step", "the buffer \"" + buffer.name + "\" is not finite at " + where,
-                         {{"tensor", buffer.name + " " + toString(buffer.tensor.shape())}},
-                         "look for NaN, infinity or huge numbers in the data; the statistics were put back");
-    }
-  }
-
- private:
-  nn::Module& net_;
-  std::vector<std::pair<std::string, i64>> streams_;
-  nn::Parameters buffers_;
-  Tensors values_;
-};
+}
 
 }  // namespace
 
@@ -186,19 +169,24 @@ StepInfo Trainer::step() {
   const i64 end = std::min(batch_ + options_.accumulate, batches_);
   for (const auto& hook : beforeStep_) hook();
   net_.train();
-  ForwardState before(net_);
+  nn::ForwardState before(net_);
+  const double factorBefore = optimizer_.lrFactor();
   Seen seen;
   try {
     seen = computeGradients(first, end);
-    before.checkBuffersFinite(place(end - 1));
+    checkBuffersFinite(before.buffers(), place(end - 1));
+    const double factor = options_.schedule.factor(optimizer_.steps());
+    optimizer_.setLrFactor(plateau_ ? factor * plateau_->factor() : factor);
+    if (ema_) ema_->prepare();
+    if (plateau_) plateau_->prepare();
+    optimizer_.step();
   } catch (...) {
     before.putBack();
+    optimizer_.setLrFactor(factorBefore);
     if (end > batch_ + 1) closeLoader();  // it may stand behind the first batch of the step
     throw;
   }
-  const double factor = options_.schedule.factor(optimizer_.steps());
-  optimizer_.setLrFactor(plateau_ ? factor * plateau_->factor() : factor);
-  optimizer_.step();
+  // From here on nothing fails.
   if (ema_) ema_->update();
 
   lossSum_ += seen.lossSum;

@@ -60,9 +60,15 @@ Primitive Primitive::reorder(const dnnl::memory::desc& from, const dnnl::memory:
 
 void Primitive::run(std::initializer_list<const void*> data) const {
   std::unique_ptr<Call> call(spare_.exchange(nullptr, std::memory_order_acquire));
-  if (!call) {
-    call = std::make_unique<Call>();
-    for (const auto& [index, desc] : arguments_) call->add(index, desc);
+  dnnl_stream_t here = nullptr;
+  try {
+    here = stream().get();
+    if (!call) {
+      call = std::make_unique<Call>();
+      for (const auto& [index, desc] : arguments_) call->add(index, desc);
+    }
+  } catch (const dnnl::error& error) {
+    refuse(error.status);
   }
   const Scratch scratch(scratchBytes_);
   std::size_t next = 0;
@@ -80,15 +86,18 @@ void Primitive::run(std::initializer_list<const void*> data) const {
   if (scratchBytes_ > 0) bind(scratch.data());
 
   if (status == dnnl_success) {
-    const dnnl_stream_t here = stream().get();
     status = dnnl_primitive_execute(made_.get(), here, static_cast<int>(call->list.size()), call->list.data());
     if (status == dnnl_success) status = dnnl_stream_wait(here);
   }
   delete spare_.exchange(call.release(), std::memory_order_release);
   if (isReorder_) countReorder();
 
+  if (status != dnnl_success) refuse(status);
+}
+
+void Primitive::refuse(int status) const {
   if (status == dnnl_out_of_memory) throw OutOfMemory("oneDNN", name_ + " could not get its memory");
-  if (status != dnnl_success) throw NumericError("oneDNN", name_ + " failed with status " + std::to_string(status));
+  throw NumericError("oneDNN", name_ + " failed with status " + std::to_string(status));
 }
 
 }  // namespace ember::core::onednn

@@ -45,6 +45,7 @@ class Primitive {
   struct Call;
   Primitive(const char* what, const char* implementation, const dnnl::primitive& made, std::vector<Argument> arguments,
             const dnnl::memory::desc& scratchpad);
+  [[noreturn]] void refuse(int status) const;
 
   dnnl::primitive made_;
   std::vector<Argument> arguments_;

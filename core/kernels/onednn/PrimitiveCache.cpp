@@ -78,8 +78,10 @@ std::shared_ptr<const Plan> storePlan(const Key& key, std::shared_ptr<const Plan
   Cache& c = cache();
   const std::lock_guard lock(c.mutex);
   if (const auto found = c.index.find(&key); found != c.index.end()) return found->second->plan;
-  c.order.push_front({key, plan});
-  c.index.emplace(&c.order.front().key, c.order.begin());
+  std::list<Entry> added;
+  added.push_front({key, plan});
+  c.index.emplace(&added.front().key, added.begin());
+  c.order.splice(c.order.begin(), added);
   c.trim();
   return plan;
 }
