@@ -146,6 +146,8 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
   const Stored stored(checkpoint, options, file);
   try {
     made_ = std::make_unique<Materialised>(module, stored);
+  } catch (const OutOfMemory&) {  // no fault of the file's
+    throw;
   } catch (const Error& error) {
     throw IoError(op, io::inQuotes(file) + " does not fit a layer built without its size",
                   {{"reason", error.headline()}}, "nothing was loaded; build the layer with its size");

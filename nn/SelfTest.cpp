@@ -146,9 +146,13 @@ Value testOf(const Module& net, const Tensors& inputs) {
 
 }  // namespace
 
-Value selfTestOf(const Module& net, const Tensors& inputs) noexcept {
+Value selfTestOf(const Module& net, const Tensors& inputs) {
   try {
     return testOf(net, inputs.empty() ? net.seenInputs().get() : inputs);
+  } catch (const OutOfMemory&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (...) {
     return {};  // a net that cannot run is saved all the same
   }

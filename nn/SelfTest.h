@@ -19,8 +19,9 @@ namespace ember::nn {
 /// The self-test of a net as it is, on inputs of these shapes and types (those it has seen if there are none). Null if
 /// there is nothing to go by: no inputs are known, the forward throws, results are not finite, differ between two
 /// forwards or for inputs that differ in the sixth digit, or need more memory than 256 MB beside eight times the net's.
-/// Leaves the net, counters, draws and traces as they are; never throws.
-Value selfTestOf(const Module& net, const Tensors& inputs = {}) noexcept;
+/// Leaves the net, counters, draws and traces as they are. Throws OutOfMemory or std::bad_alloc where the system has no
+/// memory for the forward.
+Value selfTestOf(const Module& net, const Tensors& inputs = {});
 
 /// Throws IoError that names `file` unless the net computes what the self-test says. The net stays as it is.
 void checkSelfTest(const Value& test, Module& net, const std::string& file);

@@ -126,7 +126,8 @@ int main(int argc, char** argv) {
 
   const auto saveDom = [&](auto&& element) {
     json document = json::object();
-    for (const auto& [name, role, array] : checkpoint.tensors) document[name] = element(array.template data<float>());
+    for (const io::CheckpointTensor& tensor : checkpoint.tensors)
+      document[tensor.name] = element(tensor.array.data<float>());
     writeText(document.dump());
   };
   const auto loadDom = [&](auto&& fill) {
