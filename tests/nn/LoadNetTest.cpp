@@ -243,7 +243,9 @@ TEST_CASE("whatever stands in the arguments of any layer, it is built or refused
   const TempFolder folder;
   const std::string path = folder / "net.json";
   int built = 0, refused = 0;
-  for (const auto& [type, row] : layerSamples()) {
+  for (const auto& entry : layerSamples()) {
+    const auto& type = entry.first;  // no structured binding: FAIL_CHECK captures it
+    const auto& row = entry.second;
     for (const LayerSample& sample : row.samples) {
       const auto module = sample.make();
       io::Checkpoint checkpoint = nn::checkpointOf(*module);
