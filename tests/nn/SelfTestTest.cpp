@@ -387,8 +387,9 @@ TEST_CASE("the forward of a self-test takes no more memory than a limit, however
 TEST_CASE("every layer is saved with a test that its file passes, and comes back as the same file") {
   const TempFolder folder;
   int tested = 0;
-  for (const auto& [type, row] : layerSamples()) {
-    for (const LayerSample& sample : row.samples) {
+  for (const auto& entry : layerSamples()) {
+    const auto& type = entry.first;  // no structured binding: CAPTURE takes it into a lambda
+    for (const LayerSample& sample : entry.second.samples) {
       CAPTURE(type);
       seed(7);
       const auto module = sample.make();

@@ -29,10 +29,14 @@ std::string hexOf(const core::NDArray& array) {
 TEST_CASE("golden checkpoints of every release are read, with the values they were written with") {
   const Value all = Value::parse(readFile(folder + "values.json"));
   CHECK(all.size() == 6);
-  for (const auto& [name, expected] : all.members()) {
+  for (const auto& entry : all.members()) {
+    const std::string& name = entry.first;  // no structured bindings: checks take names into lambdas
+    const Value& expected = entry.second;
     const io::Checkpoint file = io::readCheckpoint(folder + name);
     const Value& header = expected.at("header");
-    for (const auto& [key, value] : header.members()) {
+    for (const auto& member : header.members()) {
+      const std::string& key = member.first;
+      const Value& value = member.second;
       const Value* found = key == "writer"      ? &file.writer
                            : key == "model"     ? &file.model
                            : key == "train"     ? &file.train
