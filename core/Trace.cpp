@@ -21,7 +21,8 @@ std::atomic<bool> tracing{false};
 namespace {
 
 std::mutex activeMutex;
-std::shared_ptr<TraceRecord> active;  // guarded by activeMutex
+// Guarded by activeMutex. Never destroyed: a trace with static lifetime may stop behind other statics.
+std::shared_ptr<TraceRecord>& active = *new std::shared_ptr<TraceRecord>;
 std::atomic<u64> sessions{0};
 std::atomic<int> threadsSeen{0};
 
