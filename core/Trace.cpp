@@ -21,8 +21,11 @@ std::atomic<bool> tracing{false};
 namespace {
 
 std::mutex activeMutex;
-// Guarded by activeMutex. Never destroyed: a trace with static lifetime may stop behind other statics.
-std::shared_ptr<TraceRecord>& active = *new std::shared_ptr<TraceRecord>;
+// Guarded by activeMutex. Made at the first use and never destroyed: a trace may have static lifetime.
+std::shared_ptr<TraceRecord>& active() {
+  static auto* const record = new std::shared_ptr<TraceRecord>;
+  return *record;
+}
 std::atomic<u64> sessions{0};
 std::atomic<int> threadsSeen{0};
 
@@ -38,7 +41,7 @@ thread_local Here here;
 
 std::shared_ptr<TraceRecord> activeRecord() {
   const std::lock_guard lock(activeMutex);
-  return active;
+  return active();
 }
 
 /// Whether other ops within it are part of it.
@@ -157,23 +160,23 @@ Trace::~Trace() { stop(); }
 
 void Trace::start() {
   const std::lock_guard lock(core::activeMutex);
-  if (core::active == record_) return;
-  if (core::active) {
+  if (core::active() == record_) return;
+  if (core::active()) {
     throw StateError("Trace", "another trace is running", {}, "stop() or destroy it first: there is one at a time");
   }
   const std::lock_guard inner(record_->mutex);
   record_->session = ++core::sessions;
   record_->running = true;
   record_->startedNs = core::traceClockNs();
-  core::active = record_;
+  core::active() = record_;
   core::detail::tracing.store(true, std::memory_order_relaxed);
 }
 
 void Trace::stop() {
   const std::lock_guard lock(core::activeMutex);
-  if (core::active != record_) return;
+  if (core::active() != record_) return;
   core::detail::tracing.store(false, std::memory_order_relaxed);
-  core::active = nullptr;
+  core::active() = nullptr;
   const std::lock_guard inner(record_->mutex);
   record_->running = false;
   record_->session = 0;

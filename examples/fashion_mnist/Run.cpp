@@ -91,8 +91,8 @@ Run::Run(const Options& options, const std::string& file) {
   data::TensorDataset all = data::fashionMnist("train", where);
   settings_ = file.empty() ? newSettings(options) : savedSettings(file, options, all.size());
   if (settings_.validation) {
-    const i64 heldOut = all.size() / 12;  // 5,000 of 60,000
-    auto parts = data::split(std::move(all), {all.size() - heldOut, heldOut});
+    const i64 whole = all.size(), heldOut = whole / 12;  // 5,000 of 60,000
+    auto parts = data::split(std::move(all), {whole - heldOut, heldOut});
     train_ = std::make_unique<data::Subset>(std::move(parts[0]));
     test_ = std::make_unique<data::Subset>(std::move(parts[1]));
   } else {
