@@ -22,6 +22,18 @@ std::string parseError(std::string_view text) {
   return messageOf<IoError>([&] { Value::parse(text); });
 }
 
+/// Takes whatever comes.
+struct Nothing final : JsonHandler {
+  void scalar(Value) override {}
+  void number(std::string_view) override {}
+  void text(std::string_view) override {}
+  void key(std::string&) override {}
+  void beginObject() override {}
+  void endObject() override {}
+  void beginArray() override {}
+  void endArray() override {}
+};
+
 }  // namespace
 
 TEST_CASE("the writer indents, separates and ends a text") {
@@ -104,16 +116,7 @@ TEST_CASE("numbers beyond the range of double are refused (J14)") {
 }
 
 TEST_CASE("a token beyond the limit is refused before it is kept") {
-  struct Nothing final : JsonHandler {
-    void scalar(Value) override {}
-    void number(std::string_view) override {}
-    void text(std::string_view) override {}
-    void key(std::string&) override {}
-    void beginObject() override {}
-    void endObject() override {}
-    void beginArray() override {}
-    void endArray() override {}
-  } nothing;
+  Nothing nothing;
   const std::string text = "[\"" + std::string(3'000'000, 'a') + "\"]";
   MemorySource source(text);
   const std::string message = messageOf<IoError>([&] { JsonReader(source, "load").read(nothing); });
@@ -181,16 +184,7 @@ TEST_CASE("reasons are sentences of their own") {
 }
 
 TEST_CASE("limits hold to the byte, however the bytes come") {
-  struct Nothing final : JsonHandler {
-    void scalar(Value) override {}
-    void number(std::string_view) override {}
-    void text(std::string_view) override {}
-    void key(std::string&) override {}
-    void beginObject() override {}
-    void endObject() override {}
-    void beginArray() override {}
-    void endArray() override {}
-  } nothing;
+  Nothing nothing;
   /// Gives one byte at a time.
   struct Slow final : ByteSource {
     explicit Slow(std::string t) : ByteSource("slow"), text(std::move(t)) {}
