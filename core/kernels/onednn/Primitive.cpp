@@ -89,7 +89,7 @@ void Primitive::run(std::initializer_list<const void*> data) const {
     status = dnnl_primitive_execute(made_.get(), here, static_cast<int>(call->list.size()), call->list.data());
     if (status == dnnl_success) status = dnnl_stream_wait(here);
   }
-  delete spare_.exchange(call.release(), std::memory_order_release);
+  delete spare_.exchange(call.release(), std::memory_order_acq_rel);
   if (isReorder_) countReorder();
 
   if (status != dnnl_success) refuse(status);
