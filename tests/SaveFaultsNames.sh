@@ -24,6 +24,27 @@ for error in EIO EROFS EACCES EXDEV; do
   [[ $said == *"${text[$error]}"*"what stood there before is untouched"* ]] || wrong "rename $error: $said"
 done
 
+# ---- the generation before cannot take its place: saved all the same, with a warning
+previous=$(number renameat '"run.json.prev"\)')
+for error in EIO EROFS EACCES ENOENT; do
+  must 0 "$not_kept: it cannot be replaced: ${text[$error]}" "rename to .prev $error" -e "inject=renameat:error=$error:when=$previous"
+  [[ $state_before == "6 4: run.json run.json.prev" ]] || wrong "rename to .prev $error: there is $state_before"
+done
+# ---- beside a damaged file, .prev is the last whole generation: no fault costs it
+cp template/run.json whole.json
+truncate -s -1000 template/run.json
+for call in linkat renameat unlinkat fsync openat flock newfstatat; do
+  for n in $(awk -v call="$call(" '
+    /the save begins/ { on = 1 } /the save has ended/ { on = 0 }
+    index($0, call) == 1 { count++; if (on) print count, count "+" }' clean.txt); do
+    traced -e "inject=$call:error=EIO:when=$n"
+    points=$((points + 1))
+    [[ $("$saver" which f/run.json f/run.json.prev) =~ ^(6\ |broken.*\ 4$) ]] ||
+      wrong "beside a damaged file, $call $n: exit $code, there is $("$saver" which f/run.json f/run.json.prev)"
+  done
+done
+mv whole.json template/run.json
+
 # ---- a file system without hard links keeps no previous generation, and saves
 must 0 "" "links refused" -e inject=linkat:error=EPERM
 [[ $state_before == "6 4: "* ]] || wrong "links refused: there is $state_before"

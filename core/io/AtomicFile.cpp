@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 
+#include <ember/core/Warn.h>
 #include <ember/core/io/TemporaryFile.h>
 #include <ember/core/io/Text.h>
 
@@ -31,7 +33,7 @@ AtomicFile::AtomicFile(const std::string& path, const char* op, const AtomicFile
   if (exists && !S_ISREG(old.st_mode))
     throw IoError(op_, "not saved: " + inQuotes(path) + " exists and is no regular file");
   lock_ = FolderLock::forSave(target_, folder_.get(), op);
-  if (lock_.held()) removeStaleTemporaries(folder_.get(), target_.name);
+  if (options.tidy && lock_.held()) removeStaleTemporaries(folder_.get(), target_.name);
   file_ = makeTemporary(folder_.get(), target_.name, temporary_);
   if (!file_) fail("make a temporary file beside it", errno);
   // The new file takes over who may read it; where that is refused it keeps what the umask gave.
@@ -41,8 +43,10 @@ AtomicFile::AtomicFile(const std::string& path, const char* op, const AtomicFile
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::discard() noexcept {
-  if (!temporary_.empty()) ::unlinkat(folder_.get(), temporary_.c_str(), 0);
-  temporary_.clear();
+  for (std::string* name : {&temporary_, &second_}) {
+    if (!name->empty()) ::unlinkat(folder_.get(), name->c_str(), 0);
+    name->clear();
+  }
   file_.close();
   lock_ = FolderLock();
   folder_.close();
@@ -62,7 +66,11 @@ void AtomicFile::fail(const char* doing, int error) {
   if (isFull(error)) help = "make room on the disk, or save elsewhere; " + help;
   if (error == EFBIG) help = "raise the limit of file sizes (ulimit -f), or save elsewhere; " + help;
   if (error == EMFILE) help = "raise the limit of open files (ulimit -n); " + help;
-  if (error == ENOENT) help = "make the folder first";
+  if (error == ENOENT) {
+    struct stat there {};
+    help = ::stat(target_.folder.c_str(), &there) == 0 ? "that folder takes no new files; save elsewhere"
+                                                       : "make the folder first";
+  }
   if (error == EACCES || error == EPERM || error == EROFS) help = "save where you may write; " + help;
   throw IoError(op_, "not saved: " + inQuotes(target_.given) + ": cannot " + doing, details, help);
 }
@@ -128,39 +136,62 @@ void AtomicFile::verify() {
   if (bytes != written_ || crc.value() != crc_.value()) fail("read back from the temporary file what was written", EIO);
 }
 
-void AtomicFile::keepOld() {
-  for (int tries = 0; tries < 3; ++tries) {
-    const std::string second = temporaryName(target_.name), previous = target_.name + ".prev";
-    if (::linkat(folder_.get(), target_.name.c_str(), folder_.get(), second.c_str(), 0) != 0) {
+/// A second name for the present target, until the new file has its place. Returns what keeps other saves from taking
+/// that name for a stale one.
+Descriptor AtomicFile::linkOld() {
+  for (int tries = 1;; ++tries) {
+    Descriptor old = holdFile(folder_.get(), target_.name);  // before it has that name
+    second_ = temporaryName(target_.name);
+    if (::linkat(folder_.get(), target_.name.c_str(), folder_.get(), second_.c_str(), 0) != 0) {
+      const int error = errno;
+      second_.clear();
       // Nothing there yet, or hard links are refused: then there is no previous generation.
       for (const int refused : {ENOENT, EPERM, EACCES, EOPNOTSUPP, ENOSYS, EMLINK, EXDEV}) {
-        if (errno == refused) return;
+        if (error == refused) return {};
       }
-      fail("keep the previous generation", errno);
+      fail("keep the previous generation", error);
     }
-    const int error =
-        ::renameat(folder_.get(), second.c_str(), folder_.get(), previous.c_str()) == 0 ? 0 : errno;
-    // Where both names are the same file already (a save that was killed here), rename does nothing and leaves its
-    // source.
-    ::unlinkat(folder_.get(), second.c_str(), 0);
-    if (error == 0 || error == ENAMETOOLONG) return;
-    if (error != ENOENT) fail("keep the previous generation", error);
-    // ENOENT: a save that came meanwhile took the second name for a stale one.
+    struct stat held {}, linked {};
+    const bool other = old && ::fstat(old.get(), &held) == 0 &&
+                       ::fstatat(folder_.get(), second_.c_str(), &linked, AT_SYMLINK_NOFOLLOW) == 0 &&
+                       !sameFile(held, linked);
+    if (!other || tries == 3) return old;
+    ::unlinkat(folder_.get(), second_.c_str(), 0);  // another save put its file there in between
   }
+}
+
+/// Returns 0, or why `previous` is not what stood under the second name.
+int AtomicFile::replacePrevious(const std::string& previous) noexcept {
+  if (second_.empty()) return 0;
+  const bool renamed = ::renameat(folder_.get(), second_.c_str(), folder_.get(), previous.c_str()) == 0;
+  const int error = renamed || errno == ENAMETOOLONG ? 0 : errno;  // too long a name has no previous generation
+  // Where both names are one file already, rename does nothing and leaves its source.
+  ::unlinkat(folder_.get(), second_.c_str(), 0);
+  second_.clear();
+  return error;
 }
 
 void AtomicFile::commit() {
   if (!file_) throw StateError(op_, inQuotes(target_.given) + " was committed already or failed");
   // The lock on the temporary file outlives its closing, or another save might take it for a stale one.
-  const Descriptor holding(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+  Descriptor holding(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
   complete();
-  if (options_.keepPrevious) keepOld();
+  const std::string previous = target_.name + ".prev";  // behind the rename nothing should fail for want of memory
+  Descriptor old;
+  if (options_.keepPrevious) old = linkOld();
   if (::renameat(folder_.get(), temporary_.c_str(), folder_.get(), target_.name.c_str()) != 0)
     fail("put the new file in its place", errno);
   temporary_.clear();
+  holding.close();  // it is a target now, which other saves may hold
+  const int notKept = replacePrevious(previous);
   const bool durable = ::fsync(folder_.get()) == 0 || errno == EINVAL;  // EINVAL: a file system that has no such call
   const int error = errno;
   discard();
+  if (notKept != 0) try {
+      warnOnce(std::string(op_) + ": " + inQuotes(target_.given) + " is saved, but " + inQuotes(previous) +
+               " beside it is not the generation before: it cannot be replaced: " + errnoText(notKept));
+    } catch (const std::bad_alloc&) {  // saved it is
+    }
   if (!durable) {
     throw NotDurable(
         op_, "saved, but " + inQuotes(target_.given) + " may not survive a loss of power: its folder cannot be flushed",
@@ -168,6 +199,6 @@ void AtomicFile::commit() {
   }
 }
 
-void checkCanSave(const std::string& path, const char* op) { AtomicFile(path, op); }
+void checkCanSave(const std::string& path, const char* op) { AtomicFile(path, op, {.tidy = false}); }
 
 }  // namespace ember::io

@@ -12,6 +12,7 @@ namespace ember::io {
 struct AtomicFileOptions {
   bool keepPrevious = true;  ///< the file that stood there stays as NAME.prev
   bool verify = false;       ///< reads the new file back before it takes its place; costs one reading
+  bool tidy = true;          ///< removes what saves of that name that were killed left behind
 };
 
 /// What commit() throws when the new file is in its place, but may not survive a loss of power.
@@ -27,11 +28,14 @@ class NotDurable final : public IoError {
 ///   file.commit();   // without it, the destructor leaves no trace
 ///
 /// The bytes go to a temporary file in the target's own directory, under a FolderLock; commit() flushes it to the disk,
-/// keeps the present target as NAME.prev (where there are hard links), renames the temporary over the target and flushes
-/// the directory. Whatever fails before the rename, the target is as it was and the temporary is gone; what a killed
-/// process left is removed by the next save of that name. A symbolic link is followed: the file it names is replaced,
-/// the link stays. Of a target with several hard links, the other names keep the old content. All of this holds as far
-/// as the disk does what it says when it is told to flush.
+/// gives the present target a second name (where there are hard links), renames the temporary over the target, the
+/// second name over NAME.prev, and flushes the directory. NAME.prev comes last, unlike in the usual recipe that renames
+/// to it first: the present target may be damaged, and NAME.prev the generation that the program went on from. So at
+/// every instant NAME or NAME.prev is whole if one of them was before. Whatever fails before the new file has its
+/// place, both are as they were and the temporary is gone; where only NAME.prev cannot be replaced, the file is saved
+/// and a warning says so. What a killed process left is removed by the next save of that name. A symbolic link is
+/// followed: the file it names is replaced, the link stays. Of a target with several hard links, the other names keep
+/// the old content. All of this holds as far as the disk does what it says when it is told to flush.
 class AtomicFile final : public ByteSink {
  public:
   /// Opens the temporary file. `op` opens every message; throws IoError with path, reason and what to do.
@@ -45,7 +49,7 @@ class AtomicFile final : public ByteSink {
   void reserve(u64 bytes);
   /// Throws IoError (disk full, ...); nothing more can be written then.
   void write(std::string_view bytes) override;
-  /// Throws IoError "not saved" if the target is untouched, NotDurable if only the last flush failed.
+  /// Throws IoError "not saved" if target and NAME.prev are untouched, NotDurable if only the last flush failed.
   void commit();
   u64 bytesWritten() const noexcept { return written_; }
 
@@ -53,7 +57,8 @@ class AtomicFile final : public ByteSink {
   void flush();
   void complete();
   void verify();
-  void keepOld();
+  Descriptor linkOld();
+  int replacePrevious(const std::string& previous) noexcept;
   void discard() noexcept;
   [[noreturn]] void fail(const char* doing, int error);
 
@@ -62,7 +67,7 @@ class AtomicFile final : public ByteSink {
   AtomicFileOptions options_;
   Descriptor folder_, file_;
   FolderLock lock_;
-  std::string temporary_;  // name in the folder; empty once renamed or removed
+  std::string temporary_, second_;  // names in the folder; empty once renamed or removed
   u64 written_ = 0, reserved_ = 0;
   Crc32 crc_;
   std::string buffer_;

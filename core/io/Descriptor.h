@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/stat.h>
+
 #include <csignal>
 #include <string_view>
 #include <utility>
@@ -37,6 +39,10 @@ auto uninterrupted(Call&& call) {
     const auto result = call();
     if (result >= 0 || errno != EINTR) return result;
   }
+}
+
+inline bool sameFile(const struct stat& a, const struct stat& b) noexcept {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /// While it lives, a file that grows beyond the limit of the process (RLIMIT_FSIZE) gives EFBIG to the calls of this

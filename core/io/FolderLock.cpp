@@ -26,7 +26,6 @@
 namespace ember::io {
 namespace {
 
-constexpr const char* lockName = ".lock";
 constexpr std::string_view firstLine = "ember 1\n";
 constexpr std::size_t mostText = 16'384;
 constexpr timespec pause{0, 10'000'000};
@@ -36,8 +35,6 @@ struct Holder {
   std::string process, host;
   std::vector<std::string> runs;
 };
-
-bool sameFile(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
 /// Replaces `text`, as far as its capacity goes, by what the file says.
 void readContent(int fd, std::string& text) noexcept {
@@ -97,7 +94,7 @@ struct FolderLock::Hold {
   explicit Hold(Descriptor folderOpen) : folder(std::move(folderOpen)) { ::fstat(folder.get(), &where); }
   ~Hold() {
     // In a child of fork() the file is the parent's still.
-    if (ours && owner == ::getpid()) ::unlinkat(folder.get(), lockName, 0);
+    if (ours && owner == ::getpid() && stands()) ::unlinkat(folder.get(), lockFileName, 0);
   }
 
   // Without its text (a full disk, no memory) the lock is one all the same; who comes second then learns less.
@@ -109,6 +106,14 @@ struct FolderLock::Hold {
     u64 written = 0;
     if (::ftruncate(fd.get(), 0) == 0 && ::lseek(fd.get(), 0, SEEK_SET) == 0) writeAll(fd.get(), text, written);
   } catch (const std::bad_alloc&) {
+  }
+
+  /// Whether the locked file is the one in the folder still: somebody may have removed it, and then others do not see
+  /// this lock.
+  bool stands() const noexcept {
+    struct stat locked {}, present {};
+    return ::fstat(fd.get(), &locked) == 0 &&
+           ::fstatat(folder.get(), lockFileName, &present, AT_SYMLINK_NOFOLLOW) == 0 && sameFile(locked, present);
   }
 
   Descriptor folder, fd;  // the folder to remove the lock file from at the end
@@ -147,30 +152,41 @@ struct FolderLock::Hold {
     text.reserve(mostText);
     for (int tries = 0; hold->folder && tries < 100; ++tries) {
       constexpr int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-      Descriptor fd(uninterrupted([&] { return ::openat(folder, lockName, O_RDWR | O_CREAT | flags, 0666); }));
+      Descriptor fd(uninterrupted([&] { return ::openat(folder, lockFileName, O_RDWR | O_CREAT | flags, 0666); }));
       // One of another user, dead perhaps, may be locked all the same.
       const bool mayWrite = static_cast<bool>(fd);
-      if (!fd) fd = Descriptor(uninterrupted([&] { return ::openat(folder, lockName, O_RDONLY | flags); }));
+      if (!fd) fd = Descriptor(uninterrupted([&] { return ::openat(folder, lockFileName, O_RDONLY | flags); }));
       struct stat opened {};
       if (!fd || ::fstat(fd.get(), &opened) != 0 || !S_ISREG(opened.st_mode)) return Outcome::Impossible;
       if (uninterrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
         const bool busy = errno == EWOULDBLOCK;
         readContent(fd.get(), text);
-        if (!busy && text.empty()) ::unlinkat(folder, lockName, 0);  // where nothing can be locked it is litter
+        if (!busy && text.empty()) ::unlinkat(folder, lockFileName, 0);  // where nothing can be locked it is litter
         return busy ? Outcome::Busy : Outcome::Impossible;
       }
       // The holder before may have removed the file after it was opened here; another may stand there by now.
       struct stat present {};
-      if (::fstatat(folder, lockName, &present, AT_SYMLINK_NOFOLLOW) != 0 || !sameFile(opened, present)) continue;
+      if (::fstatat(folder, lockFileName, &present, AT_SYMLINK_NOFOLLOW) != 0 || !sameFile(opened, present)) continue;
       readContent(fd.get(), text);
       const bool foreign = !text.empty() && !ofEmber(text);
-      if (!mayWrite && !foreign && ::unlinkat(folder, lockName, 0) == 0) continue;
+      if (!mayWrite && !foreign && ::unlinkat(folder, lockFileName, 0) == 0) continue;
       hold->fd = std::move(fd);
       hold->ours = mayWrite && !foreign;
       got = hold;
       return Outcome::Got;
     }
     return Outcome::Impossible;
+  }
+
+  /// The same for one that runs of this process had in `old`, whose file is gone: `old` itself has the new one.
+  static Outcome takeAgain(int folder, const std::shared_ptr<Hold>& old, std::shared_ptr<Hold>& got,
+                           std::string& text) {
+    const Outcome outcome = take(folder, got, text);
+    if (outcome != Outcome::Got) return outcome;
+    old->fd = std::move(got->fd);
+    old->ours = std::exchange(got->ours, false);
+    got = old;
+    return outcome;
   }
 };
 
@@ -204,6 +220,9 @@ FolderLock FolderLock::forRun(const std::string& path, const char* op) {
       if (!hold) {
         outcome = Hold::take(folder.get(), hold, text);
         if (hold) Hold::all().push_back(hold);
+      } else if (!hold->stands()) {
+        std::shared_ptr<Hold> again;
+        outcome = Hold::takeAgain(folder.get(), hold, again, text);
       }
       if (outcome == Hold::Outcome::Impossible) return lock;
       if (outcome == Hold::Outcome::Got) {
@@ -219,7 +238,7 @@ FolderLock FolderLock::forRun(const std::string& path, const char* op) {
     if (run || pauses == pausesOfRun) {
       throw IoError(op, "the folder of " + inQuotes(path) + " is in use by " +
                             (holder ? describe(*holder) : std::string("another program")),
-                    {{"lock", inQuotes(target.folder + "/" + lockName)}},
+                    {{"lock", inQuotes(target.folder + "/" + lockFileName)}},
                     "wait for its end, or save into another folder; the lock ends with the process that holds it");
     }
     ::nanosleep(&pause, nullptr);
@@ -233,12 +252,16 @@ FolderLock FolderLock::forSave(const SavePath& target, int folder, const char* o
     auto outcome = Hold::Outcome::Got;
     {
       const std::lock_guard guard(Hold::mutex());
-      lock.hold_ = Hold::find(folder);
-      if (lock.hold_ && !lock.hold_->runs.empty()) return lock;
-      lock.hold_.reset();  // another thread saves: wait for it as for another process
-      outcome = Hold::take(folder, lock.hold_, text);
+      const std::shared_ptr<Hold> present = Hold::find(folder);
+      const bool run = present && !present->runs.empty();
+      if (run && present->stands()) {
+        lock.hold_ = present;
+        return lock;
+      }
+      // Where another thread saves: wait for it as for another process.
+      outcome = run ? Hold::takeAgain(folder, present, lock.hold_, text) : Hold::take(folder, lock.hold_, text);
       if (outcome == Hold::Outcome::Got) {
-        Hold::all().push_back(lock.hold_);
+        if (!run) Hold::all().push_back(lock.hold_);
         lock.hold_->describeYourself();
       }
     }

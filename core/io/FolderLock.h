@@ -8,7 +8,8 @@ namespace ember::io {
 
 /// The right to save into a folder, against other processes: a flock on the file .lock in it, whose text says who holds
 /// it and for what. The kernel gives the lock back when the process ends, however it ends; given back in order, the
-/// file goes too.
+/// file goes too. Where somebody removes the file of a run, its next save makes another, or is refused if a second run
+/// of that file came in between.
 ///
 ///   const FolderLock lock = FolderLock::forRun("run.json", "Trainer");   // from before the first epoch to the end
 ///

@@ -35,12 +35,30 @@ SavePath::SavePath(const std::string& path, const char* op) : given(path) {
   const auto slash = resolved.rfind('/');
   folder = slash == resolved.npos ? "." : slash == 0 ? "/" : resolved.substr(0, slash);
   name = slash == resolved.npos ? resolved : resolved.substr(slash + 1);
+  if (name == lockFileName)
+    throw IoError(op, inQuotes(path) + " is the file that locks its folder", {}, "give another name");
 }
 
 Descriptor SavePath::openFolder(int& error) const {
   Descriptor opened(uninterrupted([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   error = opened ? 0 : errno;
   return opened;
+}
+
+bool sameTarget(const SavePath& a, const SavePath& b) {
+  if (a.name != b.name) return false;
+  struct stat one {}, other {};
+  if (::stat(a.folder.c_str(), &one) != 0 || ::stat(b.folder.c_str(), &other) != 0) return a.folder == b.folder;
+  return sameFile(one, other);
+}
+
+bool savesClash(const std::string& a, const std::string& b, const char* op) {
+  const SavePath one(a, op), other(b, op);
+  const auto previous = [](SavePath target) {
+    target.name += ".prev";
+    return target;
+  };
+  return sameTarget(one, other) || sameTarget(previous(one), other) || sameTarget(one, previous(other));
 }
 
 }  // namespace ember::io

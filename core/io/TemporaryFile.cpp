@@ -14,6 +14,7 @@ namespace ember::io {
 namespace {
 
 constexpr std::string_view ending = ".tmp";
+constexpr int readOnly = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
 std::string beginningOf(const std::string& name) {
   constexpr std::size_t longest = 150;  // file names end at 255 bytes
@@ -66,27 +67,44 @@ Descriptor makeTemporary(int folder, const std::string& name, std::string& tempo
   }
 }
 
-void removeStaleTemporaries(int folder, const std::string& name) {
+Descriptor holdFile(int folder, const std::string& name) {
+  Descriptor fd(uninterrupted([&] { return ::openat(folder, name.c_str(), readOnly); }));
+  constexpr timespec pause{0, 1'000'000};
+  for (int pauses = 0; fd && pauses < 100; ++pauses) {
+    if (uninterrupted([&] { return ::flock(fd.get(), LOCK_SH | LOCK_NB); }) == 0 || errno != EWOULDBLOCK) break;
+    ::nanosleep(&pause, nullptr);
+  }
+  return fd;
+}
+
+std::vector<std::string> temporariesOf(int folder, const std::string& name) {
+  std::vector<std::string> names;
   const int again = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (again < 0) return;
+  if (again < 0) return names;
   struct Closed {
     void operator()(DIR* entries) const noexcept { ::closedir(entries); }
   };
   const std::unique_ptr<DIR, Closed> entries(::fdopendir(again));
   if (!entries) {
     ::close(again);
-    return;
+    return names;
   }
   const std::string beginning = beginningOf(name);
   while (const dirent* entry = ::readdir(entries.get())) {
     const std::string_view found = entry->d_name;
-    if (found.size() < beginning.size() + ending.size() || !found.starts_with(beginning) || !found.ends_with(ending) ||
-        !isMiddle(found.substr(beginning.size(), found.size() - beginning.size() - ending.size())))
-      continue;
-    const Descriptor fd(::openat(folder, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (found.size() >= beginning.size() + ending.size() && found.starts_with(beginning) && found.ends_with(ending) &&
+        isMiddle(found.substr(beginning.size(), found.size() - beginning.size() - ending.size())))
+      names.emplace_back(found);
+  }
+  return names;
+}
+
+void removeStaleTemporaries(int folder, const std::string& name) {
+  for (const std::string& found : temporariesOf(folder, name)) {
+    const Descriptor fd(::openat(folder, found.c_str(), readOnly));
     struct stat info {};
     if (fd && ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) && isFree(fd.get()))
-      ::unlinkat(folder, entry->d_name, 0);
+      ::unlinkat(folder, found.c_str(), 0);
   }
 }
 

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,8 +11,10 @@
 
 #include <ember/core/Error.h>
 #include <ember/core/io/AtomicFile.h>
+#include <ember/core/io/TemporaryFile.h>
 
 #include "support/TempFolder.h"
+#include "support/Warnings.h"
 
 using namespace ember;
 using namespace ember::io;
@@ -55,11 +58,48 @@ TEST_CASE("the generation before stays as NAME.prev, unless it is not wanted") {
 TEST_CASE("a save after one that was killed between its two renames leaves no stray file") {
   const TempFolder folder;
   save(folder / "a", "1");
-  REQUIRE(::link((folder / "a").c_str(), (folder / "a.prev").c_str()) == 0);  // what such a kill leaves
+  save(folder / "a", "2");
+  writeFile(folder / ".a.1.2.3.tmp", "between them");
+  save(folder / "a", "3");
+  CHECK(readFile(folder / "a") == "3");
+  CHECK(readFile(folder / "a.prev") == "2");
+  CHECK(folder.list() == "a a.prev");
+  // Older versions left both names to one file.
+  std::filesystem::remove(folder / "a.prev");
+  REQUIRE(::link((folder / "a").c_str(), (folder / "a.prev").c_str()) == 0);
+  save(folder / "a", "4");
+  CHECK(readFile(folder / "a") == "4");
+  CHECK(readFile(folder / "a.prev") == "3");
+  CHECK(folder.list() == "a a.prev");
+}
+
+TEST_CASE("a generation before that cannot be replaced is warned of: the file is saved") {
+  const TempFolder folder;
+  save(folder / "a", "1");
+  std::filesystem::create_directories(folder / "a.prev/full");
+  const Warnings warnings;
   save(folder / "a", "2");
   CHECK(readFile(folder / "a") == "2");
-  CHECK(readFile(folder / "a.prev") == "1");
+  CHECK_MESSAGE(contains(warnings.said, "save: \"" + folder / "a" + "\" is saved, but \"a.prev\" beside it is not the "
+                                        "generation before: it cannot be replaced: Is a directory"),
+                warnings.said);
   CHECK(folder.list() == "a a.prev");
+}
+
+TEST_CASE("a second name of a file that is held is not taken for a stale one (P17)") {
+  const TempFolder folder;
+  save(folder / "a", "old");
+  const Descriptor open(::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY));
+  {
+    const Descriptor one = holdFile(open.get(), "a"), another = holdFile(open.get(), "a");
+    REQUIRE(::link((folder / "a").c_str(), (folder / ".a.1.2.3.tmp").c_str()) == 0);
+    removeStaleTemporaries(open.get(), "a");
+    CHECK(temporariesOf(open.get(), "a") == std::vector<std::string>{".a.1.2.3.tmp"});
+  }
+  removeStaleTemporaries(open.get(), "a");
+  CHECK(temporariesOf(open.get(), "a").empty());
+  CHECK(readFile(folder / "a") == "old");
+  CHECK_FALSE(holdFile(open.get(), "missing"));
 }
 
 TEST_CASE("without a commit the old file is untouched and the temporary one gone") {
@@ -168,6 +208,13 @@ TEST_CASE("places where nothing can be saved are refused at once (P13)") {
   CHECK(contains(saveError(folder / "fifo"), "is no regular file"));
   CHECK(contains(saveError(""), "not a file name"));
   CHECK(contains(saveError(folder / ""), "not a file name"));
+  CHECK(contains(saveError(folder / ".lock"), "is the file that locks its folder"));
+  CHECK(contains(saveError(folder / "missing/a"), "make the folder first"));
+  // A folder that is there and takes no files.
+  const std::string kernel = saveError("/proc/ember.json");
+  CHECK_MESSAGE(contains(kernel, "not saved: \"/proc/ember.json\": cannot make a temporary file"), kernel);
+  CHECK_MESSAGE(contains(kernel, "that folder takes no new files; save elsewhere"), kernel);
+  CHECK_FALSE(contains(kernel, "make the folder"));
   CHECK(contains(saveError(std::string("a\0b", 3)), "not a file name: \"a\\x00b\""));
   CHECK(contains(messageOf<IoError>([&] { checkCanSave(folder / "missing/a", "Trainer"); }),
                  "[Trainer] IoError: not saved"));
@@ -219,6 +266,8 @@ TEST_CASE("a save removes what killed ones left of its name; the rest stays (P17
   alive.commit();
   CHECK(readFile(folder / "a") == "alive");
   CHECK(readFile(folder / "a.prev") == "new");
+  checkCanSave(folder / "a", "Trainer");  // saves nothing, so it costs nothing
+  CHECK(contains(folder.list(), " .a.1.2.3.tmp "));
   save(folder / "a", "newer", false);  // has the lock
   CHECK(folder.list() == others + " a.prev");
 }
@@ -308,6 +357,24 @@ TEST_CASE("saves from several threads into one folder and onto one file are whol
   for (int thread = 0; thread < 3; ++thread) CHECK(readFile(folder / std::to_string(thread)) == content(thread, 19));
 }
 
+TEST_CASE("threads that save one file under a run take nothing from each other (P17)") {
+  const TempFolder folder;
+  const FolderLock run = FolderLock::forRun(folder / "a", "Trainer");
+  save(folder / "a", "0");
+  const Warnings warnings;
+  std::vector<std::thread> threads;
+  std::atomic<int> failures{0};
+  for (int thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&] {
+      for (int turn = 0; turn < 60; ++turn) failures += saveError(folder / "a") != "no error";
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(failures == 0);
+  CHECK_MESSAGE(warnings.said.empty(), warnings.said);
+  CHECK(folder.list() == ".lock a a.prev");
+}
+
 TEST_CASE("the new file has the old one's permissions, and names may be as long as the system allows") {
   const TempFolder folder;
   save(folder / "a", "old");
@@ -320,6 +387,26 @@ TEST_CASE("the new file has the old one's permissions, and names may be as long 
   save(folder / longName, "old");
   save(folder / longName, "new");
   CHECK(readFile(folder / longName) == "new");
+}
+
+TEST_CASE("paths that lead to one file are told, also where it does not exist yet") {
+  const TempFolder folder;
+  std::filesystem::create_directory(folder / "real");
+  std::filesystem::create_directory_symlink("real", folder / "link");
+  std::filesystem::create_symlink("real/a", folder / "other");
+  const auto clash = [&](const char* a, const char* b) { return savesClash(folder / a, folder / b, "save"); };
+  CHECK(clash("a", "a"));
+  CHECK(clash("a", "./real/../a"));
+  CHECK(clash("real/a", "link/a"));
+  CHECK(clash("real/a", "other"));
+  CHECK(clash("a", "a.prev"));
+  CHECK(clash("link/a.prev", "real/a"));
+  CHECK(clash("other", "real/a.prev"));
+  CHECK(clash("missing/a", "missing/a"));
+  CHECK_FALSE(clash("a", "b"));
+  CHECK_FALSE(clash("a", "real/a"));
+  CHECK_FALSE(clash("a", "a.prev.prev"));
+  CHECK_FALSE(clash("missing/a", "a"));
 }
 
 TEST_CASE("a file that was committed takes nothing more") {

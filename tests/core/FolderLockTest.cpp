@@ -117,6 +117,47 @@ TEST_CASE("what a killed run left in its lock file refuses nothing") {
   CHECK_FALSE(contains(readFile(folder / ".lock"), "x"));
 }
 
+TEST_CASE("a lock file that somebody removed is made again by the next save of its run (P15)") {
+  const TempFolder folder;
+  const FolderLock lock = FolderLock::forRun(folder / "run.json", "Trainer");
+  for (int turn = 0; turn < 2; ++turn) {
+    std::filesystem::remove(folder / ".lock");
+    CHECK(saveLock(folder / "run.json").held());
+    CHECK(contains(readFile(folder / ".lock"), "process " + std::to_string(::getpid()) + "\n"));
+    CHECK(contains(readFile(folder / ".lock"), "run \"run.json\"\n"));
+  }
+  std::filesystem::remove(folder / ".lock");
+  CHECK(FolderLock::forRun(folder / "other.json", "Trainer").held());
+  OtherProcess other([&](auto&& wait) {
+    const bool refused = contains(refusal(folder / "run.json"), "is in use by process " + std::to_string(::getppid()));
+    if (refused) wait();
+  });
+}
+
+TEST_CASE("where a second run came while the lock file was gone, saves to its file are refused (P15)") {
+  const TempFolder folder;
+  {
+    const FolderLock lock = FolderLock::forRun(folder / "run.json", "Trainer"),
+                     best = FolderLock::forRun(folder / "best.json", "Trainer");
+    std::filesystem::remove(folder / ".lock");
+    OtherProcess other([&](auto&& wait) {
+      const FolderLock second = FolderLock::forRun(folder / "run.json", "Trainer");
+      if (second.held()) wait();
+    });
+    const std::string message = messageOf<IoError>([&] { saveLock(folder / "run.json"); });
+    CHECK_MESSAGE(contains(message, "not saved: \"" + folder / "run.json" + "\" is in use by process " +
+                                        std::to_string(other.pid())),
+                  message);
+    CHECK_FALSE(saveLock(folder / "best.json").held());  // saved it can be
+    CHECK(contains(refusal(folder / "third.json"), "is in use by process " + std::to_string(other.pid())));
+    other.kill();
+    CHECK(saveLock(folder / "run.json").held());
+    std::filesystem::remove(folder / ".lock");
+    writeFile(folder / ".lock", "another's\n");
+  }
+  CHECK(readFile(folder / ".lock") == "another's\n");  // the end of a run removes no lock file but its own
+}
+
 TEST_CASE("one process runs in a folder for several files, for each of them once") {
   const TempFolder folder;
   std::filesystem::create_symlink("a", folder / "link");

@@ -50,7 +50,7 @@ std::string generationIn(const std::string& path) {
     }
     return std::to_string(generation);
   } catch (const Error& error) {
-    return std::string("broken: ") + error.what();
+    return "broken: " + error.headline();
   }
 }
 

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <ember/core/Warn.h>
 #include <ember/ember.h>
 
+#include "support/Warnings.h"
 #include "train/SmallRun.h"
 
 /// A run that carries everything a run can, and what is to be seen of it from outside.
@@ -80,19 +80,6 @@ inline void checkSame(const Course& a, const Course& b) {
   CHECK(a.state == b.state);
   CHECK(a.testLoss == b.testLoss);
 }
-
-/// What is warned of meanwhile.
-class Warnings {
- public:
-  Warnings() : before_(setWarningHandler([this](std::string_view text) { said += std::string(text) + "\n"; })) {}
-  ~Warnings() { setWarningHandler(before_); }
-  Warnings(const Warnings&) = delete;
-  Warnings& operator=(const Warnings&) = delete;
-  std::string said;
-
- private:
-  WarningHandler before_;
-};
 
 /// `object` without one of its members, which must be there.
 inline Value without(const Value& object, const std::string& key) {
