@@ -58,12 +58,11 @@ std::optional<Options> parseOptions(int argc, char** argv, int& exitCode) {
                  "folder of the IDX files (default: where Debian's dataset-fashion-mnist puts them)")
       ->type_name("DIR");
   addRunFlags(app, options.run, defaultSave);
-  app.add_flag("--override", options.override,
-               "with --resume: go on under this command line where the run was begun under another");
   app.add_option("--init-from", options.initFrom, "begin with the weights in FILE, a saved net or run")
       ->type_name("FILE");
   app.add_option("--save-best", options.saveBest,
-                 "keep the run behind its best epoch, by accuracy on the pictures it is tested on")
+                 "keep the run behind its best epoch, by accuracy on the pictures it is tested on; with --resume, too, "
+                 "only where this names a file")
       ->type_name("FILE");
   addNumber<i64>(app, "--patience", options.patience, 0, 10000,
                  "end when so many epochs in a row were no better; 0: never");
@@ -76,7 +75,6 @@ std::optional<Options> parseOptions(int argc, char** argv, int& exitCode) {
                "train on 55,000 of the training pictures and test on the other 5,000");
   app.get_option("--predict")->excludes(app.get_option("--evaluate"));
   app.get_option("--init-from")->excludes(app.get_option("--resume"));
-  app.get_option("--override")->needs(app.get_option("--resume"));
   for (CLI::Option* option : app.get_options())
     option->multi_option_policy(CLI::MultiOptionPolicy::Throw)->disable_flag_override();
 

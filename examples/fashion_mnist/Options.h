@@ -15,7 +15,6 @@ struct Options {
   std::optional<ember::i64> threads;
   std::string data;
   RunFlags run;
-  bool override = false;  ///< go on under another command line than the run was begun with
   std::string initFrom;
   std::string saveBest;
   std::optional<ember::i64> patience;

@@ -20,11 +20,8 @@ std::string modelOf(const Value& architecture, const std::string& file) {
 /// The settings of a saved run, which the command line may repeat but not contradict. `pictures` counts the whole
 /// training set.
 Settings savedSettings(const std::string& file, const Options& options, i64 pictures) {
-  const io::Checkpoint saved = io::readCheckpoint(file);
-  if (saved.train.isNull() || saved.optimizer.isNull()) {
-    throw IoError("fashion_mnist", file + " holds a net but no run: it has no optimiser state", {},
-                  "--init-from " + file + " begins a new run with its weights");
-  }
+  const io::Checkpoint saved =
+      readRun(file, "fashion_mnist", "--init-from " + file + " begins a new run with its weights");
   const std::string model = modelOf(saved.model, file);
   Settings settings{.recipe = *findRecipe(model)};
   settings.recipe.epochs = saved.train.get<i64>("epochs");
@@ -32,42 +29,26 @@ Settings savedSettings(const std::string& file, const Options& options, i64 pict
   settings.recipe.lr = saved.optimizer.get<double>("lr");
   settings.seed = saved.train.get<u64>("seed");
   settings.validation = saved.train.get<i64>({"data", "count"}) != pictures;
-  if (const Value* best = saved.train.find("best")) {
-    settings.patience = best->get<i64>("patience");
-    settings.bestFile = best->get("file", std::string());
-  }
-
-  std::string conflicts;
-  const auto compare = [&](const char* flag, const auto& given, auto& was) {
-    if (!given || *given == was) return;
-    if (options.override)
-      was = *given;
-    else
-      conflicts += fmt::format("\n    {} {}, the run was begun with {}", flag, *given, was);
-  };
-  const i64 done = saved.train.get<i64>("epoch");
+  const bool override = options.run.override;
+  Conflicts conflicts(file, override);
   if (options.model && *options.model != model)
-    conflicts += fmt::format("\n    --model {}, the run was begun with {}", *options.model, model);
-  // Fewer epochs than are done ask for nothing, which is no contradiction; others would bend the learning-rate
-  // schedule.
-  if (!options.epochs || *options.epochs > done) compare("--epochs", options.epochs, settings.recipe.epochs);
-  compare("--batch-size", options.batchSize, settings.recipe.batchSize);
-  compare("--lr", options.lr, settings.recipe.lr);
-  compare("--seed", options.seed, settings.seed);
+    conflicts.add(fmt::format("--model {}, the run was begun with {}", *options.model, model));
+  conflicts.compareEpochs(options.epochs, saved.train.get<i64>("epoch"), settings.recipe.epochs);
+  conflicts.compare("--batch-size", options.batchSize, settings.recipe.batchSize);
+  conflicts.compare("--lr", options.lr, settings.recipe.lr);
+  conflicts.compare("--seed", options.seed, settings.seed);
   if (options.validation && !settings.validation) {
-    if (options.override)
+    if (override)
       settings.validation = true;
     else
-      conflicts += "\n    --validation, the run was begun without";
+      conflicts.add("--validation, the run was begun without");
   }
-  if (!conflicts.empty()) {
-    throw UsageError("the command line contradicts " + file + ":" + conflicts + "\n" +
-                     (options.override ? "another net cannot go on with a run; --init-from takes weights that fit"
-                                       : "leave that out, or go on under it all the same with --override"));
-  }
+  conflicts.refuse("another net cannot go on with a run; --init-from takes weights that fit");
   // What changes no step of the run may be given anew.
-  settings.patience = options.patience.value_or(settings.patience);
-  if (!options.saveBest.empty()) settings.bestFile = options.saveBest;
+  const Value* best = saved.train.find("best");
+  settings.patience = options.patience.value_or(best ? best->get<i64>("patience") : 0);
+  settings.bestFile = options.saveBest;
+  if (best) settings.bestFileOfRun = best->get("file", std::string());
   return settings;
 }
 
@@ -141,7 +122,7 @@ Run::Run(const Options& options, const std::string& file) {
                                                            },
                                                        .maximize = true,
                                                        .patience = settings_.patience}});
-  if (!file.empty()) trainer_->resume(file, {.acceptChanges = options.override});
+  if (!file.empty()) trainer_->resume(file, {.acceptChanges = options.run.override});
 }
 
 std::vector<float> Run::predict(i64 index) {

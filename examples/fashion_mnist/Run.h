@@ -14,7 +14,10 @@ struct Settings {
   ember::u64 seed = 1;
   bool validation = false;
   ember::i64 patience = 0;
-  std::string bestFile = {};  ///< empty: the best epoch is not kept
+  /// Empty: the best epoch is not kept. Only the command line says where: a file that a run names may belong to
+  /// another run by now, or be another file where this one is resumed.
+  std::string bestFile = {};
+  std::string bestFileOfRun = {};  ///< where the saved run kept it; empty: nowhere
 };
 
 /// One training run, new or resumed: the pictures, the net, its optimiser and its trainer.

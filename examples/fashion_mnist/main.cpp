@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
+#include <ember/core/io/Checkpoint.h>
 #include <ember/core/io/ReportFile.h>
 
 #include "Options.h"
@@ -65,22 +67,49 @@ int predict(Run& run, i64 index) {
   return 0;
 }
 
-/// Refuses what would replace a file that is not this run's.
-void checkOutputs(const Options& options, const std::string& from) {
+/// Refuses what would replace a file that is not this run's. `from` is the run to go on from or to look at.
+void checkOutputs(const Options& options, const std::string& from, bool onlyLook) {
   const RunFlags& flags = options.run;
-  checkMayReplaceRun(flags.save, from, flags.overwrite);
+  const Output json{"--json", options.json}, profile{"--profile", options.profile};
+  checkDifferent({{"--resume", from, true}, {"--init-from", options.initFrom}, json, profile});
+  if (!onlyLook) {
+    checkDifferent({{"--save", flags.save, true}, {"--save-best", options.saveBest, true}, json, profile});
+    checkMayReplaceRun(flags.save, from, flags.overwrite);
+  }
   if (!flags.overwrite)
     checkMayReplaceReport(options.json, "\"images_per_second\"", "write to another file, or --overwrite replaces it");
   if (!options.json.empty()) io::checkCanReport(options.json, "fashion_mnist");
 }
 
-int train(Run& run, const Options& options) {
+/// Whether a run of that net and seed is in the file, or nothing.
+bool holdsRunLike(Run& run, const std::string& file) try {
+  if (!std::filesystem::exists(file)) return true;
+  const io::Checkpoint there = io::readCheckpoint(file);
+  return !there.train.isNull() && there.model == run.net().architecture() &&
+         there.train.get<u64>("seed") == run.settings().seed;
+} catch (const Error&) {
+  return false;
+}
+
+/// The best epoch of a run that goes on in its file goes on in the file where the run kept it; any other is refused if
+/// it is there.
+void checkBestFile(Run& run, const Options& options, const std::string& from) {
+  const std::string &best = run.settings().bestFile, &known = run.settings().bestFileOfRun;
+  if (best.empty() && !known.empty()) {
+    console::complain(fmt::format("fashion_mnist: {0} kept its best epoch in {1}, which stays as it is; "
+                                  "--save-best {1} goes on with that",
+                                  from, known));
+  }
+  const bool own = best == known && goesOnIn(options.run.save, from) && holdsRunLike(run, best);
+  checkMayReplaceRun(best, own ? best : "", options.run.overwrite);
+}
+
+int train(Run& run, const Options& options, const std::string& from) {
   optim::Trainer& trainer = run.trainer();
   const Settings& settings = run.settings();
   const i64 epochs = settings.recipe.epochs;
-  if (trainer.finished() || options.epochs.value_or(epochs) <= trainer.epoch()) {
-    console::print("{} is trained for {} of {} epochs already{}; nothing to do\n", options.run.resume, trainer.epoch(),
-                   epochs, trainer.endedEarly() ? ", the last of them no better" : "");
+  checkBestFile(run, options, from);
+  if (nothingToDo(trainer, from, options.epochs)) {
     if (!options.json.empty()) writeJson(options.json, run, trainer.evaluate(run.test()), ProgressBar(0, 0));
     return 0;
   }
@@ -109,8 +138,10 @@ int train(Run& run, const Options& options) {
   console::print("{} of training, {:.0f} images/s; {} {}\n", durationText(bar.trainSeconds()), bar.imagesPerSecond(),
                  code == 0 ? "saved" : "see above for", options.run.save);
   if (!settings.bestFile.empty()) {
-    console::print("best: epoch {}, {} accuracy {:.2f} %, in {}\n", trainer.best()->epoch() + 1, run.testName(),
-                   100 * trainer.best()->value().value_or(0), settings.bestFile);
+    const optim::BestEpoch& best = *trainer.best();
+    const bool there = best.file() == settings.bestFile && best.keptValue() == best.value();
+    console::print("best: epoch {}, {} accuracy {:.2f} %, {}in {}\n", best.epoch() + 1, run.testName(),
+                   100 * best.value().value_or(0), there ? "" : "not ", settings.bestFile);
   }
   if (!options.json.empty()) writeJson(options.json, run, run.evaluation(), bar);
   return code;
@@ -121,15 +152,13 @@ int start(Options options) {
   const bool onlyLook = options.evaluate || options.predict;
   if (onlyLook && options.run.resume.empty())
     options.run.resume = options.run.save.empty() ? defaultSave : options.run.save;
-  const std::string from = chooseRun(options.run, "fashion_mnist", defaultSave);
+  const std::string from = chooseRun(options.run, "fashion_mnist", defaultSave, !onlyLook);
   if (onlyLook && from.empty()) throw UsageError("there is no run to look at");
-  if (!onlyLook) checkOutputs(options, from);
+  checkOutputs(options, from, onlyLook);
   const Profile profile(options.profile, options.run.overwrite);
   Run run(options, from);
-  if (!onlyLook && run.settings().bestFile != run.trainer().best()->file())
-    checkMayReplaceRun(run.settings().bestFile, from, options.run.overwrite);
   if (options.predict) return predict(run, *options.predict);
-  if (!options.evaluate) return train(run, options);
+  if (!options.evaluate) return train(run, options, from);
   const optim::Evaluation evaluation = run.trainer().evaluate(run.test());
   printReport(run, evaluation);
   if (!options.json.empty()) writeJson(options.json, run, evaluation, ProgressBar(0, 0));

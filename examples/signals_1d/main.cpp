@@ -39,15 +39,16 @@ void showOneOfEach(const data::TensorDataset& signals) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const Defaults defaults{.samples = 6000, .epochs = 12, .save = "signals_1d.json"};
   int exitCode = 0;
-  const auto options = parseOptions(argc, argv, "signals_1d", "Tells noisy signals apart with a 1-D CNN.",
-                                    {.samples = 6000, .epochs = 12, .defaultSave = "signals_1d.json"}, exitCode);
+  const auto options =
+      parseOptions(argc, argv, "signals_1d", "Tells noisy signals apart with a 1-D CNN.", defaults, exitCode);
   if (!options) return exitCode;
-  return runProgram(*options, [&] {
-    const auto train = makeSignals(options->seed, "train", options->samples);
-    const auto test = makeSignals(options->seed, "test", options->samples / 4);
+  return runProgram(*options, defaults, [](const Plan& plan) {
+    const auto train = makeSignals(plan.seed, "train", plan.samples);
+    const auto test = makeSignals(plan.seed, "test", plan.samples / 4);
     showOneOfEach(train);
     nn::Sequential net = makeNet(static_cast<i64>(train.classNames().size()));
-    return classify(net, train, test, 0.1, *options);
+    return classify(net, train, test, 0.1, plan);
   });
 }

@@ -41,28 +41,57 @@ void showProgress(optim::Trainer& trainer, const data::Dataset& test, const Stop
   });
 }
 
+/// What is to be done: checked and, as far as a run that is resumed decides it, read from there.
+Plan settle(const Options& options, const Defaults& defaults) {
+  Plan plan{defaults.samples, defaults.epochs, defaults.seed, options.program, {}, options};
+  RunFlags& flags = plan.options.run;
+  plan.from = chooseRun(flags, plan.program, defaults.save);
+  checkDifferent({{"--save", flags.save, true}, {"--profile", options.profile}});
+  checkDifferent({{"--resume", plan.from, true}, {"--profile", options.profile}});
+  if (plan.from.empty()) {
+    plan.samples = options.samples.value_or(plan.samples);
+    plan.epochs = options.epochs.value_or(plan.epochs);
+    plan.seed = options.seed.value_or(plan.seed);
+  } else {
+    const io::Checkpoint saved = readRun(plan.from, plan.program, "give a file that this program saved");
+    plan.samples = saved.train.get<i64>({"data", "count"});
+    if (plan.samples < fewestSamples || plan.samples > mostSamples) {
+      throw IoError(plan.program, fmt::format("{} is a run on {} samples, this program makes {} to {}", plan.from,
+                                              plan.samples, fewestSamples, mostSamples));
+    }
+    plan.epochs = saved.train.get<i64>("epochs");
+    plan.seed = saved.train.get<u64>("seed");
+    Conflicts conflicts(plan.from, flags.override);
+    conflicts.compare("--samples", options.samples, plan.samples);
+    conflicts.compareEpochs(options.epochs, saved.train.get<i64>("epoch"), plan.epochs);
+    conflicts.compare("--seed", options.seed, plan.seed);
+    conflicts.refuse({});
+  }
+  checkMayReplaceRun(flags.save, plan.from, flags.overwrite);
+  return plan;
+}
+
 }  // namespace
 
 int classify(nn::Module& net, const data::TensorDataset& train, const data::TensorDataset& test, double lr,
-             const Options& options) {
-  RunFlags flags = options.run;
-  const std::string from = chooseRun(flags, options.program, options.defaultSave);
-  checkMayReplaceRun(flags.save, from, flags.overwrite);
+             const Plan& plan) {
+  const RunFlags& flags = plan.options.run;
   console::print("{} samples to train with, {} to test, {} classes; {} parameters; {} thread{}; seed {}\n",
                  train.size(), test.size(), train.classNames().size(), net.parameterCount(), threads(),
-                 threads() == 1 ? "" : "s", options.seed);
+                 threads() == 1 ? "" : "s", plan.seed);
 
   // Whole batches only, since batch norm can't train on one sample, and two of them at least, for the schedule's sake.
   const i64 batch = std::clamp<i64>(train.size() / 2, 1, 64);
   optim::SGD sgd(net.namedParameters(), {.lr = lr, .momentum = 0.9, .weightDecay = 5e-4, .nesterov = true});
   optim::Trainer trainer(net, sgd, train,
-                         {.epochs = options.epochs,
+                         {.epochs = plan.epochs,
                           .batchSize = batch,
-                          .seed = options.seed,
+                          .seed = plan.seed,
                           .dropLast = true,
-                          .schedule = optim::schedule::oneCycle({.steps = options.epochs * (train.size() / batch)}),
+                          .schedule = optim::schedule::oneCycle({.steps = plan.epochs * (train.size() / batch)}),
                           .labelSmoothing = 0.05});
-  if (!from.empty()) trainer.resume(from);
+  if (!plan.from.empty()) trainer.resume(plan.from, {.acceptChanges = flags.override});
+  if (nothingToDo(trainer, plan.from, plan.options.epochs)) return 0;
   SavedTraining training(trainer, flags);
   const Stopwatch watch;
   showProgress(trainer, test, watch);
@@ -75,7 +104,7 @@ int classify(nn::Module& net, const data::TensorDataset& train, const data::Tens
   const double again = optim::accuracy(*loaded, test);
 
   console::print("\ntest accuracy\n");
-  console::print("  linear model       {:6.2f} %\n", 100 * linearAccuracy(train, test, options.seed));
+  console::print("  linear model       {:6.2f} %\n", 100 * linearAccuracy(train, test, plan.seed));
   console::print("  nearest neighbour  {:6.2f} %\n", 100 * nearestNeighbourAccuracy(train, test));
   console::print("  the net            {:6.2f} %  after {:.0f} s of training\n", 100 * accuracy, trained);
   console::print("  loaded from file   {:6.2f} %  {}, {}\n", 100 * again, flags.save,
@@ -83,12 +112,13 @@ int classify(nn::Module& net, const data::TensorDataset& train, const data::Tens
   return again == accuracy ? 0 : 1;
 }
 
-int runProgram(const Options& options, const std::function<int()>& body) {
+int runProgram(const Options& options, const Defaults& defaults, const std::function<int(const Plan&)>& body) {
   try {
     if (options.threads > 0) setThreads(static_cast<int>(options.threads));
-    seed(options.seed);
+    const Plan plan = settle(options, defaults);
+    seed(plan.seed);
     const Profile profile(options.profile, options.run.overwrite);
-    return console::exitCode(body());
+    return console::exitCode(body(plan));
   } catch (const UsageError& error) {
     console::complain(fmt::format("{}: {}", options.program, error.what()));
     return 2;

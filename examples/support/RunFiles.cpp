@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/SavePath.h>
 
 #include "Console.h"
 #include "Interrupt.h"
@@ -21,6 +21,13 @@ constexpr std::string_view previous = ".prev";
 bool sameFile(const std::string& a, const std::string& b) {
   std::error_code missing;
   return a == b || fs::equivalent(a, b, missing);
+}
+
+/// What a descriptor leads to was opened by whoever started the program.
+bool isStream(const std::string& path) {
+  std::error_code missing;
+  const fs::file_type type = fs::status(path, missing).type();
+  return path.starts_with("/dev/") || type == fs::file_type::fifo || type == fs::file_type::character;
 }
 
 /// What stands in a file that a new run would replace, and what to do about it.
@@ -39,6 +46,7 @@ optim::AutoSaveOptions autoSaveOptions(const RunFlags& flags, const std::string&
   return {.everySteps = flags.saveEvery,
           .onError = flags.stopOnSaveError ? optim::OnSaveError::Stop : optim::OnSaveError::Continue,
           .bestFile = bestFile,
+          .lock = flags.lock,
           .report = [](const std::string& what) { console::complain(what); }};
 }
 
@@ -63,6 +71,9 @@ void addRunFlags(CLI::App& app, RunFlags& flags, const std::string& defaultSave)
          "its .prev, or a new run if there is none")
       ->type_name("FILE");
   app.add_flag("--overwrite", flags.overwrite, "replace files that are there and are not those of the resumed run");
+  app.add_flag("--override", flags.override,
+               "with --resume: go on under this command line where the run was begun under another")
+      ->needs(app.get_option("--resume"));
   addNumber<i64>(app, "--save-every", flags.saveEvery, 1, 1'000'000'000, "save behind every so many steps, too");
   app.add_option_function<std::string>(
          "--on-save-error",
@@ -76,41 +87,96 @@ void addRunFlags(CLI::App& app, RunFlags& flags, const std::string& defaultSave)
       ->type_name("WHAT");
 }
 
-std::string chooseRun(RunFlags& flags, const std::string& program, const std::string& defaultSave) {
-  std::string from = flags.resume;
-  if (from == "auto") {
-    if (flags.save.empty()) flags.save = defaultSave;
-    const auto found = optim::newestRun(flags.save);
-    console::complain(
-        fmt::format("{}: {}", program,
-                    found ? found->why
-                          : fmt::format("there is no run to resume at {0} or {0}.prev: a new one begins", flags.save)));
-    return found ? found->path : std::string();
-  }
-  if (!from.empty() && !fs::exists(from)) {
+std::string chooseRun(RunFlags& flags, const std::string& program, const std::string& defaultSave, bool train) {
+  const std::string from = flags.resume;
+  const bool choose = from == "auto";
+  if (!choose && !from.empty() && !fs::exists(from)) {
     throw IoError(
         program, "there is no saved run " + from, {},
         fmt::format("train one first: examples/run {}{}", program, from == defaultSave ? "" : " --save " + from));
   }
   if (flags.save.empty()) {
-    flags.save = from.empty() ? defaultSave : from;
+    flags.save = choose || from.empty() ? defaultSave : from;
     if (flags.save.ends_with(previous)) flags.save.resize(flags.save.size() - previous.size());
   }
-  return from;
+  checkDifferent({{"--save", flags.save, true}});
+  // Before anything is read: of two trainers that resume one run, the second would go on from what the first replaces.
+  if (train) flags.lock = std::make_shared<io::FolderLock>(io::FolderLock::forRun(flags.save, program.c_str()));
+  if (!choose) return from;
+  const auto found = optim::newestRun(flags.save);
+  console::complain(
+      fmt::format("{}: {}", program,
+                  found ? found->why
+                        : fmt::format("there is no run to resume at {0} or {0}.prev: a new one begins", flags.save)));
+  return found ? found->path : std::string();
+}
+
+io::Checkpoint readRun(const std::string& file, const std::string& program, const std::string& help) {
+  io::Checkpoint saved = io::readCheckpoint(file);
+  if (saved.train.isNull() || saved.optimizer.isNull())
+    throw IoError(program, file + " holds a net but no run: it has no optimiser state", {}, help);
+  return saved;
+}
+
+void Conflicts::refuse(const std::string& evenIfOverridden) const {
+  if (list_.empty()) return;
+  throw UsageError("the command line contradicts " + file_ + ":" + list_ + "\n" +
+                   (override_ ? evenIfOverridden : "leave that out, or go on under it all the same with --override"));
+}
+
+bool nothingToDo(const optim::Trainer& trainer, const std::string& file, const std::optional<i64>& epochs) {
+  const i64 all = trainer.options().epochs;
+  if (!trainer.finished() && epochs.value_or(all) > trainer.epoch()) return false;
+  console::print("{} is trained for {} of {} epochs already{}; nothing to do\n", file, trainer.epoch(), all,
+                 trainer.endedEarly() ? ", the last of them no better" : "");
+  return true;
+}
+
+void checkDifferent(const std::vector<Output>& outputs) {
+  struct File {
+    const Output* output;
+    io::SavePath path, before;
+  };
+  std::vector<File> files;
+  const auto refuseBefore = [](const Output& output, const Output& run) {
+    throw UsageError(fmt::format("{} {} is where {} {} keeps the run before; give another name", output.flag,
+                                 output.path, run.flag, run.path));
+  };
+  for (const Output& output : outputs) {
+    if (output.path.empty() || isStream(output.path)) continue;
+    if (fs::path(output.path).filename() == io::lockFileName) {
+      throw UsageError(
+          fmt::format("{} {} is the file that locks its folder; give another name", output.flag, output.path));
+    }
+    const io::SavePath path(output.path, output.flag);
+    File file{&output, path, path};
+    file.before.name += previous;
+    for (const File& other : files) {
+      if (io::sameTarget(file.path, other.path)) {
+        throw UsageError(fmt::format("{} {} and {} {} are one file; give one of them another name", other.output->flag,
+                                     other.output->path, output.flag, output.path));
+      }
+      if (other.output->run && io::sameTarget(file.path, other.before)) refuseBefore(output, *other.output);
+      if (output.run && io::sameTarget(file.before, other.path)) refuseBefore(*other.output, output);
+    }
+    files.push_back(std::move(file));
+  }
+}
+
+bool goesOnIn(const std::string& path, const std::string& from) {
+  return !from.empty() && (sameFile(path, from) || sameFile(path + std::string(previous), from));
 }
 
 void checkMayReplaceRun(const std::string& path, const std::string& from, bool overwrite) {
-  if (overwrite || path.empty()) return;
+  if (overwrite || path.empty() || goesOnIn(path, from)) return;
   const std::string before = path + std::string(previous);
-  if (!from.empty() && (sameFile(path, from) || sameFile(before, from))) return;
   if (fs::exists(path)) throw UsageError(fmt::format("{} {}", path, content(path)));
   // The second save would lose it.
   if (fs::exists(before)) throw UsageError(fmt::format("{} {}", before, content(before)));
 }
 
 void checkMayReplaceReport(const std::string& path, std::string_view mark, const char* instead) {
-  // What a descriptor leads to was opened by whoever started the program.
-  if (path.starts_with("/dev/") || !fs::is_regular_file(path)) return;
+  if (isStream(path) || !fs::is_regular_file(path)) return;
   std::string start(4096, '\0');
   std::ifstream file(path, std::ios::binary);
   file.read(start.data(), std::ssize(start));
@@ -120,7 +186,9 @@ void checkMayReplaceReport(const std::string& path, std::string_view mark, const
 }
 
 SavedTraining::SavedTraining(optim::Trainer& trainer, const RunFlags& flags, const std::string& bestFile)
-    : trainer_(trainer), file_(flags.save), saves_(trainer, flags.save, autoSaveOptions(flags, bestFile)) {}
+    : trainer_(trainer), file_(flags.save), saves_(trainer, flags.save, autoSaveOptions(flags, bestFile)) {
+  if (trainer.best() && trainer.best()->file() != bestFile) trainer.best()->keepNowhere();
+}
 
 int SavedTraining::run() {
   const Interrupt interrupt(trainer_);

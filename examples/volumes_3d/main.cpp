@@ -44,15 +44,16 @@ void showOneOfEach(const data::TensorDataset& volumes) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const Defaults defaults{.samples = 4000, .epochs = 10, .save = "volumes_3d.json"};
   int exitCode = 0;
-  const auto options = parseOptions(argc, argv, "volumes_3d", "Tells solids in noisy voxels apart with a 3-D CNN.",
-                                    {.samples = 4000, .epochs = 10, .defaultSave = "volumes_3d.json"}, exitCode);
+  const auto options =
+      parseOptions(argc, argv, "volumes_3d", "Tells solids in noisy voxels apart with a 3-D CNN.", defaults, exitCode);
   if (!options) return exitCode;
-  return runProgram(*options, [&] {
-    const auto train = makeVolumes(options->seed, "train", options->samples);
-    const auto test = makeVolumes(options->seed, "test", options->samples / 4);
+  return runProgram(*options, defaults, [](const Plan& plan) {
+    const auto train = makeVolumes(plan.seed, "train", plan.samples);
+    const auto test = makeVolumes(plan.seed, "test", plan.samples / 4);
     showOneOfEach(train);
     nn::Sequential net = makeNet(static_cast<i64>(train.classNames().size()));
-    return classify(net, train, test, 0.1, *options);
+    return classify(net, train, test, 0.1, plan);
   });
 }

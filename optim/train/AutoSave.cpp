@@ -18,6 +18,9 @@ struct AutoSave::Saver {
     try {
       trainer->save(file);
       return true;
+    } catch (const io::NotDurable& error) {
+      warnOnce(error.what());
+      return true;
     } catch (const std::exception& error) {
       ++failures;
       lastFailure = error.what();
@@ -68,13 +71,16 @@ AutoSave::AutoSave(Trainer& trainer, std::string path, AutoSaveOptions options) 
   if (!options.bestFile.empty() && !trainer.best())
     throw ValueError("AutoSave", "bestFile is given, but the trainer knows no best epoch", {},
                      "set TrainerOptions::best");
-  if (!options.bestFile.empty() && options.bestFile == path)
-    throw ValueError("AutoSave", "the best epoch and the run cannot be in one file, " + path, {},
-                     "give bestFile another name");
+  if (!options.bestFile.empty() && io::savesClash(path, options.bestFile, "AutoSave")) {
+    throw ValueError("AutoSave", "the best epoch and the run cannot be in one file or its .prev",
+                     {{"run", path}, {"bestFile", options.bestFile}}, "give bestFile another name");
+  }
   std::vector<io::FolderLock> locks;
-  for (const std::string& file : {path, options.bestFile}) {
-    if (file.empty() && !locks.empty()) continue;  // no bestFile
-    locks.push_back(io::FolderLock::forRun(file, "AutoSave"));
+  for (const std::string* given : {&path, &options.bestFile}) {
+    const std::string& file = *given;
+    const bool best = &file == &options.bestFile;
+    if (best && file.empty()) continue;
+    if (best || !options.lock) locks.push_back(io::FolderLock::forRun(file, "AutoSave"));
     io::checkCanSave(file, "AutoSave");
   }
   saver_ = std::make_shared<Saver>(trainer, std::move(path), std::move(options));
@@ -94,6 +100,7 @@ AutoSave::AutoSave(Trainer& trainer, std::string path, AutoSaveOptions options) 
 AutoSave::~AutoSave() {
   saver_->trainer = nullptr;
   saver_->locks.clear();
+  saver_->options.lock.reset();
 }
 
 bool AutoSave::save() { return saver_->attempt(saver_->path); }

@@ -5,6 +5,10 @@
 
 #include <ember/optim/train/Trainer.h>
 
+namespace ember::io {
+class FolderLock;
+}
+
 namespace ember::optim {
 
 /// What a save that fails does to the training.
@@ -18,6 +22,9 @@ struct AutoSaveOptions {
   OnSaveError onError = OnSaveError::Continue;
   /// Keeps the run as it was behind its best epoch (TrainerOptions::best); empty: nowhere.
   std::string bestFile = {};
+  /// Of the folder of the run, where it is locked already: FolderLock::forRun(path, ...), before the run that is gone
+  /// on with is read. AutoSave locks it itself if unset.
+  std::shared_ptr<io::FolderLock> lock = {};
   /// Told of each save that failed, in one or several lines; a warning if unset.
   std::function<void(const std::string& what)> report = {};
 };
@@ -30,11 +37,13 @@ struct AutoSaveOptions {
 ///   return saves.upToDate() ? 0 : 1;
 ///
 /// The generation before stays as run.json.prev. The folder is locked and tried out at once: the constructor throws
-/// IoError, before anything is trained, if nothing can be saved there or another run is at work in it. Make it before
-/// hooks that take long, so that it saves before they run. Refers to the trainer, which may outlive it.
+/// IoError, before anything is trained, if nothing can be saved there or another run is at work in it. A file that is
+/// saved but may not survive a loss of power (io::NotDurable) is saved, with a warning. Make it before hooks that take
+/// long, so that it saves before they run. Refers to the trainer, which may outlive it.
 class AutoSave {
  public:
-  /// Throws ValueError for everySteps < 0 or a bestFile without TrainerOptions::best, or one that is `path` itself.
+  /// Throws ValueError for everySteps < 0, and for a bestFile without TrainerOptions::best, or where it is `path`
+  /// itself or one of the two is the other's previous generation.
   AutoSave(Trainer& trainer, std::string path, AutoSaveOptions options = {});
   ~AutoSave();
   AutoSave(const AutoSave&) = delete;

@@ -49,6 +49,11 @@ void BestEpoch::kept(const std::string& file) {
   kept_ = last_;
 }
 
+void BestEpoch::keepNowhere() {
+  file_.clear();
+  kept_.reset();
+}
+
 Value BestEpoch::state() const {
   Value state{{"metric", options_.name},
               {"maximize", options_.maximize},

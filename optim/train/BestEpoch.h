@@ -36,6 +36,10 @@ class BestEpoch {
   /// Whether the last epoch is better than the one in `file`.
   bool worthKeeping(const std::string& file) const;
   void kept(const std::string& file);
+  /// No file holds it: the next epoch that is a number is worth keeping in any.
+  void keepNowhere();
+  /// The metric of the epoch in file().
+  std::optional<double> keptValue() const noexcept { return kept_; }
   const std::string& file() const noexcept { return file_; }
 
   /// {"metric", "maximize", "epoch", "bad", "patience", "value", "file", "kept"}.

@@ -5,8 +5,10 @@
 #include <vector>
 
 #include <ember/core/Error.h>
+#include <ember/core/Warn.h>
 #include <ember/core/io/Checkpoint.h>
 #include <ember/core/io/SavePath.h>
+#include <ember/core/io/TemporaryFile.h>
 
 namespace ember::optim {
 namespace {
@@ -63,6 +65,37 @@ std::string oneLine(const std::string& message) {
   return text + details + (details.empty() ? "" : ")");
 }
 
+/// The whole runs that saves which were killed left beside `target`.
+std::vector<Candidate> leftByKilled(const io::SavePath& target) {
+  std::vector<Candidate> whole;
+  int error = 0;
+  const io::Descriptor folder = target.openFolder(error);
+  if (!folder) return whole;
+  for (const std::string& name : io::temporariesOf(folder.get(), target.name)) {
+    Candidate left = look(target.folder + "/" + name);
+    if (left.there && left.problem.empty()) whole.push_back(std::move(left));
+  }
+  return whole;
+}
+
+/// Throws what is wrong with each generation; returns nothing if there is none.
+std::nullopt_t refuse(const std::string& path, const Candidate& now, const Candidate& before) {
+  Error::Details details;
+  for (const Candidate* file : {&now, &before})
+    details.emplace_back(file->path, file->there ? file->problem : "is not there");
+  std::string help;
+  const io::SavePath target(path, "newestRun");
+  for (const Candidate& left : leftByKilled(target)) {
+    const std::string what = "whole, step " + std::to_string(left.step) + ", left by a save that was killed";
+    help = "rename " + left.path + " to " + target.folder + "/" + target.name + " to go on from it";
+    details.emplace_back(left.path, what);
+    if (!now.there && !before.there) warnOnce(left.path + " is " + what + ": the next save removes it; " + help);
+  }
+  if (!now.there && !before.there) return std::nullopt;
+  throw IoError("newestRun", "no run to go on from at " + path, details,
+                help.empty() ? "nothing was changed; give another file, or begin anew under another name" : help);
+}
+
 }  // namespace
 
 std::optional<FoundRun> newestRun(const std::string& path) {
@@ -74,14 +107,7 @@ std::optional<FoundRun> newestRun(const std::string& path) {
   }
   const Candidate now = look(path), before = look(real + ".prev");
   const auto usable = [](const Candidate& file) { return file.there && file.problem.empty(); };
-  if (!now.there && !before.there) return {};
-  if (!usable(now) && !usable(before)) {
-    Error::Details details;
-    for (const Candidate* file : {&now, &before})
-      details.emplace_back(file->path, file->there ? file->problem : "is not there");
-    throw IoError("newestRun", "no run to go on from at " + path, details,
-                  "nothing was changed; give another file, or begin anew under another name");
-  }
+  if (!usable(now) && !usable(before)) return refuse(path, now, before);
 
   const bool same = usable(now) && usable(before) && now.identity == before.identity;
   const bool older = !usable(now) || (same && before.step > now.step);

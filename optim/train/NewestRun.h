@@ -17,7 +17,9 @@ struct FoundRun {
 /// `path` where they are no generations of one run (another net, seed, schedule, optimiser or data). Times of files
 /// play no part. Both are read in full. A symbolic link is followed, as saves do.
 ///
-/// Nothing if neither is there. Throws IoError with the reason of each if none that is there can be used.
+/// Nothing if neither is there. Throws IoError with the reason of each if none that is there can be used. In both cases
+/// whole runs that lie there under the temporary names of saves that were killed are told, in the error or by a warning;
+/// they are never gone on from by themselves (who began anew may have removed the rest), and the next save removes them.
 std::optional<FoundRun> newestRun(const std::string& path);
 
 }  // namespace ember::optim

@@ -3,6 +3,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
 #include <ember/core/Warn.h>
+#include <ember/core/io/AtomicFile.h>
 #include <ember/core/io/Checkpoint.h>
 #include <ember/core/io/Crc32.h>
 #include <ember/nn/Checkpoint.h>
@@ -87,7 +88,12 @@ void Trainer::save(const std::string& path) {
     checkpoint.tensors.push_back({p.name, role, p.tensor.array()});
   }
   std::string savedIn = path;  // behind the save nothing may fail
-  io::writeCheckpoint(path, checkpoint);
+  try {
+    io::writeCheckpoint(path, checkpoint);
+  } catch (const io::NotDurable&) {
+    savedIn_ = std::move(savedIn);
+    throw;
+  }
   savedIn_ = std::move(savedIn);
 }
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/FolderLock.h>
 #include <ember/ember.h>
 
 #include "support/Headline.h"
@@ -215,6 +216,20 @@ TEST_CASE("a best epoch that could not be kept makes room for the next that is b
   CHECK(known.get<double>("kept") == 0.4);
 }
 
+TEST_CASE("the folder may be locked before the run is read, and stays so (P15)") {
+  const TempFolder folder;
+  SmallRun run(rich());
+  auto lock = std::make_shared<io::FolderLock>(io::FolderLock::forRun(folder / "run.json", "test"));
+  {
+    const optim::AutoSave saves(*run.trainer, folder / "run.json", {.lock = lock});
+    CHECK(run.trainer->run());
+    CHECK(saves.upToDate());
+  }
+  CHECK(folder.list() == ".lock run.json run.json.prev");
+  lock.reset();
+  CHECK(folder.list() == "run.json run.json.prev");
+}
+
 TEST_CASE("options of AutoSave that make no sense are refused") {
   const TempFolder folder;
   SmallRun run(rich());
@@ -224,6 +239,17 @@ TEST_CASE("options of AutoSave that make no sense are refused") {
   CHECK(refused({.everySteps = -1}) == "[AutoSave] ValueError: everySteps is -1");
   CHECK(refused({.bestFile = "best.json"}) ==
         "[AutoSave] ValueError: bestFile is given, but the trainer knows no best epoch");
+  SmallOptions options = rich();
+  options.trainer.best = optim::BestOptions{};
+  SmallRun best(options);
+  std::filesystem::create_directory_symlink(".", folder / "here");
+  for (const auto& [path, bestFile] : {std::pair{"run.json", "run.json"}, {"run.json", "here/run.json"},
+                                       {"run.json", "run.json.prev"}, {"run.json.prev", "here/run.json"}}) {
+    const std::string file = folder / path, other = folder / bestFile;
+    CHECK(headlineOf<ValueError>([&] { const optim::AutoSave saves(*best.trainer, file, {.bestFile = other}); }) ==
+          "[AutoSave] ValueError: the best epoch and the run cannot be in one file or its .prev");
+  }
+  CHECK(folder.list() == "here");
   const optim::AutoSave saves(*run.trainer, folder / "run.json");
   CHECK(contains(messageOf([&] { const optim::AutoSave second(*run.trainer, folder / "run.json"); }),
                  "this process has a run that saves to it"));

@@ -106,3 +106,19 @@ TEST_CASE("the best epoch of another metric is refused, one that nobody asks for
   forgets.trainer->resume(folder / "run.json");
   CHECK(contains(warnings.said, "run.json knows the best epoch of its run"));
 }
+
+TEST_CASE("a best epoch that is kept nowhere any more is worth keeping again, anywhere") {
+  optim::BestEpoch best(optim::BestOptions{});
+  best.update(0, 1);
+  best.kept("a.json");
+  best.update(1, 2);
+  CHECK(best.keptValue() == 1.0);
+  CHECK(!best.worthKeeping("a.json"));
+  best.keepNowhere();
+  CHECK(best.file().empty());
+  CHECK(!best.keptValue());
+  CHECK(!best.state().has("file"));
+  CHECK(!best.state().has("kept"));
+  CHECK(best.worthKeeping("a.json"));
+  CHECK(best.value() == 1.0);
+}

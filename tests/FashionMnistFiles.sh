@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Which files a run of examples/fashion_mnist locks, reads and writes: all different, and none that is another run's.
+# needs: example_fashion_mnist ember_test_saver
+set -uo pipefail
+source "$EMBER_SOURCE_DIR/tests/support/program.sh" fashion_mnist
+
+small=(--model small --threads 1 --batch-size 128)
+inode() { stat -c %i "$@"; }
+
+# ---- the files that one command writes are different ones, by whatever path; --overwrite changes nothing (C8)
+ln -s run.json link.json
+mkdir folder
+for flag in --save-best --json --profile; do
+  for again in run.json ./run.json folder/../run.json link.json "$PWD/run.json"; do
+    expect 2 "--save run.json and $flag $again are one file; give one of them another name" \
+      "${small[@]}" --save run.json $flag "$again" --overwrite
+  done
+  expect 2 "$flag run.json.prev is where --save run.json keeps the run before" "${small[@]}" --save run.json $flag run.json.prev
+  expect 2 "$flag .lock is the file that locks its folder" "${small[@]}" --save run.json $flag .lock
+done
+expect 2 "--save .lock is the file that locks its folder" "${small[@]}" --save .lock
+expect 2 "--json a.json and --profile a.json are one file" "${small[@]}" --json a.json --profile a.json
+expect 2 "--save b.json.prev is where --save-best b.json keeps the run before" "${small[@]}" --save b.json.prev --save-best b.json
+expect 2 "--json b.json.prev is where --save-best b.json keeps the run before" "${small[@]}" --save-best b.json --json b.json.prev
+expect 2 "--init-from a.json and --json a.json are one file" "${small[@]}" --init-from a.json --json a.json
+[[ $(ls -A | tr '\n' ' ') == "folder link.json out.txt " ]] || fail "a refused command left $(ls -A)"
+
+# ---- nor is the run that is only looked at written over
+expect 0 "best: epoch " "${small[@]}" --epochs 3 --save run.json --save-best best.json
+cp run.json whole.json
+cp best.json best.copy
+for flag in --json --profile; do
+  expect 2 "--resume run.json and $flag run.json are one file" --evaluate --resume run.json $flag run.json --overwrite
+  expect 2 "best.json exists and was not written by this program" --evaluate --resume run.json $flag best.json
+done
+expect 0 '"traceEvents"' --evaluate --threads 1 --resume run.json --json /dev/stdout --profile /dev/stdout
+grep -q '"images_per_second"' out.txt || fail "no --json on the standard output: $(<out.txt)"
+cmp run.json whole.json || fail "a run that was only looked at has changed"
+
+# ---- the best epoch goes where the command line says, never where a run file says
+before=$(inode best.json)
+cp run.json.prev mid.json  # behind epoch 2 of 3
+mkdir fork
+for save in mid.json other.json fork/run.json; do
+  cp run.json.prev mid.json
+  expect 0 "mid.json kept its best epoch in best.json, which stays as it is; --save-best best.json goes on with that" \
+    --threads 1 --resume mid.json --save $save
+  ! grep -q '"file"' $save || fail "$save names a file of its best epoch, and keeps none"
+done
+cp run.json.prev mid.json
+expect 2 "best.json holds a run" --threads 1 --resume mid.json --save another.json --save-best best.json
+[[ $(inode best.json) == "$before" ]] && cmp best.json best.copy || fail "another run wrote best.json"
+# A run that goes on in its file goes on in the file of its best epoch, if told so.
+cp run.json.prev run.json
+expect 0 "best: epoch " --threads 1 --resume run.json --save-best best.json
+cmp run.json whole.json || fail "resumed with its best epoch it is another run"
+expect 0 "test accuracy" --evaluate --resume best.json
+# Under its name there may be another run's by now.
+expect 0 "best: epoch " "${small[@]}" --seed 2 --epochs 1 --save seed2.json --save-best best2.json
+mv best2.json best.json
+before=$(inode best.json)
+cp run.json.prev run.json
+expect 2 "best.json holds a run" --threads 1 --resume run.json --save-best best.json
+head -c 1000 best.copy >best.json
+expect 2 "best.json exists and is no run" --threads 1 --resume run.json --save-best best.json
+expect 0 "best: epoch " --threads 1 --resume run.json --save-best best3.json
+[[ -s best3.json ]] || fail "the best epoch is not kept in a new file"
+
+# ---- the folder is locked before a run is read: of two trainers that resume, the second reads nothing (P15)
+mkdir held
+: >held/run.json  # whoever reads it says that it is empty
+coproc holder { exec "$EMBER_BUILD_DIR/tests/ember_test_saver" run held/other.json 1; }
+read -r answer <&"${holder[0]}"
+for resume in held/run.json auto; do
+  expect 1 "is in use by process $holder_PID on host $(uname -n)" "${small[@]}" --save held/run.json --resume $resume
+  ! grep -q "is empty" out.txt || fail "--resume $resume reads before it locks: $(<out.txt)"
+done
+expect 1 "is empty" --evaluate --resume held/run.json  # who only looks needs no lock
+kill -s KILL "$holder_PID"
+wait "$holder_PID" 2>/dev/null
+
+# ---- what a killed save left whole is told, and taken only by hand
+mkdir killed
+cp whole.json killed/.run.json.1.2.3.tmp
+auto=("${small[@]}" --epochs 3 --save killed/run.json --resume auto)
+expect 0 "a new one begins" "${auto[@]}"
+told="killed/.run.json.1.2.3.tmp is whole, step 12, left by a save that was killed"
+grep -q "$told: the next save removes it; rename killed/.run.json.1.2.3.tmp to killed/run.json to go on from it" out.txt ||
+  fail "not told what a killed save left: $(<out.txt)"
+[[ $(ls -A killed | tr '\n' ' ') == "run.json run.json.prev " ]] || fail "left behind: $(ls -A killed)"
+cp whole.json killed/.run.json.1.2.3.tmp
+: >killed/run.json
+: >killed/run.json.prev
+expect 1 "killed/.run.json.1.2.3.tmp  whole, step 12, left by a save that was killed" "${auto[@]}"
+mv killed/.run.json.1.2.3.tmp killed/run.json
+expect 0 "nothing to do" "${auto[@]}"
+
+# ---- beside a damaged file the run goes on from .prev, which stays until a whole one stands there
+mkdir damaged
+plain=("${small[@]}" --epochs 3 --save damaged/run.json)
+expect 0 "test accuracy" "${plain[@]}"
+mv damaged/run.json whole.json
+head -c 1000 whole.json >damaged/run.json
+expect 0 "damaged/run.json.prev, step 8, taken" "${plain[@]}" --resume auto
+cmp damaged/run.json whole.json || fail "resumed beside a damaged file it is another run"
+
+finish
