@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include <ember/core/Scope.h>
 
@@ -9,7 +10,7 @@ namespace ember {
 namespace {
 
 std::string compose(std::string_view kind, std::string_view op, std::string_view what, const Error::Details& details,
-                    std::string_view help) {
+                    std::string_view module, std::string_view help) {
   std::string text;
   text.append("[").append(op).append("] ").append(kind).append(": ").append(what);
   std::size_t width = 8;
@@ -18,7 +19,7 @@ std::string compose(std::string_view kind, std::string_view op, std::string_view
     text.append("\n    ").append(label).append(width - std::min(width, label.size()), ' ').append(value);
   };
   for (const auto& [label, value] : details) line(label, value);
-  if (const std::string module = core::currentModuleInFull(); !module.empty()) line("at", module);
+  if (!module.empty()) line("at", module);
   if (!help.empty()) line("help", help);
   return text;
 }
@@ -27,7 +28,11 @@ std::string compose(std::string_view kind, std::string_view op, std::string_view
 
 Error::Error(std::string_view kind, std::string_view op, std::string_view what, const Details& details,
              std::string_view help)
-    : std::runtime_error(compose(kind, op, what, details, help)), op_(op) {}
+    : Error(kind, op, what, details, help, core::currentModuleInFull()) {}
+
+Error::Error(std::string_view kind, std::string_view op, std::string_view what, const Details& details,
+             std::string_view help, std::string at)
+    : std::runtime_error(compose(kind, op, what, details, at, help)), op_(op), at_(std::move(at)) {}
 
 std::string Error::headline() const {
   const std::string text = what();

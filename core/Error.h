@@ -27,6 +27,8 @@ class Error : public std::runtime_error {
         std::string_view help);
 
   const std::string& op() const noexcept { return op_; }
+  /// The module whose forward was running, as in the message: "features.0 (Conv2D 1 -> 32, 5x5)"; "" outside of any.
+  const std::string& at() const noexcept { return at_; }
   /// The first line of the message.
   std::string headline() const;
 
@@ -36,7 +38,10 @@ class Error : public std::runtime_error {
   explicit Error(Brief) noexcept;
 
  private:
-  std::string op_;
+  Error(std::string_view kind, std::string_view op, std::string_view what, const Details& details,
+        std::string_view help, std::string at);
+
+  std::string op_, at_;
 };
 
 #define EMBER_ERROR_KIND(Kind)                                                                                   \

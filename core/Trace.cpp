@@ -16,7 +16,8 @@ namespace core {
 
 namespace detail {
 std::atomic<bool> tracing{false};
-}
+constinit thread_local const TraceSpan* innermostSpan = nullptr;
+}  // namespace detail
 
 namespace {
 
@@ -73,10 +74,24 @@ int TraceRecord::layerOf(std::string_view label) {
   return index;
 }
 
-void TraceSpan::begin(Kind kind, const char* name, std::string_view layer) {
+std::string currentOp() {
+  const TraceSpan *innermost = nullptr, *outermost = nullptr;
+  for (const TraceSpan* span = detail::innermostSpan; span; span = span->around_) {
+    if (!isOp(span->kind_)) continue;
+    if (!innermost) innermost = span;
+    outermost = span;
+  }
+  const auto shown = [](const TraceSpan* span) {
+    return (span->kind_ == TraceSpan::Kind::Backward ? "backward of " : "") + std::string(span->name_);
+  };
+  if (!innermost) return "";
+  return innermost == outermost ? shown(innermost) : shown(innermost) + " in " + shown(outermost);
+}
+
+void TraceSpan::begin(std::string_view layer) {
   const std::shared_ptr<TraceRecord> record = activeRecord();
-  const ModuleScope* scope = kind == Kind::Layer ? ModuleScope::current() : nullptr;
-  if (!record || (kind == Kind::Layer && !scope) || Unwatched::current()) {
+  const ModuleScope* scope = kind_ == Kind::Layer ? ModuleScope::current() : nullptr;
+  if (!record || (kind_ == Kind::Layer && !scope) || Unwatched::current()) {
     open_ = false;
     return;
   }
@@ -98,13 +113,11 @@ void TraceSpan::begin(Kind kind, const char* name, std::string_view layer) {
     }
     session_ = record->session;
   }
-  kind_ = kind;
-  name_ = name;
   layerAround_ = here.layer;
   outermost_ = !here.inOp;
-  if (kind == Kind::Layer) here.layer = layer_;
-  if (kind == Kind::Around) ++here.run;
-  if (isOp(kind)) here.inOp = true;
+  if (kind_ == Kind::Layer) here.layer = layer_;
+  if (kind_ == Kind::Around) ++here.run;
+  if (isOp(kind_)) here.inOp = true;
   takenBefore_ = memory::takenByThread();
   began_ = traceClockNs();
 }

@@ -9,6 +9,7 @@
 #include <ember/core/Warn.h>
 #include <ember/core/kernels/Elementwise.h>
 #include <ember/nn/ForwardState.h>
+#include <ember/nn/layers/BatchNormND.h>
 #include <ember/optim/Clip.h>
 
 namespace ember::optim {
@@ -29,6 +30,31 @@ void checkBuffersFinite(const nn::Parameters& buffers, const std::string& where)
                        {{"tensor", buffer.name + " " + toString(buffer.tensor.shape())}},
                        "look for NaN, infinity or huge numbers in the data; the statistics were put back");
   }
+}
+
+/// Whether a batch norm of the net refuses one value a channel.
+bool refusesSingleValues(const nn::Module& net) {
+  for (const auto& [name, module] : net.namedModules()) {
+    const auto* norm = dynamic_cast<const nn::BatchNormND*>(module);
+    if (norm && norm->options().singleValuePolicy == SingleValue::Error) return true;
+  }
+  return false;
+}
+
+/// Lines for the error of a loss that is not finite: what the same forward, watched, says of the first such result.
+template <class Forward>
+Error::Details causeOf(Forward&& forward) {
+  try {
+    const AnomalyMode watching;
+    const NoGrad off;
+    forward();
+  } catch (const NumericError& error) {
+    Error::Details details{{"tensor", "loss"}, {"first", error.headline()}};
+    if (!error.at().empty()) details.emplace_back("in", error.at());
+    return details;
+  } catch (const std::exception&) {  // the loss stays the news
+  }
+  return {{"tensor", "loss"}};
 }
 
 }  // namespace
@@ -53,7 +79,7 @@ Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& tra
   if (options_.emaDecay != 0) ema_ = std::make_unique<Ema>(net, options_.emaDecay);
   const data::Loader loader(train, {.batchSize = options_.batchSize, .dropLast = options_.dropLast});
   batches_ = loader.size();
-  if (loader.lastBatchSize() == 1) {
+  if (loader.lastBatchSize() == 1 && refusesSingleValues(net)) {
     warnOnce("the last batch of an epoch holds 1 sample (" + std::to_string(train.size()) + " mod " +
              std::to_string(options_.batchSize) +
              "); batch norm over one value a channel is an error: set .dropLast = true or another batch size");
@@ -113,7 +139,8 @@ void Trainer::addGradients(const data::Batch& batch, i64 index, double share, Se
     throw NumericError(
         "Trainer.step",
         std::string("the loss is ") + (std::isnan(lossValue) ? "NaN" : "infinite") + " at " + place(index),
-        {{"tensor", "loss"}}, "lower the learning rate, or find the first op with AnomalyMode");
+        causeOf([&] { batchLoss(net_(batch.images), batch.labels); }),
+        "look at the data of this batch, or lower the learning rate; nothing has changed");
   }
   if (index == batch_) optimizer_.zeroGrad();
   if (share == 1) {

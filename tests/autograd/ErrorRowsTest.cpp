@@ -164,8 +164,17 @@ TEST_CASE("what memory does not hold leaves everything as it was (T12)") {
   Tensor x = ones({2});
   const std::string message = messageOf([&] { x = Tensor::empty({large, 32}); });
   CHECK(message.find("[1099511627776, 32] f32") != std::string::npos);
+  const std::string padded = messageOf([&] { x = pad(x, {large * 32}, {0}); });
+  CHECK(padded.find("[allocate] OutOfMemory: no memory for 140737488355336 bytes") == 0);
+  CHECK(padded.find("by      pad") != std::string::npos);
   CHECK_THROWS_AS(x = pad(x, {large * 32}, {0}), OutOfMemory);
   CHECK(x.toVector<float>() == std::vector<float>{1, 1});
+}
+
+TEST_CASE("memory that a gradient does not get is told with the op whose backward asked for it (T12)") {
+  const Tensor rows = expand(leaf({1, 2}), {large, 2});  // a view; its gradient would be none
+  const std::string message = messageOf([&] { rows.select(0, 0).sum().backward(); });
+  CHECK_MESSAGE(message.find(" in backward of select\n") != std::string::npos, message);
 }
 
 TEST_CASE("a view keeps the memory of a tensor that is gone (T34)") {

@@ -264,6 +264,14 @@ TEST_CASE("the thread does not open parallel regions, and the consumer keeps the
   setThreads(before);
 }
 
+TEST_CASE("a batch size above the data gives one batch of all of it (M12)") {
+  const auto set = pictures(3);
+  const data::Loader loader(set, {.batchSize = 64});
+  CHECK(loader.size() == 1);
+  CHECK(loader.lastBatchSize() == 3);
+  for (const data::Batch& batch : loader) CHECK(batch.images.size(0) == 3);
+}
+
 TEST_CASE("options out of range are refused with the numbers (M12)") {
   const auto set = pictures(3);
   const auto headline = [&](const data::LoaderOptions& options) {

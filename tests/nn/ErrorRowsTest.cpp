@@ -1,7 +1,7 @@
-// Rows of the catalogue of wrong calls that need modules: T4 and T16 with the layer that refused, M3 and M4. The others
-// have their tests elsewhere, with their numbers in the names:
-//   M1, M2 ModuleTest   M5 to M7, M10 optim/OptimizerTest   M8, M9 LayersTest   M11 optim/ScheduleTest
-//   M12 data/LoaderTest   M13, M14 data/DatasetTest, data/LoaderTest   M15 optim/ClipTest
+// Rows of the catalogue of wrong calls that need modules: T4, T5, T7 and T16 with the layer that refused, M3 and M4. The
+// others have their tests elsewhere, with their numbers in the names:
+//   M1, M2 ModuleTest   M5, M6, M10 optim/OptimizerTest   M7 optim/OptimTableTest   M8, M9 LayersTest
+//   M11 optim/ScheduleTest   M12 data/LoaderTest   M13, M14 data/DatasetTest, data/LoaderTest   M15 optim/ClipTest
 #include <memory>
 
 #include <doctest/doctest.h>
@@ -34,6 +34,19 @@ TEST_CASE("a batch norm that gets one value a channel names itself and says how 
   CHECK(contains(message, "dropLast"));
   nn::BatchNorm2D norm(3);
   CHECK(contains(messageOf([&] { norm(Tensor::ones({1, 3, 1, 1})); }), "got [1, 3, 1, 1]"));
+}
+
+TEST_CASE("layers of convolution and pooling refuse numbers out of range when they are built (T5, T7)") {
+  const auto conv = [](const nn::ConvOptions& options) {
+    return headlineOf<ValueError>([&] { nn::Conv2D(3, 4, options); });
+  };
+  CHECK(conv({.kernel = 3, .groups = 2}) == "[Conv2D] ValueError: groups = 2 does not divide 3 input and 4 output channels");
+  CHECK(conv({.kernel = 3, .groups = 0}) == "[Conv2D] ValueError: groups is 0");
+  CHECK(conv({.kernel = 3, .stride = 0}) == "[Conv2D] ValueError: stride is 0");
+  CHECK(conv({.kernel = 3, .stride = -2}) == "[Conv2D] ValueError: stride is -2");
+  CHECK(conv({.kernel = 3, .padding = -1}) == "[Conv2D] ValueError: padding is -1");
+  CHECK(conv({.kernel = 3, .dilation = 0}) == "[Conv2D] ValueError: dilation is 0");
+  CHECK(conv({.kernel = 0}) == "[Conv2D] ValueError: kernel is 0");
 }
 
 TEST_CASE("a module that would contain itself is refused (M3)") {

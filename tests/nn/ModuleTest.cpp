@@ -1,7 +1,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <thread>
 
 #include <ember/ember.h>
 
@@ -28,11 +27,6 @@ struct Scaled : nn::Module {
 
 /// Nothing of its own: to try names on.
 struct Holder : nn::Module {};
-
-/// Draws twice in every mode.
-struct Noisy : nn::Module {
-  Tensor forward(const Tensor& x) override { return x + Tensor::normal({64}) - Tensor::normal({64}); }
-};
 
 /// Two in, two out.
 struct SumAndDifference : nn::Module {
@@ -262,123 +256,6 @@ TEST_CASE("to(F64) converts parameters and floating buffers, and the net compute
   for (const DType dtype : {DType::I64, DType::BF16, DType::Bool}) CHECK_THROWS_AS(net.to(dtype), DtypeError);
 }
 
-TEST_CASE("freeze and unfreeze take a pattern, drop gradients and say how many") {
-  seed(1);
-  nn::Sequential net = smallNet();
-  const Tensor x = Tensor::uniform({2, 1, 4, 4});
-  net(x).sum().backward();
-  CHECK(net.freeze("0.*") == 2);
-  CHECK(net.freeze("*.bias") == 3);
-  std::string trainable;
-  for (const nn::Parameter& p : net.namedParameters()) {
-    if (p.tensor.requiresGrad()) trainable += p.name + " ";
-    CHECK(p.tensor.grad().defined() == p.tensor.requiresGrad());
-  }
-  CHECK(trainable == "1.weight 4.weight ");
-  net.zeroGrad();
-  net(x).sum().backward();
-  for (const nn::Parameter& p : net.namedParameters()) CHECK(p.tensor.grad().defined() == p.tensor.requiresGrad());
-  CHECK(net.unfreeze() == 6);
-  CHECK(net.freeze() == 6);
-  CHECK(headlineOf<StateError>([&] { net(x).sum().backward(); }) ==
-        "[backward] StateError: the tensor depends on nothing that requires a gradient");
-}
-
-TEST_CASE("a freeze pattern that matches nothing is an error naming the nearest parameter") {
-  nn::Sequential net(Scaled(2));
-  const std::string message = messageOf([&] { net.freeze("0.conv.wieght"); });
-  CHECK(contains(message, "[freeze] ValueError: no parameter matches \"0.conv.wieght\""));
-  CHECK(contains(message, "did you mean \"0.conv.weight\"?"));
-  CHECK(headlineOf<ValueError>([&] { net.unfreeze("head.*"); }) ==
-        "[unfreeze] ValueError: no parameter matches \"head.*\"");
-  CHECK(contains(messageOf([&] { nn::ReLU().freeze(); }), "there is none to choose from"));
-}
-
-TEST_CASE("a clone of library modules has the same values, modes, settings and streams, and is independent") {
-  seed(5);
-  nn::Sequential net = smallNet();
-  const Tensor x = Tensor::uniform({4, 1, 4, 4});
-  for (int i = 0; i < 3; ++i) net(x).sum().backward();  // running statistics and the dropout's stream move
-  net.child("1").eval();
-  net.freeze("0.bias");
-  net.parameterSettings("4.weight") = {.lrMultiplier = 2, .weightDecayMultiplier = 0, .averaged = false};
-  int calls = 0;
-  net.registerForwardHook([&](nn::Module&, const Tensors&, const Tensors&) { ++calls; });
-
-  const std::unique_ptr<nn::Module> copy = net.clone();
-  CHECK(dynamic_cast<nn::Sequential*>(copy.get()) != nullptr);
-  CHECK(stateDifference(net, *copy) == "");
-  CHECK(copy->architecture() == net.architecture());
-  CHECK(copy->streams() == net.streams());
-  CHECK(copy->streams() == std::vector<std::pair<std::string, i64>>{{"2", 3}});
-  const auto here = net.namedModules(), there = copy->namedModules();
-  for (std::size_t i = 0; i < here.size(); ++i) CHECK(here[i].second->training() == there[i].second->training());
-  const nn::Parameters a = net.namedParameters(), b = copy->namedParameters();
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    CHECK(a[i].tensor.requiresGrad() == b[i].tensor.requiresGrad());
-    CHECK(a[i].settings.lrMultiplier == b[i].settings.lrMultiplier);
-    CHECK(a[i].settings.weightDecayMultiplier == b[i].settings.weightDecayMultiplier);
-    CHECK(a[i].settings.averaged == b[i].settings.averaged);
-    CHECK(!b[i].tensor.grad().defined());
-  }
-  // The same masks too: both are roots, so the dropout's path is the same.
-  CHECK(sameBits((*copy)(x), net(x)));
-  CHECK(calls == 1);
-
-  copy->train();
-  (*copy)(x).sum().backward();
-  CHECK(net.namedBuffers()[2].tensor.item() == 3);
-  CHECK(copy->namedBuffers()[2].tensor.item() == 4);
-  {
-    const NoGrad guard;
-    copy->namedParameters()[0].tensor.fill_(7);
-  }
-  CHECK(!sameBits(copy->namedParameters()[0].tensor, net.namedParameters()[0].tensor));
-  CHECK(!net.child("1").training());
-}
-
-TEST_CASE("a clone keeps the type of its tensors and draws no random numbers") {
-  seed(5);
-  nn::Sequential net = smallNet();
-  net.to(DType::F64);
-  const Tensor next = nn::Linear(2, 2).weight;
-  seed(5);
-  nn::Sequential again = smallNet();
-  again.to(DType::F64);
-  const auto copy = again.clone();
-  CHECK(stateDifference(net, *copy) == "");
-  CHECK(sameBits(nn::Linear(2, 2).weight, next));
-}
-
-TEST_CASE("a type that is not registered does not clone, and the error says what to do") {
-  nn::Sequential net(nn::Linear(2, 2), Scaled(2));
-  const std::string message = messageOf([&] { net.clone(); });
-  CHECK(contains(message, "[clone] StateError: Sequential cannot be rebuilt"));
-  CHECK(contains(message, "unknown module type \"Scaled\""));
-  CHECK(contains(message, "nn::registerModule"));
-  CHECK(headlineOf<StateError>([] { Holder().clone(); }) == "[clone] StateError: Holder cannot be rebuilt");
-}
-
-TEST_CASE("a factory that makes another net than args() describes is an error in clone") {
-  struct Growing : nn::Module {
-    explicit Growing(int layers) {
-      for (int i = 0; i < layers; ++i) add("layer" + std::to_string(i), nn::Linear(2, 2));
-    }
-    nn::Args args() const override { return {{"layers", static_cast<i64>(childCount())}}; }
-  };
-  struct Renamed : nn::Module {
-    explicit Renamed(const char* name) { addParameter(name, Tensor::ones({2})); }
-  };
-  nn::registerModule("Growing", [](const nn::Args& a) { return Growing(a.get<int>("layers") + 1); });
-  nn::registerModule("Renamed", [](const nn::Args&) { return Renamed("b"); });
-  CHECK(headlineOf<StateError>([] { Growing(1).clone(); }) ==
-        "[clone] StateError: Growing has 2 modules, its rebuilt copy 3");
-  CHECK(headlineOf<StateError>([] { Renamed("a").clone(); }) ==
-        "[clone] StateError: the rebuilt copy has b where a was expected");
-  nn::registerModule("Growing", [](const nn::Args& a) { return Growing(a.get<int>("layers")); });
-  CHECK(Growing(3).clone()->childCount() == 3);
-}
-
 TEST_CASE("forward hooks see module, inputs and outputs, children before their parents") {
   seed(1);
   nn::Sequential net(nn::Linear(2, 3), nn::ReLU());
@@ -438,72 +315,6 @@ TEST_CASE("settings of a parameter are found by dotted name") {
   const std::string message = messageOf([&] { net.parameterSettings("0.norm.wight"); });
   CHECK(contains(message, "no parameter \"0.norm.wight\""));
   CHECK(contains(message, "did you mean \"0.norm.weight\"?"));
-}
-
-TEST_CASE("random streams follow the module's path and count training forwards") {
-  const Tensor x = Tensor::ones({64});
-  seed(9);
-  nn::Sequential net(nn::Dropout(0.5), nn::Identity());
-  const Tensor first = net(x), second = net(x);
-  CHECK(!sameBits(first, second));
-  CHECK(net.streams() == std::vector<std::pair<std::string, i64>>{{"0", 2}});
-  net.setStreams({{"0", 1}});
-  CHECK(sameBits(net(x), second));
-  net.setStreams({});
-  CHECK(net.streams().empty());
-  CHECK(sameBits(net(x), first));
-
-  net.eval();
-  net(x);
-  net.train();
-  (void)net.summary({64});
-  CHECK(net.streams() == std::vector<std::pair<std::string, i64>>{{"0", 1}});
-
-  nn::Sequential other(nn::Identity(), nn::Dropout(0.5));
-  CHECK(!sameBits(other(x), first));  // another path, another stream
-  seed(10);
-  net.setStreams({});
-  CHECK(!sameBits(net(x), first));
-  CHECK(headlineOf<ValueError>([&] {
-          net.setStreams({{"7", 1}});
-        }) == "[setStreams] ValueError: no module \"7\" for the random stream of that name");
-}
-
-TEST_CASE("draws in eval mode repeat, differ within a forward and leave training as it was") {
-  seed(9);
-  nn::Sequential net(Noisy{}, nn::Identity()), untouched(Noisy{}, nn::Identity());
-  const Tensor x = Tensor::ones({64});
-  CHECK(sameBits(net(x), untouched(x)));
-  net.eval();
-  const Tensor first = net(x);
-  CHECK(sameBits(net(x), first));
-  CHECK(net.streams() == std::vector<std::pair<std::string, i64>>{{"0", 2}});
-  const std::vector<double> values = first.toVector<double>();
-  CHECK(std::any_of(values.begin(), values.end(), [](double v) { return v != 1; }));  // the two draws are not one
-  net.train();
-  (void)net.summary({64});
-  (void)net(Tensor::shapeOnly({64}));
-  CHECK(net.streams() == untouched.streams());
-  CHECK(sameBits(net(x), untouched(x)));
-}
-
-TEST_CASE("eval forwards that draw run from many threads, all with the same numbers") {
-  seed(9);
-  nn::Sequential net(Noisy{}, nn::Identity());
-  net.eval();
-  const Tensor x = Tensor::ones({64});
-  const Tensor expected = net(x);
-  std::vector<int> same(4, 0);
-  std::vector<std::thread> threads;
-  for (int& count : same) {
-    threads.emplace_back([&] {
-      const NoGrad off;
-      for (int i = 0; i < 50; ++i) count += sameBits(net(x), expected);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  CHECK(same == std::vector<int>(4, 50));
-  CHECK(net.streams().empty());
 }
 
 TEST_CASE("zeroGrad marks every gradient absent") {

@@ -4,6 +4,7 @@
 #include <ember/ember.h>
 
 #include <cmath>
+#include <limits>
 
 using namespace ember;
 
@@ -119,6 +120,34 @@ TEST_CASE("an unknown optimiser or option is refused with the nearest name") {
   };
   CHECK(messageOf("AdamWw", Value::object()).find("did you mean \"AdamW\"?") != std::string::npos);
   CHECK(messageOf("SGD", {{"momentun", 0.9}}).find("did you mean \"momentum\"?") != std::string::npos);
+}
+
+TEST_CASE("every optimiser refuses a rate, a decay rate of averages and an epsilon that cannot be meant (M7)") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinite = std::numeric_limits<double>::infinity();
+  const auto badFor = [&](const std::string& option) -> std::vector<double> {
+    if (option == "lr" || option == "weightDecay") return {-1, nan, infinite};
+    for (const char* average : {"momentum", "beta1", "beta2", "alpha", "rho"})
+      if (option == average) return {-0.1, 1, nan, infinite};
+    if (option == "epsilon") return {0, -1e-8, nan, infinite};
+    return {};
+  };
+  int refused = 0;
+  for (const std::string& type : optim::optimizerTypes()) {
+    Bowl bowl(DType::F32);
+    Value known = optim::makeOptimizer(type, bowl.parameters, Value::object())->options();
+    known.set("lr", 0.1);
+    known.set("weightDecay", 0.0);
+    for (const auto& [option, value] : known.members()) {
+      for (const double bad : badFor(option)) {
+        CAPTURE(type);
+        CAPTURE(option);
+        CAPTURE(bad);
+        CHECK_THROWS_AS(optim::makeOptimizer(type, bowl.parameters, {{option.c_str(), bad}}), ValueError);
+        ++refused;
+      }
+    }
+  }
+  CHECK(refused >= 11 * 6 + 40);  // rates and weight decays of all, and averages and epsilons where there are some
 }
 
 TEST_CASE("options out of range are refused under the optimiser's name") {

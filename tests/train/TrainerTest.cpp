@@ -215,15 +215,22 @@ TEST_CASE("a gradient that is not finite stops before the step, names its parame
   }
 }
 
-TEST_CASE("NaN in the data does not reach the running statistics (T19)") {
-  const Tensor images = Tensor::full({8, 1, 4, 4}, noNumber);
-  const data::TensorDataset data(images, Tensor::zeros({8}, DType::I64));
-  SmallRun run({});
-  optim::Trainer trainer(run.net, *run.optimizer, data, {.batchSize = 4});
-  const std::string before = run.state();
-  CHECK_THROWS_AS(trainer.step(), NumericError);
-  CHECK(run.state() == before);
-  CHECK(trainer.batch() == 0);
+TEST_CASE("NaN and infinity in the data are told with the layer that met them and reach no running statistic (T19)") {
+  const std::pair<double, const char*> bad[] = {{noNumber, "NaN"}, {std::numeric_limits<double>::infinity(), "infinity"}};
+  for (const auto& [value, kind] : bad) {
+    const Tensor images = Tensor::full({8, 1, 4, 4}, value);
+    const data::TensorDataset data(images, Tensor::zeros({8}, DType::I64));
+    SmallRun run({});
+    optim::Trainer trainer(run.net, *run.optimizer, data, {.batchSize = 4});
+    const std::string before = run.state();
+    const std::string message = messageOf([&] { trainer.step(); });
+    CHECK(contains(message, "[Trainer.step] NumericError: the loss is NaN at epoch 0, batch 0"));
+    const std::string first = "[conv2d] NumericError: operand 0 was already non-finite: " + std::string(kind);
+    CHECK_MESSAGE(contains(message, first + " came in with the data"), message);
+    CHECK_MESSAGE(contains(message, "in      0 (Conv2D 1 -> 4, 3x3"), message);
+    CHECK(run.state() == before);
+    CHECK(trainer.batch() == 0);
+  }
 }
 
 TEST_CASE("data whose variance no f32 holds stop the run, and the running statistics stay (T20)") {
@@ -380,10 +387,16 @@ TEST_CASE("options out of range are refused") {
 }
 
 TEST_CASE("a last batch of one sample is warned of before batch norm meets it (T17)") {
-  SmallRun run({});
-  std::string said;
-  const WarningHandler before = setWarningHandler([&](std::string_view text) { said += text; });
-  optim::Trainer trainer(run.net, *run.optimizer, run.data, {.batchSize = 7});
-  setWarningHandler(before);
-  CHECK(contains(said, "the last batch of an epoch holds 1 sample (22 mod 7)"));
+  const auto saidFor = [](const SmallOptions& net, const optim::TrainerOptions& options) {
+    SmallRun run(net);
+    std::string said;
+    const WarningHandler before = setWarningHandler([&](std::string_view text) { said += text; });
+    optim::Trainer trainer(run.net, *run.optimizer, run.data, options);
+    setWarningHandler(before);
+    return said;
+  };
+  CHECK(saidFor({}, {.batchSize = 7, .dropLast = true}).empty());
+  CHECK(saidFor({}, {.batchSize = 6}).empty());
+  CHECK(saidFor({.batchNorm = false}, {.batchSize = 7}).empty());
+  CHECK(contains(saidFor({}, {.batchSize = 7}), "the last batch of an epoch holds 1 sample (22 mod 7)"));
 }
