@@ -28,8 +28,9 @@ std::string listed(const std::vector<Shape>& shapes) {
 }  // namespace
 
 SummaryRecorder::SummaryRecorder(const Tensors& inputs)
-    : outer_(std::exchange(active, this)), outerCount_(autograd::multiplyAdds()) {
+    : outer_(active), outerCount_(autograd::multiplyAdds()) {
   for (const Tensor& input : inputs) summary_.inputs.push_back(input.shape());
+  active = this;  // last: a constructor that throws has no destructor to take it back
 }
 
 SummaryRecorder::~SummaryRecorder() {

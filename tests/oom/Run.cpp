@@ -1,5 +1,6 @@
 #include "oom/Run.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -8,6 +9,7 @@
 #include <ember/autograd/ops/Activation.h>
 #include <ember/autograd/ops/Arithmetic.h>
 #include <ember/core/Random.h>
+#include <ember/core/Threads.h>
 #include <ember/nn/data/Transforms.h>
 #include <ember/nn/layers/Layers.h>
 
@@ -38,6 +40,10 @@ void appendValue(std::string& bytes, T value) {
 }
 
 constexpr int mostComplaints = 8;
+
+// One thread, however this program is started: with more, oneDNN allocates within parallel regions, which no exception
+// may leave (FailingAllocator.h), and the program ends.
+[[maybe_unused]] const bool alone = (setThreads(1), true);
 
 }  // namespace
 
@@ -104,10 +110,13 @@ std::string Run::state() {
   return bytes;
 }
 
-void refuseEach(const std::string& what, Refuse how, const Refusals& refusals) {
-  // Builds that watch memory are slow: they are told to try one in so many.
+i64 refuseEvery() {
   const char* told = std::getenv("EMBER_REFUSE_EVERY");
-  const i64 every = told ? std::max(1, std::atoi(told)) : 1;
+  return told ? std::max(1, std::atoi(told)) : 1;
+}
+
+void refuseEach(const std::string& what, Refuse how, const Refusals& refusals) {
+  const i64 every = refuseEvery();
   i64 refused = 0, unneeded = 0;
   int complaints = 0;
   InUse first;

@@ -49,6 +49,10 @@ std::string bytesOf(nn::Module& net);
 /// Slots and counters, as bytes.
 std::string bytesOf(const optim::Optimizer& optimizer);
 
+/// Of how many allocations one is made to fail: $EMBER_REFUSE_EVERY, which tests/CMakeLists.txt sets in builds that watch
+/// memory, or 1. It counts from the third on: the first two always fail.
+i64 refuseEvery();
+
 /// What refuseEach() calls and looks at.
 struct Refusals {
   std::function<void()> prepare = [] {};  ///< makes the state in front of the call, with memory
