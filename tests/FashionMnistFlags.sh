@@ -18,7 +18,9 @@ expect 2 "--epochs" --epochs
 expect 2 "evaluate was given" --evaluate=3
 expect 2 "--lr" --lr 0.1 --lr 0.2
 expect 2 "--evaluate" --evaluate --evaluate
-expect 2 "--save: the name of the file is empty" --save ""
+for file in --save --save-best --resume --init-from --json --profile; do
+  expect 2 "$file: the name of the file is empty" $file ""
+done
 expect 2 '"never" is not stop or continue' --on-save-error never
 expect 2 "--resume excludes --init-from" --init-from a.json --resume b.json
 expect 2 "--override requires --resume" --override

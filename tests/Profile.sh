@@ -26,6 +26,10 @@ grep -qE '^epoch 2: [0-9.]+ % of the test images$' out.txt || fail "quickstart -
 for line in '^layer +calls +forward ms +backward ms' '^  0  Conv2D 1 -> 32' '^op +calls' '^conv' '^batchNorm ' '^optimiser step '; do
   grep -qE "$line" out.txt || fail "quickstart --profile: no line $line in: $(<out.txt)"
 done
+rm net.json
+expect 0 'net.json exists and was not written by this program; give --profile another name' quickstart --profile net.json
+[[ $(head -c 200 net.json) == *'"format"'* ]] || fail "--profile wrote over the net that the program saved"
+expect 2 'net.json exists and was not written by this program' quickstart --profile net.json
 python=$(command -v python3 || true)
 [[ -z $python ]] || "$python" -c 'import json; assert all(e["ph"] == "X" for e in json.load(open("trace.json"))["traceEvents"])'
 

@@ -58,18 +58,16 @@ std::optional<Options> parseOptions(int argc, char** argv, int& exitCode) {
                  "folder of the IDX files (default: where Debian's dataset-fashion-mnist puts them)")
       ->type_name("DIR");
   addRunFlags(app, options.run, defaultSave);
-  app.add_option("--init-from", options.initFrom, "begin with the weights in FILE, a saved net or run")
-      ->type_name("FILE");
-  app.add_option("--save-best", options.saveBest,
-                 "keep the run behind its best epoch, by accuracy on the pictures it is tested on; with --resume, too, "
-                 "only where this names a file")
-      ->type_name("FILE");
+  addFile(app, "--init-from", options.initFrom, "begin with the weights in FILE, a saved net or run");
+  addFile(app, "--save-best", options.saveBest,
+          "keep the run behind its best epoch, by accuracy on the pictures it is tested on; with --resume, too, only "
+          "where this names a file");
   addNumber<i64>(app, "--patience", options.patience, 0, 10000,
                  "end when so many epochs in a row were no better; 0: never");
   app.add_flag("--evaluate", options.evaluate, "only test a saved run (--resume FILE, else the file of --save)");
   addNumber<i64>(app, "--predict", options.predict, 0, 59999,
                  "only show a test picture and what a saved run sees in it");
-  app.add_option("--json", options.json, "write accuracy, time and memory to FILE")->type_name("FILE");
+  addFile(app, "--json", options.json, "write accuracy, time and memory to FILE");
   addProfileFlag(app, options.profile);
   app.add_flag("--validation", options.validation,
                "train on 55,000 of the training pictures and test on the other 5,000");

@@ -20,6 +20,9 @@ class Profile {
   Profile& operator=(const Profile&) = delete;
 
  private:
+  void checkMayReplace() const;
+
   std::string file_;
+  bool overwrite_;
   std::optional<ember::Trace> trace_;
 };

@@ -52,24 +52,22 @@ optim::AutoSaveOptions autoSaveOptions(const RunFlags& flags, const std::string&
 
 }  // namespace
 
-void addRunFlags(CLI::App& app, RunFlags& flags, const std::string& defaultSave) {
-  const auto take = [](const char* flag, std::string& target) {
-    return [flag, &target](const std::string& text) {
-      if (text.empty()) throw CLI::ValidationError(flag, "the name of the file is empty");
-      target = text;
-    };
+CLI::Option* addFile(CLI::App& app, const std::string& flag, std::string& file, const std::string& help) {
+  const auto take = [flag, &file](const std::string& text) {
+    if (text.empty()) throw CLI::ValidationError(flag, "the name of the file is empty");
+    file = text;
   };
-  app.add_option_function<std::string>(
-         "--save", take("--save", flags.save),
-         fmt::format("the run as it stands, after each epoch and at the end (default {}, or the file of --resume); the "
-                     "one before stays as FILE.prev",
-                     defaultSave))
-      ->type_name("FILE");
-  app.add_option_function<std::string>(
-         "--resume", take("--resume", flags.resume),
-         "continue that run, bit for bit; auto: the newest whole one of --save's file and "
-         "its .prev, or a new run if there is none")
-      ->type_name("FILE");
+  return app.add_option_function<std::string>(flag, take, help)->type_name("FILE");
+}
+
+void addRunFlags(CLI::App& app, RunFlags& flags, const std::string& defaultSave) {
+  addFile(app, "--save", flags.save,
+          fmt::format("the run as it stands, after each epoch and at the end (default {}, or the file of --resume); the "
+                      "one before stays as FILE.prev",
+                      defaultSave));
+  addFile(app, "--resume", flags.resume,
+          "continue that run, bit for bit; auto: the newest whole one of --save's file and its .prev, or a new run if "
+          "there is none");
   app.add_flag("--overwrite", flags.overwrite, "replace files that are there and are not those of the resumed run");
   app.add_flag("--override", flags.override,
                "with --resume: go on under this command line where the run was begun under another")

@@ -31,6 +31,8 @@ struct RunFlags {
   std::shared_ptr<ember::io::FolderLock> lock = {};
 };
 
+/// Adds an option that takes the name of a file, which may not be empty.
+CLI::Option* addFile(CLI::App& app, const std::string& flag, std::string& file, const std::string& help);
 /// Adds --save, --resume, --overwrite, --override, --save-every and --on-save-error.
 void addRunFlags(CLI::App& app, RunFlags& flags, const std::string& defaultSave);
 

@@ -1,11 +1,11 @@
 // The command line of examples whose main() takes none, so that their text stays as short as it is: --profile [FILE]
-// and
-// --help. Linked to those alone (third_party/Examples.cmake). glibc hands every initialiser the arguments of main().
+// and --help. Linked to those alone (third_party/Examples.cmake). glibc hands every initialiser the arguments of main().
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 
 #include "support/Profile.h"
+#include "support/RunFiles.h"
 
 namespace {
 
@@ -26,6 +26,9 @@ std::unique_ptr<Profile> profile;
     std::exit(0);
   } catch (const CLI::ParseError& error) {
     fmt::print(stderr, "{}: {}\n{} --help lists the flags\n", program, error.what(), program);
+    std::exit(2);
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "{}: {}\n", program, error.what());
     std::exit(2);
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
