@@ -152,11 +152,12 @@ Descriptor AtomicFile::linkOld() {
       fail("keep the previous generation", error);
     }
     struct stat held {}, linked {};
-    const bool other = old && ::fstat(old.get(), &held) == 0 &&
-                       ::fstatat(folder_.get(), second_.c_str(), &linked, AT_SYMLINK_NOFOLLOW) == 0 &&
-                       !sameFile(held, linked);
-    if (!other || tries == 3) return old;
-    ::unlinkat(folder_.get(), second_.c_str(), 0);  // another save put its file there in between
+    const bool same = old && ::fstat(old.get(), &held) == 0 &&
+                      ::fstatat(folder_.get(), second_.c_str(), &linked, AT_SYMLINK_NOFOLLOW) == 0 &&
+                      sameFile(held, linked);
+    if (same || !old || tries == 100) return old;
+    // Another save put its file there in between, which is not held; a third one may have removed the name already.
+    ::unlinkat(folder_.get(), second_.c_str(), 0);
   }
 }
 
@@ -174,7 +175,7 @@ int AtomicFile::replacePrevious(const std::string& previous) noexcept {
 void AtomicFile::commit() {
   if (!file_) throw StateError(op_, inQuotes(target_.given) + " was committed already or failed");
   // The lock on the temporary file outlives its closing, or another save might take it for a stale one.
-  Descriptor holding(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+  const Descriptor holding(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
   complete();
   const std::string previous = target_.name + ".prev";  // behind the rename nothing should fail for want of memory
   Descriptor old;
@@ -182,7 +183,6 @@ void AtomicFile::commit() {
   if (::renameat(folder_.get(), temporary_.c_str(), folder_.get(), target_.name.c_str()) != 0)
     fail("put the new file in its place", errno);
   temporary_.clear();
-  holding.close();  // it is a target now, which other saves may hold
   const int notKept = replacePrevious(previous);
   const bool durable = ::fsync(folder_.get()) == 0 || errno == EINVAL;  // EINVAL: a file system that has no such call
   const int error = errno;

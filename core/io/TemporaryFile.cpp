@@ -34,10 +34,14 @@ bool isMiddle(std::string_view text) {
   return dots == 2 && before != '.';
 }
 
-/// Holds the file if nobody does. EWOULDBLOCK alone says that somebody does: elsewhere there are no such locks.
-bool isFree(int fd) {
-  return uninterrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0;
+bool lock(int fd, int kind) {
+  return uninterrupted([&] { return ::flock(fd, kind | LOCK_NB); }) == 0;
 }
+/// Holds the file, as several may at once, unless somebody is about to remove it: EWOULDBLOCK alone says so. Other
+/// errors: there are no such locks here.
+bool hold(int fd) { return lock(fd, LOCK_SH); }
+/// Whether nobody holds the file; then nobody can until it is closed.
+bool isFree(int fd) { return lock(fd, LOCK_EX); }
 
 }  // namespace
 
@@ -59,7 +63,7 @@ Descriptor makeTemporary(int folder, const std::string& name, std::string& tempo
       return fd;
     }
     // Another save may have taken it for a stale one before it was held here: then it is gone, or about to go.
-    const bool taken = !isFree(fd.get()) && errno == EWOULDBLOCK;
+    const bool taken = !hold(fd.get()) && errno == EWOULDBLOCK;
     struct stat info {};
     const bool gone = !taken && ::fstat(fd.get(), &info) == 0 && info.st_nlink == 0;
     if (!taken && !gone) return fd;
@@ -70,10 +74,8 @@ Descriptor makeTemporary(int folder, const std::string& name, std::string& tempo
 Descriptor holdFile(int folder, const std::string& name) {
   Descriptor fd(uninterrupted([&] { return ::openat(folder, name.c_str(), readOnly); }));
   constexpr timespec pause{0, 1'000'000};
-  for (int pauses = 0; fd && pauses < 100; ++pauses) {
-    if (uninterrupted([&] { return ::flock(fd.get(), LOCK_SH | LOCK_NB); }) == 0 || errno != EWOULDBLOCK) break;
+  for (int pauses = 0; fd && !hold(fd.get()) && errno == EWOULDBLOCK && pauses < 1000; ++pauses)
     ::nanosleep(&pause, nullptr);
-  }
   return fd;
 }
 
