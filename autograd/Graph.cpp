@@ -15,6 +15,17 @@ std::atomic<u64> nodesMade{0};
 // constant stack, and no memory.
 thread_local std::shared_ptr<Node>* waiting = nullptr;
 
+[[noreturn]] void overwritten(const char* op, const std::string& what, const core::NDArray& array, u64 saved) {
+  const std::string writer = array.storage()->lastWriter();
+  throw StateError(
+      op, what + " that its gradient needs was overwritten by " + writer,
+      {{"tensor", toString(array.shape())},
+       {"reader", op},
+       {"writer", writer},
+       {"versions", std::to_string(saved) + " when it was saved, " + std::to_string(array.version()) + " now"}},
+      "turn the in-place write off, or move it behind backward()");
+}
+
 }  // namespace
 
 u64 nextSequence() noexcept { return nodesMade.load(std::memory_order_relaxed); }
@@ -54,10 +65,7 @@ Node::~Node() {
 
 Tensor BackwardContext::output(int index) const {
   const auto& [array, version] = node_.savedOutputs[static_cast<std::size_t>(index)];
-  if (array.version() != version) {
-    throw StateError(node_.op, "the output that its gradient needs was overwritten by " + array.storage()->lastWriter(),
-                     {}, "turn the in-place write off, or move it behind backward()");
-  }
+  if (array.version() != version) overwritten(node_.op, "the output", array, version);
   auto impl = std::make_shared<TensorImpl>();
   impl->array = array;
   impl->version = version;
@@ -74,13 +82,7 @@ Tensor Saved::get(const BackwardContext& context) const {
                      "convert or replace tensors before the forward, or behind backward()");
   }
   if (tensor_.defined() && tensor_.impl()->array.version() != version_) {
-    throw StateError(
-        context.op(),
-        "an operand that its gradient needs was overwritten by " + tensor_.impl()->array.storage()->lastWriter(),
-        {{"operand", toString(tensor_.shape())},
-         {"reader", context.op()},
-         {"writer", tensor_.impl()->array.storage()->lastWriter()}},
-        "turn the in-place write off, or move it behind backward()");
+    overwritten(context.op(), "an operand", tensor_.impl()->array, version_);
   }
   return tensor_;
 }

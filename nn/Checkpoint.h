@@ -61,8 +61,9 @@ struct LoadReport {
 /// mis-shaped and mis-typed names (20 a kind) and the nearest name each, or a net that computes other outputs than the
 /// one that was saved. A tensor of another shape is an error also without strict: leave it out by `only`. With strict,
 /// a tensor that is one under several names in the file must be so in the net. Memory: the tensors of the file, and a
-/// forward of one sample, whose kernels repack the weights of one layer at a time. No other thread may use the net
-/// meanwhile.
+/// forward of one sample, in which convolutions repack the weights of one layer at a time. No other thread may use the net
+/// meanwhile. Values that are not finite are taken as they are, with a warning that counts them; infinities in buffers
+/// (masks) without.
 LoadReport load(const std::string& path, nn::Module& module, const LoadOptions& options = {});
 
 namespace nn {
@@ -77,6 +78,9 @@ struct BuildOptions {
 /// and a type that is not known, naming it, the layer's path and both ways out. Trainability is restored; the net is in
 /// training mode.
 std::unique_ptr<Module> load(const std::string& path, const BuildOptions& options = {});
+/// The same of a file that was read; `path` is named in errors.
+std::unique_ptr<Module> netOf(const io::Checkpoint& checkpoint, const std::string& path,
+                              const BuildOptions& options = {});
 
 /// Architecture, parameters (role "param"), buffers ("buffer"), self-test and the names of frozen parameters, sharing
 /// the net's memory: what save() writes, for run checkpoints to add to.

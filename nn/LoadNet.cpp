@@ -1,10 +1,9 @@
 // A net from its file alone. The file says what layers there are and of what size; it is built of shapes first, which
 // costs nothing, so that only what the tensors of the file fill is ever taken from the system.
-#include <new>
-#include <set>
 
 #include <ember/core/Error.h>
 #include <ember/core/Memory.h>
+#include <ember/core/Shortage.h>
 #include <ember/core/io/Checkpoint.h>
 #include <ember/core/io/Text.h>
 #include <ember/nn/Checkpoint.h>
@@ -43,11 +42,8 @@ std::unique_ptr<Module> builtFrom(const io::Checkpoint& checkpoint, const std::s
       scope.restart();
       return build();
     }
-  } catch (const OutOfMemory&) {  // no fault of the file's
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
   } catch (const std::exception& error) {
+    memory::passShortage();
     const std::string text = error.what();
     throw IoError(op, io::inQuotes(path) + " holds a net that cannot be built here",
                   {{"layer", scope.path()}, {"reason", text.substr(0, text.find('\n'))}},
@@ -56,31 +52,13 @@ std::unique_ptr<Module> builtFrom(const io::Checkpoint& checkpoint, const std::s
   }
 }
 
-/// Which parameters train, as it was when the net was saved.
-void restoreTraining(const io::Checkpoint& checkpoint, Module& module, const std::string& path) {
-  std::set<std::string> frozen;
-  if (const Value* names = checkpoint.extra.find("frozen")) {
-    try {
-      for (const std::string& name : names->as<std::vector<std::string>>()) frozen.insert(name);
-    } catch (const Error& error) {
-      throw IoError(op, io::inQuotes(path) + ": \"frozen\" makes no sense", {{"reason", error.headline()}},
-                    "the file is damaged: take another copy");
-    }
-  }
-  for (Parameter& parameter : module.namedParameters()) {
-    const bool trains = frozen.erase(parameter.name) == 0;
-    if (parameter.tensor.requiresGrad() != trains) parameter.tensor.setRequiresGrad(trains);
-  }
-  if (frozen.empty()) return;
-  throw IoError(op,
-                io::inQuotes(path) + ": \"frozen\" names " + io::inQuotes(*frozen.begin()) + ", which the net has not",
-                {}, "the file is damaged: take another copy");
-}
-
 }  // namespace
 
 std::unique_ptr<Module> load(const std::string& path, const BuildOptions& options) {
-  const io::Checkpoint checkpoint = io::readCheckpoint(path);
+  return netOf(io::readCheckpoint(path), path, options);
+}
+
+std::unique_ptr<Module> netOf(const io::Checkpoint& checkpoint, const std::string& path, const BuildOptions& options) {
   if (checkpoint.model.isNull()) {
     throw IoError(op, io::inQuotes(path) + " has no architecture to build a net from", {},
                   "build the net in code and load() the file into it");
@@ -89,7 +67,10 @@ std::unique_ptr<Module> load(const std::string& path, const BuildOptions& option
   PlannedLoad plan(checkpoint, *module, {.compareModel = false, .selfTest = options.selfTest}, path,
                    PlannedLoad::Into::Built);
   plan.commit();
-  restoreTraining(checkpoint, *module, path);
+  for (Parameter& parameter : module->namedParameters()) {
+    const bool trains = !plan.frozen().contains(parameter.name);
+    if (parameter.tensor.requiresGrad() != trains) parameter.tensor.setRequiresGrad(trains);
+  }
   return module;
 }
 

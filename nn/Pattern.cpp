@@ -64,9 +64,14 @@ bool matches(std::string_view pattern, std::string_view name) {
 }
 
 std::optional<std::string> nearestName(std::string_view wanted, const std::vector<std::string>& known) {
+  // A file may list half a million names: what comes behind this many steps is not looked at.
+  std::size_t steps = 20'000'000;
   const std::string* best = nullptr;
   std::size_t fewest = 0;
   for (const std::string& name : known) {
+    const std::size_t cost = (wanted.size() + 1) * (name.size() + 1);
+    if (cost > steps) break;
+    steps -= cost;
     const std::size_t distance = editDistance(wanted, name);
     if (!near(wanted, name, distance) || (best && distance >= fewest)) continue;
     best = &name;

@@ -1,15 +1,21 @@
 #include <ember/nn/PlannedLoad.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <ember/autograd/Exchange.h>
 #include <ember/core/Error.h>
+#include <ember/core/Shortage.h>
+#include <ember/core/Warn.h>
 #include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/CheckpointEntry.h>
 #include <ember/core/io/Text.h>
+#include <ember/core/kernels/Elementwise.h>
 #include <ember/nn/Misfits.h>
 #include <ember/nn/Pattern.h>
 #include <ember/nn/SelfTest.h>
@@ -60,7 +66,78 @@ void compareModels(const io::Checkpoint& checkpoint, const nn::Module& module, c
                 "build the net as it was saved; compareModel = false loads the values all the same");
 }
 
+/// Values that no training gives on purpose: what is no number, and infinities but in buffers, where masks have them.
+i64 brokenValues(const io::CheckpointTensor& tensor) {
+  const core::NDArray& array = tensor.array;
+  if (!isFloating(array.dtype()) || core::allFinite(array)) return 0;
+  const bool masks = tensor.role == "buffer";
+  i64 count = 0;
+  for (const double value : array.toVector<double>()) count += std::isnan(value) || (!masks && std::isinf(value));
+  return count;
+}
+
+void warnOfBrokenValues(const io::Checkpoint& checkpoint, const std::string& file) {
+  i64 values = 0, tensors = 0;
+  std::string first;
+  for (const io::CheckpointTensor& tensor : checkpoint.tensors) {
+    const i64 count = brokenValues(tensor);
+    if (count > 0 && tensors++ == 0) first = tensor.name;
+    values += count;
+  }
+  if (values == 0) return;
+  warnOnce(file + " has " + std::to_string(values) + " values that are not finite in " + std::to_string(tensors) +
+           " tensors, " + io::inQuotes(first) + " first: a net that trains on with them gives no numbers");
+}
+
+/// A member of the header that speaks of the net's tensors.
+struct MemberOf {
+  const std::string& file;
+  const char* name;
+  [[noreturn]] void refuse(const std::string& what) const {
+    throw IoError(op, io::inQuotes(file) + ": \"" + name + "\" " + what, {},
+                  "nothing was loaded; the file is damaged: take another copy");
+  }
+};
+
 }  // namespace
+
+std::set<std::string> frozenNames(const io::Checkpoint& checkpoint, const std::string& file) {
+  std::set<std::string> frozen;
+  const Value* names = checkpoint.extra.find("frozen");
+  if (!names) return frozen;
+  const MemberOf member{file, "frozen"};
+  if (!names->isArray()) member.refuse("is " + io::shortText(*names) + ", expected an array of names");
+  std::unordered_set<std::string_view> parameters;
+  for (const io::CheckpointTensor& tensor : checkpoint.tensors) {
+    if (tensor.role == "param") parameters.insert(tensor.name);
+  }
+  for (const Value& name : names->elements()) {
+    if (!name.isString() || !parameters.contains(name.as<std::string>()))
+      member.refuse("names " + io::shortText(name) + ", which is no parameter of the file");
+    frozen.insert(name.as<std::string>());
+  }
+  return frozen;
+}
+
+std::vector<std::pair<std::string, std::string>> aliasesOf(const io::Checkpoint& checkpoint, const std::string& file) {
+  std::vector<std::pair<std::string, std::string>> list;
+  const Value* aliases = checkpoint.extra.find("aliases");
+  if (!aliases) return list;
+  const MemberOf member{file, "aliases"};
+  if (!aliases->isObject()) member.refuse("is " + io::shortText(*aliases) + ", expected an object");
+  std::unordered_set<std::string_view> saved;
+  for (const io::CheckpointTensor& tensor : checkpoint.tensors) {
+    if (tensor.role == "param" || tensor.role == "buffer") saved.insert(tensor.name);
+  }
+  for (const auto& [name, first] : aliases->members()) {
+    if (!first.isString() || !saved.contains(first.as<std::string>()))
+      member.refuse("gives " + io::inQuotes(name) + " as another name of " + io::shortText(first) +
+                    ", which is no tensor of the net");
+    if (saved.contains(name)) member.refuse("gives " + io::inQuotes(name) + ", which is a tensor of the file itself");
+    list.emplace_back(name, first.as<std::string>());
+  }
+  return list;
+}
 
 /// The net's tensors of a file by the names that they have in the net, further names included.
 class PlannedLoad::Stored {
@@ -72,21 +149,7 @@ class PlannedLoad::Stored {
       saved.emplace(tensor.name, &tensor);
       add(renamed(tensor.name, options), tensor, file);
     }
-    const Value* aliases = checkpoint.extra.find("aliases");
-    if (!aliases) return;
-    const auto refuse = [&](const std::string& what) {
-      throw IoError(op, io::inQuotes(file) + ": \"aliases\" " + what, {},
-                    "nothing was loaded; the file is damaged: take another copy");
-    };
-    if (!aliases->isObject()) refuse("is " + std::string(aliases->kindName()) + ", expected an object");
-    for (const auto& [name, first] : aliases->members()) {
-      const auto found = first.isString() ? saved.find(first.as<std::string>()) : saved.end();
-      if (found == saved.end())
-        refuse("gives " + io::inQuotes(name) + " as another name of " + first.dump() +
-               ", which is no tensor of the net");
-      if (saved.contains(name)) refuse("gives " + io::inQuotes(name) + ", which is a tensor of the file itself");
-      add(renamed(name, options), *found->second, file);
-    }
+    for (const auto& [name, first] : aliasesOf(checkpoint, file)) add(renamed(name, options), *saved.at(first), file);
   }
 
   const std::vector<std::string>& names() const noexcept { return names_; }
@@ -141,14 +204,13 @@ class PlannedLoad::Materialised {
 
 PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const LoadOptions& options,
                          const std::string& file, Into into)
-    : net_(module), into_(into) {
+    : frozen_(frozenNames(checkpoint, file)), net_(module), into_(into) {
   checkOptions(options);
   const Stored stored(checkpoint, options, file);
   try {
     made_ = std::make_unique<Materialised>(module, stored);
-  } catch (const OutOfMemory&) {  // no fault of the file's
-    throw;
   } catch (const Error& error) {
+    memory::passShortage();
     throw IoError(op, io::inQuotes(file) + " does not fit a layer built without its size",
                   {{"reason", error.headline()}}, "nothing was loaded; build the layer with its size");
   }
@@ -163,6 +225,7 @@ PlannedLoad::PlannedLoad(const io::Checkpoint& checkpoint, Module& module, const
   if (options.strict && options.compareModel && options.only == "*" && options.rename.empty())
     compareModels(checkpoint, module, file);
   if (options.selfTest) checkOutputs(checkpoint, options, file);
+  warnOfBrokenValues(checkpoint, file);
 }
 
 PlannedLoad::~PlannedLoad() = default;

@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,9 @@ class PlannedLoad {
   /// takes the file's array.
   LoadReport commit();
 
+  /// Names of the parameters of the file that do not train.
+  const std::set<std::string>& frozen() const noexcept { return frozen_; }
+
  private:
   class Stored;
   class Materialised;
@@ -37,6 +41,7 @@ class PlannedLoad {
   std::unique_ptr<Materialised> made_;
   std::vector<Write> writes_;
   LoadReport report_;
+  std::set<std::string> frozen_;
   Module& net_;
   Into into_;
   SeenInputs seen_;  ///< the inputs of the self-test, if the net has seen none of its own
@@ -44,5 +49,12 @@ class PlannedLoad {
   void plan(const Stored& stored, const LoadOptions& options, const std::string& file);
   void checkOutputs(const io::Checkpoint& checkpoint, const LoadOptions& options, const std::string& file);
 };
+
+/// The names under "frozen". Throws IoError that names `file` unless each is that of a "param" tensor.
+std::set<std::string> frozenNames(const io::Checkpoint& checkpoint, const std::string& file);
+
+/// Further names of tensors, by what stands under "aliases": {NAME, FIRST NAME}. Throws IoError that names `file`
+/// unless each first name is that of a tensor of the net and no further name is.
+std::vector<std::pair<std::string, std::string>> aliasesOf(const io::Checkpoint& checkpoint, const std::string& file);
 
 }  // namespace ember::nn

@@ -58,6 +58,14 @@ void registerModule(std::string_view name, const std::type_info& type, ModuleFac
   r.names[type] = std::string(name);
 }
 
+std::vector<std::string> registeredTypes() {
+  Registry& r = registry();
+  const std::lock_guard lock(r.mutex);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : r.byName) names.push_back(name);
+  return names;
+}
+
 std::string registeredName(const std::type_info& type) {
   Registry& r = registry();
   const std::lock_guard lock(r.mutex);
@@ -125,13 +133,12 @@ std::unique_ptr<Module> build(const Value& architecture) {
     const std::lock_guard lock(r.mutex);
     if (const auto entry = r.byName.find(type); entry != r.byName.end()) {
       factory = entry->second.second;
-    } else {
-      std::vector<std::string> known;
-      for (const auto& [name, value] : r.byName) known.push_back(name);
-      throw ValueError("build", "unknown module type \"" + type + "\"", {{"types", nearestHint(type, known)}},
-                       "call nn::registerModule(\"" + type +
-                           "\", factory) first, or build the net in code and load() the file into it");
     }
+  }
+  if (!factory) {
+    throw ValueError("build", "unknown module type \"" + type + "\"", {{"types", nearestHint(type, registeredTypes())}},
+                     "call nn::registerModule(\"" + type +
+                         "\", factory) first, or build the net in code and load() the file into it");
   }
   if (!architecture.has("args")) {
     throw ValueError(

@@ -30,6 +30,8 @@ template <class Factory> void registerModule(std::string_view name, Factory fact
   });
 }
 
+/// All names, in order. Thread-safe.
+std::vector<std::string> registeredTypes();
 /// The registered name of a type, or empty.
 std::string registeredName(const std::type_info&);
 /// Builds from {"type": ..., "args": ...}. ValueError for an unknown type names it and the ways out.

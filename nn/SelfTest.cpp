@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <new>
 
 #include <ember/core/Error.h>
 #include <ember/core/Memory.h>
 #include <ember/core/Random.h>
 #include <ember/core/Replay.h>
 #include <ember/core/Scope.h>
+#include <ember/core/Shortage.h>
 #include <ember/core/io/Text.h>
 
 namespace ember::nn {
@@ -126,6 +126,7 @@ Value testOf(const Module& net, const Tensors& inputs) {
   if (first.elements == 0 || first.elements != second.elements || !first.finite || !second.finite) return {};
   // A net that jumps, or multiplies small differences, would be refused on a CPU that rounds otherwise.
   const double most = std::max(tolerance * first.scale, leastTolerance) / 4;
+  if (!(std::abs(first.scale - second.scale) <= most)) return {};
   for (std::size_t k = 0; k < first.picked.size(); ++k) {
     if (!(std::abs(first.picked[k] - second.picked[k]) <= most)) return {};
   }
@@ -149,11 +150,8 @@ Value testOf(const Module& net, const Tensors& inputs) {
 Value selfTestOf(const Module& net, const Tensors& inputs) {
   try {
     return testOf(net, inputs.empty() ? net.seenInputs().get() : inputs);
-  } catch (const OutOfMemory&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
   } catch (...) {
+    memory::passShortage();
     return {};  // a net that cannot run is saved all the same
   }
 }
@@ -198,11 +196,8 @@ void checkSelfTest(const Value& test, Module& net, const std::string& file) {
   Outputs now;
   try {
     now = run(net, drawn(shapes, seed, false), 2 * budgetOf(net));
-  } catch (const OutOfMemory&) {  // no fault of the file's
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
   } catch (const std::exception& error) {
+    memory::passShortage();
     const std::string text = error.what();
     throw IoError(op, io::inQuotes(file) + ": its self-test cannot be run",
                   {{"reason", text.substr(0, text.find('\n'))}},
@@ -225,7 +220,15 @@ void checkSelfTest(const Value& test, Module& net, const std::string& file) {
     if (off(k) <= allowed) continue;
     if (wrong++ == 0 || !(off(k) <= off(worst))) worst = k;
   }
-  if (wrong == 0) return;
+  // The file says how far outputs may be off, as a share of the largest: so that must be what it was, too.
+  const bool scaled = now.finite && std::abs(now.scale - scale) <= 10 * allowed;
+  if (wrong == 0 && scaled) return;
+  if (wrong == 0) {
+    throw IoError(op, what,
+                  {{"largest", Value(scale).dump() + " when saved, " + Value(rounded(now.scale)).dump() + " now" +
+                                   (now.finite ? "" : ", beside what is not finite")}},
+                  help);
+  }
   const i64 position = static_cast<i64>(worst) * elements / static_cast<i64>(expected.size());
   throw IoError(
       op, what,

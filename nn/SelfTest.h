@@ -13,7 +13,7 @@
 /// Floating inputs are uniform in [0, 1), integers 0 or 1, input i from stream i. The outputs are those of a forward in
 /// eval mode, all tensors one behind the other in row-major order: 16 of them at most, the k-th of n at floor(k ·
 /// elements / n), with 7 digits; `scale` is the largest magnitude of all. They agree if none is further off than 1e-4 ·
-/// scale, or 1e-6: kernels of another CPU round otherwise.
+/// scale, or 1e-6, and the largest no further than ten times that: kernels of another CPU round otherwise.
 namespace ember::nn {
 
 /// The self-test of a net as it is, on inputs of these shapes and types (those it has seen if there are none). Null if

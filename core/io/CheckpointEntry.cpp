@@ -1,5 +1,7 @@
 #include <ember/core/io/CheckpointEntry.h>
 
+#include <algorithm>
+
 #include <ember/core/Error.h>
 #include <ember/core/io/Text.h>
 
@@ -26,15 +28,22 @@ EntryProblem parseShape(const Value& shape, CheckpointEntry& entry) {
   return {};
 }
 
+bool isText(const Value& value, const std::vector<std::string>& largeIntegers) {
+  return value.isString() &&
+         std::find(largeIntegers.begin(), largeIntegers.end(), value.as<std::string>()) == largeIntegers.end();
+}
+
 /// Everything but the name.
-EntryProblem parseFields(const Value& row, CheckpointEntry& entry) {
+EntryProblem parseFields(const Value& row, const std::vector<std::string>& largeIntegers, CheckpointEntry& entry) {
   for (const char* key : {"role", "dtype", "shape", "bytes", "crc32"}) {
     if (!row.has(key)) return {"it has no \"" + std::string(key) + "\"", {}};
   }
   for (const char* key : {"role", "dtype", "crc32", "encoding"}) {
     const Value* field = row.find(key);
-    if (field && !field->isString())
-      return {"\"" + std::string(key) + "\" is " + shortText(*field) + ", expected a string", {}};
+    if (field && !isText(*field, largeIntegers)) {
+      const std::string found = field->isString() ? printable(field->as<std::string>()) : shortText(*field);
+      return {"\"" + std::string(key) + "\" is " + found + ", expected a string", {}};
+    }
   }
   entry.role = row.get<std::string>("role");
   if (const std::string problem = nameProblem(entry.role); !problem.empty()) {
@@ -81,19 +90,21 @@ std::string shortText(const Value& value) {
   constexpr std::size_t longest = 80;
   if (value.isString()) return inQuotes(value.as<std::string>());
   const std::string text = value.dump();
-  return text.size() <= longest ? text : text.substr(0, longest - 3) + "...";
+  return text.size() <= longest ? printable(text) : printable(text.substr(0, longest - 3)) + "...";
 }
 
-EntryProblem parseEntry(const Value& row, std::size_t number, CheckpointEntry& entry) {
+EntryProblem parseEntry(const Value& row, const std::vector<std::string>& largeIntegers, std::size_t number,
+                        CheckpointEntry& entry) {
   const std::string which = "entry " + std::to_string(number) + " of \"tensors\"";
   const Value* name = row.find("name");
   if (!name) return {which + " has no \"name\"", {}};
-  if (!name->isString()) return {"the name in " + which + " is " + std::string(name->kindName()), {}};
+  if (!isText(*name, largeIntegers))
+    return {"the name in " + which + " is " + std::string(name->isString() ? "an integer" : name->kindName()), {}};
   entry.name = name->as<std::string>();
   if (const std::string problem = nameProblem(entry.name); !problem.empty()) {
     return {"the tensor name " + inQuotes(entry.name) + " " + problem, {}};
   }
-  EntryProblem problem = parseFields(row, entry);
+  EntryProblem problem = parseFields(row, largeIntegers, entry);
   if (!problem.what.empty()) problem.what = "tensor " + inQuotes(entry.name) + ": " + problem.what;
   return problem;
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <vector>
 
 #include <ember/core/io/CheckpointPayload.h>
 #include <ember/core/io/Value.h>
@@ -25,8 +26,10 @@ bool isKnownField(std::string_view key) noexcept;
 struct EntryProblem {
   std::string what, help;
 };
-/// Checks every field of a row and fills `entry`. `number` is the row's place in the list.
-EntryProblem parseEntry(const Value& row, std::size_t number, CheckpointEntry& entry);
+/// Checks every field of a row and fills `entry`. `largeIntegers`: of the row's strings, those that are integers in the
+/// file; `number`: the row's place in the list.
+EntryProblem parseEntry(const Value& row, const std::vector<std::string>& largeIntegers, std::size_t number,
+                        CheckpointEntry& entry);
 
 /// A value in a message: text in quotes, anything else as JSON, cut after 80 characters.
 std::string shortText(const Value& value);

@@ -41,6 +41,9 @@ class CheckpointWalker final : public JsonHandler {
 
   // ---- events ----
   void scalar(Value value) override {
+    // Integers beyond 2^53 are text from here on.
+    if (place_ == Place::Building && member_ == "tensors" && value.isString())
+      largeIntegers_.push_back(value.as<std::string>());
     leaf(value.kindName(), [&](auto& target) { target.scalar(std::move(value)); });
   }
   void number(std::string_view digits) override {
@@ -238,7 +241,7 @@ class CheckpointWalker final : public JsonHandler {
       input_.refuse(" has more than 1,000,000 values in its header");
     if (!builder_.complete()) return;
     if (inList) {
-      table_.add(builder_.take());
+      table_.add(builder_.take(), std::exchange(largeIntegers_, {}));
       place_ = Place::Tensors;
     } else {
       headerValues_ += builder_.count();
@@ -255,7 +258,8 @@ class CheckpointWalker final : public JsonHandler {
   Place place_ = Place::Outside;
   int skipDepth_ = 0;
   std::size_t skippedKeys_ = 0;
-  std::string member_;  // of the root object, the one being read
+  std::string member_;                      // of the root object, the one being read
+  std::vector<std::string> largeIntegers_;  // of an entry of "tensors"
   i64 headerValues_ = 0;
   u64 dataFrom_ = 0, dataBytes_ = 0;  // where "data" begins, and its length once it is over
   bool tensorsSeen_ = false, dataSkipped_ = false, dataSeen_ = false, secondPass_ = false;

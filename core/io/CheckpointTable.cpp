@@ -1,14 +1,42 @@
 #include <ember/core/io/CheckpointTable.h>
 
+#include <array>
+
 #include <ember/core/io/CheckpointLimits.h>
 #include <ember/core/io/Text.h>
 
 namespace ember::io {
+namespace {
 
-void CheckpointTable::add(const Value& row) {
+/// Whether the text ends within a string, an array or an object. Reads it from its start.
+bool endsEarly(RewindableSource& source) {
+  source.rewind();
+  std::array<char, 1 << 14> buffer;
+  i64 depth = 0;
+  bool inText = false, escape = false;
+  while (const std::size_t count = source.read(buffer.data(), buffer.size())) {
+    for (const char c : std::string_view(buffer.data(), count)) {
+      if (inText) {
+        inText = escape || c != '"';
+        escape = !escape && c == '\\';
+      } else if (c == '"') {
+        inText = true;
+      } else if (c == '{' || c == '[') {
+        ++depth;
+      } else if (c == '}' || c == ']') {
+        --depth;
+      }
+    }
+  }
+  return inText || depth > 0;
+}
+
+}  // namespace
+
+void CheckpointTable::add(const Value& row, const std::vector<std::string>& largeIntegers) {
   if (entries_.size() >= maxTensors) input_.refuse(" lists more than 500,000 tensors");
   CheckpointEntry entry;
-  if (const EntryProblem problem = parseEntry(row, entries_.size(), entry); !problem.what.empty())
+  if (const EntryProblem problem = parseEntry(row, largeIntegers, entries_.size(), entry); !problem.what.empty())
     input_.refuse(": " + problem.what, {}, problem.help);
   const std::string tensor = ": tensor " + inQuotes(entry.name);
   checkRoom(entry, tensor);
@@ -24,9 +52,14 @@ void CheckpointTable::checkRoom(const CheckpointEntry& entry, const std::string&
   characters_ += characters;
   const u64 size = input_.source.size();
   if (characters_ <= size) return;
-  input_.refuse(tensor + " cannot be in this file: up to it, tensors of " + bytesText(bytes_) +
-                    " are declared, the file has " + bytesText(size),
-                {}, "it was not written or copied completely, or is damaged");
+  const std::string room =
+      "up to it, tensors of " + bytesText(bytes_) + " are declared, the file has " + bytesText(size);
+  if (endsEarly(input_.source)) {
+    input_.refuseWhole(" is cut off",
+                       {{"ends", "after " + bytesText(size)}, {"last", inQuotes(entry.name) + ": " + room}},
+                       "it was not written or copied completely: take another copy");
+  }
+  input_.refuse(tensor + " cannot be in this file: " + room, {}, "the file is damaged: take another copy");
 }
 
 CheckpointEntry* CheckpointTable::find(const std::string& name) {

@@ -15,8 +15,8 @@ class CheckpointTable {
   explicit CheckpointTable(const CheckpointInput& input) : input_(input) {}
 
   /// Appends a row; refuses one that is malformed, has a name for the second time, or declares more than the file can
-  /// hold.
-  void add(const Value& row);
+  /// hold. `largeIntegers`: the integers in it beyond 2^53, which are strings in a Value.
+  void add(const Value& row, const std::vector<std::string>& largeIntegers);
   /// The row of that name, or null.
   CheckpointEntry* find(const std::string& name);
   std::size_t size() const noexcept { return entries_.size(); }

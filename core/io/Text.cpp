@@ -29,7 +29,33 @@ std::size_t characterLength(std::string_view bytes) noexcept {
   return length;
 }
 
-bool isControl(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+/// Of a character of that length: what a terminal may take for a command.
+bool isControl(std::string_view bytes, std::size_t length) noexcept {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  return at(0) < 0x20 || at(0) == 0x7f || (length == 2 && at(0) == 0xc2 && at(1) < 0xa0);  // C1 ends at U+009F
+}
+
+std::string escaped(std::string_view text, std::size_t longest, bool quotes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out = quotes ? "\"" : "";
+  std::size_t used = 0;
+  while (used < text.size() && used < longest) {
+    const std::string_view rest = text.substr(used);
+    const std::size_t length = characterLength(rest);
+    if (length == 0 || isControl(rest, length)) {
+      const auto byte = static_cast<unsigned char>(rest[0]);
+      out.append("\\x").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+      ++used;
+    } else {
+      if (quotes && (rest[0] == '"' || rest[0] == '\\')) out += '\\';
+      out.append(rest.substr(0, length));
+      used += length;
+    }
+  }
+  if (quotes) out += '"';
+  if (used < text.size()) out += "... (" + std::to_string(text.size()) + " bytes)";
+  return out;
+}
 
 }  // namespace
 
@@ -42,28 +68,8 @@ bool isUtf8(std::string_view bytes) noexcept {
   return true;
 }
 
-std::string inQuotes(std::string_view text) {
-  constexpr std::size_t longest = 200;
-  constexpr char digits[] = "0123456789abcdef";
-  std::string out = "\"";
-  std::size_t used = 0;
-  while (used < text.size() && used < longest) {
-    const std::string_view rest = text.substr(used);
-    const std::size_t length = characterLength(rest);
-    if (length == 0 || isControl(rest[0])) {
-      const auto byte = static_cast<unsigned char>(rest[0]);
-      out.append("\\x").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
-      ++used;
-    } else {
-      if (rest[0] == '"' || rest[0] == '\\') out += '\\';
-      out.append(rest.substr(0, length));
-      used += length;
-    }
-  }
-  out += '"';
-  if (used < text.size()) out += "... (" + std::to_string(text.size()) + " bytes)";
-  return out;
-}
+std::string inQuotes(std::string_view text) { return escaped(text, 200, true); }
+std::string printable(std::string_view text, std::size_t longest) { return escaped(text, longest, false); }
 
 std::string errnoText(int error) {
   return std::generic_category().message(error) + " (errno " + std::to_string(error) + ")";
@@ -81,8 +87,10 @@ std::string nameProblem(std::string_view name) {
   if (name.size() > longest)
     return "has " + std::to_string(name.size()) + " bytes, at most " + std::to_string(longest) + " are allowed";
   if (!isUtf8(name)) return "is not UTF-8";
-  for (const char c : name) {
-    if (isControl(c)) return "has a control character";
+  for (std::size_t at = 0; at < name.size();) {
+    const std::size_t length = characterLength(name.substr(at));
+    if (isControl(name.substr(at), length)) return "has a control character";
+    at += length;
   }
   if (name.front() == '.' || name.back() == '.' || name.find("..") != name.npos)
     return "has an empty part between dots";

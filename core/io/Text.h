@@ -11,6 +11,8 @@ namespace ember::io {
 bool isUtf8(std::string_view bytes) noexcept;
 /// In double quotes, safe to print whatever it holds: control characters and broken UTF-8 as \xNN, cut after 200 bytes.
 std::string inQuotes(std::string_view text);
+/// The same without the quotes, cut after `longest` bytes; quotes and backslashes stay as they are.
+std::string printable(std::string_view text, std::size_t longest = 200);
 /// "No space left on device (ENOSPC)"-like text of an errno value.
 std::string errnoText(int error);
 /// "1,234,567 bytes".

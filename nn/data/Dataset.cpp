@@ -104,6 +104,12 @@ Subset::Subset(std::shared_ptr<const Dataset> whole, std::vector<i64> indices)
   for (const i64 index : indices_) checkIndex("Subset", index, whole_->size());
 }
 
+Tensors Subset::contents() const {
+  Tensors all = whole_->contents();
+  if (!all.empty()) all.push_back(Tensor(core::NDArray::from<i64>(indices_, {size()})));
+  return all;
+}
+
 Sample Subset::get(i64 index) const {
   checkIndex("Subset.get", index, size());
   return whole_->get(indices_[static_cast<std::size_t>(index)]);

@@ -47,6 +47,9 @@ class Dataset {
 
   /// Names of the classes, where there are any.
   virtual std::vector<std::string> classNames() const { return {}; }
+
+  /// All that the samples are made of, where that lies in memory: equal contents are equal samples. Empty: unknown.
+  virtual Tensors contents() const { return {}; }
 };
 
 /// Some samples of another dataset, in an order of its own. Keeps that dataset alive and copies nothing of it.
@@ -58,6 +61,8 @@ class Subset : public Dataset {
   Sample get(i64 index) const override;
   Batch batch(std::span<const i64> indices) const override;
   std::vector<std::string> classNames() const override { return whole_->classNames(); }
+  /// The whole dataset's, and which samples are taken.
+  Tensors contents() const override;
   /// Positions in the whole dataset.
   const std::vector<i64>& indices() const noexcept { return indices_; }
 

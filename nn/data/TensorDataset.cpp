@@ -103,6 +103,13 @@ TensorDataset::TensorDataset(const Tensor& images, const Tensor& labels, TensorD
   }
 }
 
+Tensors TensorDataset::contents() const {
+  const auto vector = [](const std::vector<float>& values) {
+    return Tensor(NDArray::from<float>(values, {static_cast<i64>(values.size())}));
+  };
+  return {images_, labels_, vector(options_.mean), vector(options_.std)};
+}
+
 Sample TensorDataset::get(i64 index) const {
   checkIndex("TensorDataset.get", index, size());
   const Batch one = batch(std::span<const i64>(&index, 1));

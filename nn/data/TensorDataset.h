@@ -30,6 +30,8 @@ class TensorDataset : public Dataset {
   Sample get(i64 index) const override;
   Batch batch(std::span<const i64> indices) const override;
   std::vector<std::string> classNames() const override { return options_.classNames; }
+  /// Images and labels, as they lie in memory, mean and std.
+  Tensors contents() const override;
 
   /// As given, undelivered: u8 images are bytes.
   const Tensor& images() const noexcept { return images_; }

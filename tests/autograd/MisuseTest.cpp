@@ -21,6 +21,42 @@ TEST_CASE("a saved operand that setArray replaced is an error, also at equal sha
   CHECK_THROWS_AS(y.backward(), StateError);
 }
 
+TEST_CASE("a saved operand or output that was overwritten is an error that names both ops and both versions (T24)") {
+  const auto message = [](const Tensor& loss) -> std::string {
+    try {
+      loss.backward();
+    } catch (const StateError& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != text.npos; };
+  Tensor x = Tensor::ones({3}).setRequiresGrad();
+  const Tensor byOperand = (x * x).sum();
+  Tensor y = exp(x), other = Tensor::ones({3});
+  const Tensor byOutput = y.sum();
+  const u64 xBefore = x.array().version(), yBefore = y.array().version();
+  const auto versions = [](u64 saved, u64 now) {
+    return "versions  " + std::to_string(saved) + " when it was saved, " + std::to_string(now) + " now";
+  };
+  {
+    const NoGrad off;
+    x.mul_(2);
+    x.add_(other);
+    y.fill_(0);
+  }
+  std::string text = message(byOperand);
+  CHECK_MESSAGE(has(text, "[mul] StateError: an operand that its gradient needs was overwritten by add_"), text);
+  CHECK_MESSAGE(has(text, versions(xBefore, xBefore + 2).c_str()), text);
+  text = message(byOutput);
+  CHECK_MESSAGE(has(text, "[exp] StateError: the output that its gradient needs was overwritten by fill_"), text);
+  CHECK_MESSAGE(has(text, versions(yBefore, yBefore + 1).c_str()), text);
+  // A write before the operand is saved, or of another tensor, is none of its business.
+  const Tensor again = (x * x).sum();
+  other.mul_(2);
+  CHECK(message(again) == "no error");
+}
+
 TEST_CASE("stack speaks of itself, not of the concat and unsqueeze in it") {
   const auto headline = [](const Tensors& parts, int axis) -> std::string {
     try {

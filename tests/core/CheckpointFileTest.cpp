@@ -32,6 +32,22 @@ TEST_CASE("a file cut at any byte is refused, and what was whole is named (J2)")
   CHECK_FALSE(contains(readError(plain.substr(0, plain.find("\"weight\": ["))), "last whole"));
 }
 
+TEST_CASE("a file that is cut so short that it cannot hold what it lists is said to be cut, too (J2)") {
+  Checkpoint checkpoint;
+  checkpoint.tensors = {{"a [\"{", "param", counted({10}, DType::U8)}, {"t", "param", counted({3000}, DType::U8)}};
+  checkpoint.train = {{"text", "} ] \\ \" {"}};
+  const std::string text = written(checkpoint);
+  const auto row = text.find("\"shape\": [3000]");
+  for (const std::size_t length : {row + 60, row + 200, text.size() / 2, text.size() - 3}) {
+    const std::string message = readError(text.substr(0, length));
+    CHECK_MESSAGE(contains(message, "\"net.json\" is cut off"), message);
+    CHECK(contains(message, "after " + bytesText(length)));
+    CHECK(contains(message, "it was not written or copied completely"));
+  }
+  const std::string message = readError(text.substr(0, text.size() / 2));
+  CHECK_MESSAGE(contains(message, "\"t\": up to it, tensors of 3,010 bytes are declared, the file has"), message);
+}
+
 TEST_CASE("files of other programs are recognised, with the command that helps (J3)") {
   struct Kind {
     std::string start, name, help;

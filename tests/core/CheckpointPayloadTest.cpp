@@ -18,29 +18,27 @@ TEST_CASE("decimal elements must be numbers of their type (J13, J14)") {
                         {"i", "param", NDArray::from<i8>({1, 100}, {2})},
                         {"b", "param", counted({2}, DType::Bool)}};
   const std::string text = written(checkpoint, {.readable = true});
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, null")),
+  CHECK(contains(replacedError(text, "0.5, 2.5", "0.5, null"),
                  "tensor \"f\": element 1: it is null (NaN written by a JSON library?)"));
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, \"2.5\"")), "element 1 is a string, expected a number"));
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, true")), "element 1: it is a bool"));
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "1e39, 2.5")),
-                 "element 0: \"1e39\" is beyond the range of the type"));
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "1e400, 2.5")), "beyond the range of double"));
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5")), "it has 4 bytes, its shape needs 8 bytes"));
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, 2.5, 3.5")), "more elements than its shape [2] says"));
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "0.5, 2.25")), "its check sum is"));
-  CHECK(contains(readError(replaced(text, "0.5, 2.5", "[0.5], 2.5")), "has an array in it"));
-  CHECK(contains(readError(replaced(text, "1, 100", "1, 128")), "128 is beyond the range of the type"));
-  CHECK(contains(readError(replaced(text, "1, 100", "1.0, 100")), "\"1.0\" is no integer"));
-  CHECK(contains(readError(replaced(text, "false, true", "0, 1")), "it is not true or false"));
+  CHECK(contains(replacedError(text, "0.5, 2.5", "0.5, \"2.5\""), "element 1 is a string, expected a number"));
+  CHECK(contains(replacedError(text, "0.5, 2.5", "0.5, true"), "element 1: it is a bool"));
+  CHECK(contains(replacedError(text, "0.5, 2.5", "1e39, 2.5"), "element 0: \"1e39\" is beyond the range of the type"));
+  CHECK(contains(replacedError(text, "0.5, 2.5", "1e400, 2.5"), "beyond the range of double"));
+  CHECK(contains(replacedError(text, "0.5, 2.5", "0.5"), "it has 4 bytes, its shape needs 8 bytes"));
+  CHECK(contains(replacedError(text, "0.5, 2.5", "0.5, 2.5, 3.5"), "more elements than its shape [2] says"));
+  CHECK(contains(replacedError(text, "0.5, 2.5", "0.5, 2.25"), "its check sum is"));
+  CHECK(contains(replacedError(text, "0.5, 2.5", "[0.5], 2.5"), "has an array in it"));
+  CHECK(contains(replacedError(text, "1, 100", "1, 128"), "128 is beyond the range of the type"));
+  CHECK(contains(replacedError(text, "1, 100", "1.0, 100"), "\"1.0\" is no integer"));
+  CHECK(contains(replacedError(text, "false, true", "0, 1"), "it is not true or false"));
 }
 
 TEST_CASE("payload and shape must agree (J17), base64 must be exact (J18)") {
   const std::string text = written(small());
-  CHECK(contains(readError(replaced(text, "[3, 2]", "[3, 3]")),
-                 "\"bytes\" is 24, its shape [3, 3] and dtype f32 make 36"));
-  CHECK(contains(readError(replaced(replaced(text, "[3, 2]", "[3, 1]"), "\"bytes\": 24", "\"bytes\": 12")),
+  CHECK(contains(replacedError(text, "[3, 2]", "[3, 3]"), "\"bytes\" is 24, its shape [3, 3] and dtype f32 make 36"));
+  CHECK(contains(replacedError(replaced(text, "[3, 2]", "[3, 1]"), "\"bytes\": 24", "\"bytes\": 12"),
                  "it holds 24 bytes where 12 bytes are left"));
-  CHECK(contains(readError(replaced(replaced(text, "[3, 2]", "[3, 3]"), "\"bytes\": 24", "\"bytes\": \"36\"")),
+  CHECK(contains(replacedError(replaced(text, "[3, 2]", "[3, 3]"), "\"bytes\": 24", "\"bytes\": \"36\""),
                  "it has 24 bytes, its shape needs 36 bytes"));
   const std::string bias = "\"AACAPwAAAEAAAEBA\"";
   const std::pair<const char*, const char*> cases[] = {
@@ -53,7 +51,7 @@ TEST_CASE("payload and shape must agree (J17), base64 must be exact (J18)") {
       {"1.5", "chunk 0 is a number"},
       {"null", "chunk 0 is null"},
       {"{}", "has an object in it"}};
-  for (const auto& [bad, message] : cases) CHECK(contains(readError(replaced(text, bias, bad)), message));
+  for (const auto& [bad, message] : cases) CHECK(contains(replacedError(text, bias, bad), message));
   CHECK(readText(replaced(text, bias, "\"AACAPwAA\", \"AEAAAEBA\"")).tensors.size() == 3);  // chunks may be shorter
   Checkpoint large;
   large.tensors = {{"t", "param", counted({100'000}, DType::U8)}};
@@ -61,7 +59,7 @@ TEST_CASE("payload and shape must agree (J17), base64 must be exact (J18)") {
   CHECK(contains(readError(joined), "chunk 0: it has 131072 characters, at most 65,536 are allowed"));
   Checkpoint bools;
   bools.tensors = {{"t", "param", counted({3}, DType::Bool)}};
-  CHECK(contains(readError(replaced(written(bools), "\"AAEA\"", "\"AAIA\"")), "a bool has the byte 2"));
+  CHECK(contains(replacedError(written(bools), "\"AAEA\"", "\"AAIA\""), "a bool has the byte 2"));
 }
 
 TEST_CASE("every flipped bit of the payload is found and the tensor named (J19)") {
@@ -81,26 +79,25 @@ TEST_CASE("every flipped bit of the payload is found and the tensor named (J19)"
   // in one).
   CHECK(refused > 1000);
   CHECK(harmless <= 2 * 10);
-  CHECK(
-      contains(readError(replaced(text, "AACAPwAAAEAAAEBA", "AACAPwAAAEAAAEBB")), "tensor \"bias\": its check sum is"));
+  CHECK(contains(replacedError(text, "AACAPwAAAEAAAEBA", "AACAPwAAAEAAAEBB"), "tensor \"bias\": its check sum is"));
 }
 
 TEST_CASE("tensors without data, data without tensor") {
   const std::string text = written(small());
-  CHECK(contains(readError(replaced(text, line(text, "\"count\", \"role\""), "")),
+  CHECK(contains(replacedError(text, line(text, "\"count\", \"role\""), ""),
                  "has data of a tensor \"count\" that \"tensors\" does not list"));
   const auto begin = text.find("    \"count\": ["), end = text.find("    \"bias\": [");
   std::string without = text;
   without.erase(begin, end - begin);
   CHECK(contains(readError(without), "has no data of 1 listed tensors"));
-  CHECK(contains(readError(replaced(text, "\"tensors\": [", "\"others\": [")), "no field \"tensors\""));
-  CHECK(contains(readError(replaced(text, "\"data\": {", "\"payload\": {")), "no field \"data\""));
-  CHECK(contains(readError(replaced(text, "\"tensors\": [", "\"tensors\": 3, \"others\": [")),
+  CHECK(contains(replacedError(text, "\"tensors\": [", "\"others\": ["), "no field \"tensors\""));
+  CHECK(contains(replacedError(text, "\"data\": {", "\"payload\": {"), "no field \"data\""));
+  CHECK(contains(replacedError(text, "\"tensors\": [", "\"tensors\": 3, \"others\": ["),
                  "\"tensors\" is an integer, expected an array"));
-  CHECK(contains(readError(replaced(text, "\"tensors\": [", "\"tensors\": [3, ")), "\"tensors\" has an integer in it"));
-  CHECK(contains(readError(replaced(text, "\"data\": {", "\"data\": 3, \"others\": {")),
+  CHECK(contains(replacedError(text, "\"tensors\": [", "\"tensors\": [3, "), "\"tensors\" has an integer in it"));
+  CHECK(contains(replacedError(text, "\"data\": {", "\"data\": 3, \"others\": {"),
                  "\"data\" is an integer, expected an object"));
-  CHECK(contains(readError(replaced(text, "\"weight\": [", "\"weight\": 3, \"others\": [")),
+  CHECK(contains(replacedError(text, "\"weight\": [", "\"weight\": 3, \"others\": ["),
                  "the data of tensor \"weight\" is an integer"));
 }
 
@@ -199,9 +196,9 @@ TEST_CASE("payloads in another order than the list, and of no elements") {
   moved = replaced(moved, "    \"weight\": [", text.substr(begin, end - begin) + "    \"weight\": [");
   const Checkpoint again = readText(moved);
   for (std::size_t i = 0; i < 4; ++i) CHECK(bytesOf(again.tensors[i].array) == bytesOf(checkpoint.tensors[i].array));
-  CHECK(contains(readError(replaced(text, "\"none\": []", "\"none\": [\"\"]")), "chunk 0: it is empty"));
-  CHECK(contains(readError(replaced(text, "\"none\": []", "\"none\": [\"AAAA\"]")),
-                 "it holds 3 bytes where 0 bytes are left"));
+  CHECK(contains(replacedError(text, "\"none\": []", "\"none\": [\"\"]"), "chunk 0: it is empty"));
+  CHECK(
+      contains(replacedError(text, "\"none\": []", "\"none\": [\"AAAA\"]"), "it holds 3 bytes where 0 bytes are left"));
 }
 
 namespace {
@@ -229,7 +226,7 @@ TEST_CASE("bools of one chunk are checked, not what lies behind them in memory")
 
 TEST_CASE("the help fits the encoding") {
   const std::string text = written(small()), readable = written(small(), {.readable = true});
-  CHECK(contains(readError(replaced(text, "AACAPwAAAEAAAEBA", "AACAPwAAAEAAAEBB")), "take another copy of the file"));
-  CHECK(contains(readError(replaced(readable, "[\n      1.0, 2.0, 3.0\n", "[\n      1.0, 2.0, 4.0\n")),
+  CHECK(contains(replacedError(text, "AACAPwAAAEAAAEBA", "AACAPwAAAEAAAEBB"), "take another copy of the file"));
+  CHECK(contains(replacedError(readable, "[\n      1.0, 2.0, 3.0\n", "[\n      1.0, 2.0, 4.0\n"),
                  "after a change by hand the check sum must be changed too"));
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <ember/core/Error.h>
 #include <ember/core/io/Checkpoint.h>
@@ -61,6 +62,11 @@ inline std::string replaced(std::string text, std::string_view from, std::string
   const auto at = text.find(from);
   REQUIRE_MESSAGE(at != text.npos, std::string(from));
   return text.replace(at, from.size(), to);
+}
+
+/// What is said of that.
+inline std::string replacedError(std::string text, std::string_view from, std::string_view to) {
+  return readError(replaced(std::move(text), from, to));
 }
 
 /// The same file with "data" before everything else: it takes a second pass.

@@ -14,20 +14,15 @@ namespace {
 /// Gives a few bytes at a time, as a slow disk may.
 class Trickle final : public io::RewindableSource {
  public:
-  explicit Trickle(std::string_view bytes) : RewindableSource("trickle"), bytes_(bytes) {}
-  std::size_t read(void* to, std::size_t count) override {
-    const std::size_t got = std::min({count, bytes_.size() - position_, 1 + position_ % 7});
-    std::memcpy(to, bytes_.data() + position_, got);
-    position_ += got;
-    return got;
-  }
-  u64 size() const noexcept override { return bytes_.size(); }
-  void rewind() override { position_ = 0; }
+  explicit Trickle(std::string_view bytes) : RewindableSource("trickle"), whole_(bytes) {}
+  std::size_t read(void* to, std::size_t count) override { return whole_.read(to, std::min(count, 1 + reads_++ % 7)); }
+  u64 size() const noexcept override { return whole_.size(); }
+  void rewind() override { whole_.rewind(); }
   void checkUnchanged() const override {}
 
  private:
-  std::string_view bytes_;
-  std::size_t position_ = 0;
+  io::MemorySource whole_;
+  std::size_t reads_ = 0;
 };
 
 bool equal(const io::Checkpoint& a, const io::Checkpoint& b) {

@@ -47,6 +47,15 @@ TEST_CASE("the hint names the known name that the fewest edits reach") {
   CHECK(nearestHint("weight", {"0.bias", "0.weight"}) == "did you mean \"0.weight\"?");
 }
 
+TEST_CASE("of endless lists of long names only the first are compared") {
+  const std::string wanted(1000, 'a'), near = wanted + "b";
+  std::vector<std::string> known(100, std::string(1000, 'x'));
+  known.push_back(near);
+  CHECK_FALSE(nearestName(wanted, known).has_value());
+  known.insert(known.begin(), near);
+  CHECK(nearestName(wanted, known) == near);
+}
+
 TEST_CASE("a star of a pattern costs no edits") {
   CHECK(nearestHint("haed.*", {"features.0.weight", "head.weight"}) == "did you mean \"head.weight\"?");
   CHECK(nearestHint("*.wieght", {"head.bias", "head.weight"}) == "did you mean \"head.weight\"?");

@@ -9,6 +9,7 @@
 #include <ember/core/Memory.h>
 #include <ember/core/Random.h>
 #include <ember/core/Trace.h>
+#include <ember/core/Warn.h>
 #include <ember/core/io/Checkpoint.h>
 #include <ember/ember.h>
 
@@ -151,6 +152,52 @@ TEST_CASE("a layer that computes otherwise than when it was saved is found; roun
   CHECK(contains(with(1 - 5e-5), "SOMETHING CHANGED, no error"));
   CHECK(contains(with(1 + 2e-4), "wrong   5 of 5"));
   CHECK(contains(with(1 - 2e-4), "wrong   5 of 5"));
+}
+
+TEST_CASE("a scale in the file that is not the largest output does not widen what is allowed") {
+  const TempFolder folder;
+  nn::Sequential net = smallNet();
+  net(Tensor::uniform({8, 1, 4, 4}));
+  for (const double scale : {1e300, 100.0}) {
+    save(folder / "net.json", net);
+    change(folder / "net.json", [&](io::Checkpoint& c) {
+      c.selfTest.set("scale", scale);
+      Value outputs = Value::array();
+      for (const double y : c.selfTest.get<std::vector<double>>("outputs")) outputs.push(y + 1e-3);
+      c.selfTest.set("outputs", outputs);
+    });
+    nn::Sequential other = smallNet(2);
+    const std::string message = refusal({other, folder}, [&] { load(folder / "net.json", other); });
+    CHECK_MESSAGE(contains(message, "largest"), message);
+    CHECK(contains(message, "does not compute what it computed"));
+  }
+}
+
+TEST_CASE("values that are no numbers are loaded, as they were saved, with a warning of how many there are") {
+  const TempFolder folder;
+  nn::Sequential net = smallNet();
+  net(Tensor::uniform({8, 1, 4, 4}));
+  save(folder / "net.json", net, {.selfTest = false});
+  std::string said;
+  const WarningHandler before = setWarningHandler([&](std::string_view text) { said += std::string(text) + "\n"; });
+  CHECK_NOTHROW(load(folder / "net.json", net));
+  CHECK(said.empty());
+  change(folder / "net.json", [](io::Checkpoint& c) {
+    fill(c, "5.bias", std::numeric_limits<double>::quiet_NaN());
+    fill(c, "0.weight", std::numeric_limits<double>::infinity());
+  });
+  CHECK_NOTHROW(load(folder / "net.json", net));
+  CHECK_MESSAGE(contains(said, "net.json has 32 values that are not finite in 2 tensors, \"0.weight\" first"), said);
+  CHECK(std::isnan(net.namedParameters().back().tensor.toVector<float>()[0]));  // 5.bias
+  // With a self-test the net must compute what it computed.
+  said.clear();
+  nn::Sequential tested = smallNet(2);
+  tested(Tensor::uniform({8, 1, 4, 4}));
+  save(folder / "tested.json", tested);
+  change(folder / "tested.json",
+         [](io::Checkpoint& c) { fill(c, "5.bias", std::numeric_limits<double>::quiet_NaN()); });
+  CHECK(contains(refusal({tested, folder}, [&] { load(folder / "tested.json", tested); }), "does not compute"));
+  setWarningHandler(before);
 }
 
 TEST_CASE("where other outputs are to be expected nothing is compared") {
@@ -361,6 +408,8 @@ TEST_CASE("a self-test that makes no sense is refused, whatever it asks for, and
   CHECK(contains(with("elements", 1'000'000'000'000), "1000000000000 numbers when saved, 2 now"));
   CHECK(contains(with("scale", "Infinity"), "no scale"));
   CHECK(contains(with("scale", -1), "no scale"));
+  // A scale that would let anything pass, or nothing but the same bits.
+  for (const double scale : {1e300, 1e3, 0.0}) CHECK(contains(with("scale", scale), "does not compute"));
   CHECK(contains(with("input_seed", "x"), "makes no sense"));
   CHECK(contains(with("input_seed", "8"), "does not compute"));
 }
