@@ -206,9 +206,11 @@ nn::Parameters Optimizer::namedSlots() const {
   return list;
 }
 
-void Optimizer::checkState(const Value& state) const {
+void Optimizer::checkState(const Value& state, const std::string& file) const {
   const auto refuse = [&](const std::string& what) {
-    throw ValueError(typeName(), "the saved optimiser does not fit: " + what, {},
+    Error::Details details;
+    if (!file.empty()) details = {{"file", file}, {"state", "nothing was changed"}};
+    throw ValueError(typeName(), "the saved optimiser does not fit: " + what, details,
                      "make the optimiser as it was when the run was saved");
   };
   const std::string type = state.get<std::string>("type");

@@ -51,8 +51,8 @@ class Optimizer {
   /// Slots as "momentum/conv1.weight".
   nn::Parameters namedSlots() const;
   /// Throws ValueError, before anything changes, unless `state` is of this type, with these options, parameter names
-  /// and rates.
-  void checkState(const Value& state) const;
+  /// and rates. It names `file` if there is one.
+  void checkState(const Value& state, const std::string& file = {}) const;
   /// Takes over step counts and learning-rate factor of a checked state; slots are written by their handles.
   void restore(const Value& state);
 

@@ -48,10 +48,43 @@ also "param: 6 tensors, 123 elements, 492 bytes"
 expect 0 "optim.momentum" show sgd.json
 also "epoch"
 expect 0 "18446744073709551615" show types.json
+# Texts of a file move no cursor and colour nothing, and long ones make no column wide.
+sed 's/"train": {/"train": {"x\\u001b[2J": "\\u001b]0;title\\u0007 \\u009b31m", /' sgd.json >escapes.json
+expect 0 'x\x1b[2J' show escapes.json
+also '\x1b]0;title\x07 \xc2\x9b31m'
+if LC_ALL=C grep -q $'[\x1b\x07\x9b]' out.txt; then echo "show prints what a terminal obeys"; failures=$((failures + 1)); fi
+expect 1 'train.x\x1b[2J: missing |' diff sgd.json escapes.json
+if LC_ALL=C grep -q $'[\x1b\x07\x9b]' out.txt; then echo "diff prints what a terminal obeys"; failures=$((failures + 1)); fi
+awk 'BEGIN { long = sprintf("%1000000s", ""); gsub(/ /, "k", long); printf "\"%s\": 1", long
+             for (i = 0; i < 20000; ++i) printf ", \"k%d\": 1", i }' >many.txt
+awk 'NR == FNR { many = $0; next } { at = index($0, "\"train\": {"); if (at) $0 = substr($0, 1, at + 9) many ", " substr($0, at + 10); print }' \
+  many.txt sgd.json >wide.json
+expect 0 "... and" show wide.json
+(($(wc -c <out.txt) < 100000)) || { echo "show makes $(wc -c <out.txt) bytes of a hostile file"; failures=$((failures + 1)); }
 expect 1 "No such file" show missing.json
 
 # ---- verify
 for file in net net_readable types types_readable sgd adam; do expect 0 "$file.json is whole" verify $file.json; done
+also "not checked: data, schedule and options of the program that goes on"
+also "checked: the optimiser's slots and the averages fit the net"
+expect 0 "checked: the net can be built and takes the tensors" verify net.json
+also "not checked: what the net computes: the file has no self-test"
+expect 0 "not checked: the net: the file does not describe it" verify types.json
+release=$golden/0.1.0
+expect 0 "checked: it computes what it computed when it was saved" verify "$release/tested.json"
+expect 0 'not checked: the net: "GoldenTied" is a type of the program that saved it' verify "$release/tied.json"
+for file in sgd adam; do expect 0 "checked: the optimiser's slots" verify "$release/$file.json"; done
+# What a load refuses verify refuses, although every check sum is right.
+spoilt() { sed "$1" "$2" >spoilt.json; cmp -s spoilt.json "$2" && { echo "$1 changes nothing"; failures=$((failures + 1)); }; expect 1 "$3" verify spoilt.json; }
+spoilt 's/"type": "Dropout", "args": {"p": 0.25/"type": "Dropout", "args": {"p": 2.25/' net.json "cannot be built here"
+spoilt 's/"out": 3/"out": 4/' net.json "does not fit the net"
+spoilt 's/"scale": [^,}]*/"scale": 1e300/' "$release/tested.json" "does not compute what it computed"
+spoilt 's/"frozen": \["0.weight"/"frozen": ["0.wieght"/' "$release/tested.json" '"frozen" names "0.wieght"'
+spoilt 's/"aliases": {"in.weight": "back"/"aliases": {"in.weight": "kcab"/' "$release/tied.json" '"aliases" gives "in.weight"'
+spoilt '/"train"/,/"optimizer"/s/"step": "7"/"step": "8"/' sgd.json '"optimizer.step" is "7", expected 8, the train.step'
+spoilt 's/"seed": "5"/"seed": "-5"/' sgd.json '"train.seed" is "-5"'
+spoilt 's/"lr_factor"/"rl_factor"/' adam.json '"optimizer.lr_factor" is missing'
+spoilt 's/"name": "0.weight", "lr"/"name": "0.wieght", "lr"/' adam.json ""
 head -c 2000 sgd.json >cut.json
 expect 1 '"cut.json" is cut off' verify cut.json
 sed 's/"crc32": "./"crc32": "x/' net.json >crc.json
@@ -95,5 +128,13 @@ grep -q '"format_version": "1.0"' now.json || { echo "migrate writes another ver
 sed 's/"format_version": "1.0"/"format_version": "2.0"/' net.json >newer.json
 expect 1 "has the format version 2.0, this ember reads 1.x" migrate newer.json never.json
 also 'ember "0.1.0", which wrote it, or a newer one reads it'
+
+# ---- golden files of a release are never written again
+before=$(cat "$golden"/*.* "$golden"/0.1.0/* | cksum)
+for args in "" 0.1.0 ../checkpoints .; do
+  EMBER_BUILD_DIR=/nowhere "$golden/generate" $args >out.txt 2>&1 && { echo "generate $args: no error"; failures=$((failures + 1)); }
+  [[ $args != 0.1.0 ]] || also "the files of a release are never written again"
+done
+[[ $(cat "$golden"/*.* "$golden"/0.1.0/* | cksum) == "$before" ]] || { echo "generate changed golden files"; failures=$((failures + 1)); }
 
 exit $((failures > 0))

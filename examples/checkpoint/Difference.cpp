@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string_view>
+#include <unordered_map>
 
 #include <fmt/core.h>
+
+#include <ember/core/io/Text.h>
 
 #include "Show.h"
 
@@ -17,23 +21,28 @@ using Lines = std::vector<std::string>;
 std::string brief(const Value* value) {
   constexpr std::size_t longest = 60;
   if (!value) return "missing";
-  const std::string text = value->dump();
-  return text.size() <= longest ? text : text.substr(0, longest - 3) + "...";
+  return io::printable(value->dump(), longest);
 }
 
 /// Descends to the fields that differ.
 void compareValues(Lines& lines, const std::string& path, const Value* a, const Value* b) {
   if ((!a && !b) || (a && b && *a == *b)) return;
   if (a && b && a->isObject() && b->isObject()) {
-    for (const auto& [key, value] : a->members()) compareValues(lines, path + "." + key, &value, b->find(key));
+    std::unordered_map<std::string_view, const Value*> rest;  // an object may have a million members
+    for (const auto& [key, value] : b->members()) rest.emplace(key, &value);
+    for (const auto& [key, value] : a->members()) {
+      const auto other = rest.find(key);
+      compareValues(lines, path + "." + key, &value, other == rest.end() ? nullptr : other->second);
+      if (other != rest.end()) other->second = nullptr;
+    }
     for (const auto& [key, value] : b->members()) {
-      if (!a->has(key)) compareValues(lines, path + "." + key, nullptr, &value);
+      if (rest.at(key)) compareValues(lines, path + "." + key, nullptr, &value);
     }
   } else if (a && b && a->isArray() && b->isArray() && a->size() == b->size()) {
     for (std::size_t i = 0; i < a->size(); ++i)
       compareValues(lines, path + "[" + std::to_string(i) + "]", &(*a)[i], &(*b)[i]);
   } else {
-    lines.push_back(fmt::format("{}: {} | {}", path, brief(a), brief(b)));
+    lines.push_back(fmt::format("{}: {} | {}", io::printable(path, 1024), brief(a), brief(b)));
   }
 }
 
@@ -68,7 +77,7 @@ std::string compareElements(const core::NDArray& a, const core::NDArray& b) {
 }
 
 std::string compareTensors(const io::CheckpointTensor& a, const io::CheckpointTensor& b) {
-  if (a.role != b.role) return fmt::format("role {} | {}", a.role, b.role);
+  if (a.role != b.role) return fmt::format("role {} | {}", io::printable(a.role), io::printable(b.role));
   if (!(a.array.shape() == b.array.shape()))
     return fmt::format("shape {} | {}", toString(a.array.shape()), toString(b.array.shape()));
   if (a.array.dtype() != b.array.dtype())
@@ -90,13 +99,18 @@ std::vector<std::string> differences(const io::Checkpoint& a, const io::Checkpoi
   member("scheduler", a.scheduler, b.scheduler);
   member("self_test", a.selfTest, b.selfTest);
   member("other members", a.extra, b.extra);
+  std::unordered_map<std::string_view, const io::CheckpointTensor*> rest;
+  for (const io::CheckpointTensor& tensor : b.tensors) rest.emplace(tensor.name, &tensor);
+  const auto add = [&](const io::CheckpointTensor& tensor, const std::string& text) {
+    if (!text.empty()) lines.push_back(fmt::format("tensor {}: {}", io::printable(tensor.name, 1024), text));
+  };
   for (const io::CheckpointTensor& tensor : a.tensors) {
-    const io::CheckpointTensor* other = b.find(tensor.name);
-    const std::string text = other ? compareTensors(tensor, *other) : "only in the first";
-    if (!text.empty()) lines.push_back(fmt::format("tensor {}: {}", tensor.name, text));
+    const auto other = rest.find(tensor.name);
+    add(tensor, other == rest.end() ? "only in the first" : compareTensors(tensor, *other->second));
+    if (other != rest.end()) other->second = nullptr;
   }
   for (const io::CheckpointTensor& tensor : b.tensors) {
-    if (!a.find(tensor.name)) lines.push_back(fmt::format("tensor {}: only in the second", tensor.name));
+    if (rest.at(tensor.name)) add(tensor, "only in the second");
   }
   return lines;
 }

@@ -7,15 +7,20 @@
 
 #include <fmt/core.h>
 
+#include <ember/core/io/Text.h>
+
 using namespace ember;
 
 namespace {
 
+// A file may hold anything: text goes through io::printable before a terminal sees it, columns have a widest.
+constexpr std::size_t longestText = 100, longestKey = 60, widestColumn = 48, mostMembers = 500;
+
+std::string keyText(std::string_view text) { return io::printable(text, longestKey); }
+
 /// A member as text: strings without quotes, the rest as JSON, long ones cut.
 std::string brief(const Value& value) {
-  constexpr std::size_t longest = 100;
-  const std::string text = value.isString() ? value.as<std::string>() : value.dump();
-  return text.size() <= longest ? text : text.substr(0, longest - 3) + "...";
+  return io::printable(value.isString() ? value.as<std::string>() : value.dump(), longestText);
 }
 
 std::string textOr(const Value& object, const char* key, const char* fallback) {
@@ -42,16 +47,22 @@ void describeModule(std::string& out, const Value& module, const std::string& na
       }
     }
   }
-  out.append(static_cast<std::size_t>(2 * depth + 2), ' ').append(name.empty() ? "" : name + "  ");
+  out.append(static_cast<std::size_t>(2 * depth + 2), ' ').append(name.empty() ? "" : keyText(name) + "  ");
   out += textOr(module, "type", "?") + (own.size() > 0 ? "  " + brief(own) : "") + '\n' + parts;
 }
 
 void describeMembers(std::string& out, const char* title, const Value& object) {
   if (!object.isObject()) return;
   out += fmt::format("\n{}\n", title);
-  std::size_t width = 0;
-  for (const auto& [key, value] : object.members()) width = std::max(width, key.size());
-  for (const auto& [key, value] : object.members()) out += fmt::format("  {:<{}}  {}\n", key, width, brief(value));
+  std::size_t width = 0, shown = 0;
+  for (const auto& [name, value] : object.members()) width = std::max(width, std::min(name.size(), widestColumn));
+  for (const auto& [name, value] : object.members()) {
+    if (shown++ == mostMembers) {
+      out += fmt::format("  ... and {} more\n", object.size() - mostMembers);
+      return;
+    }
+    out += fmt::format("  {:<{}}  {}\n", keyText(name), width, brief(value));
+  }
 }
 
 void describeTensors(std::string& out, const io::Checkpoint& checkpoint) {
@@ -63,8 +74,8 @@ void describeTensors(std::string& out, const io::Checkpoint& checkpoint) {
   std::map<std::string, Sum> sums;  // by role
   for (const io::CheckpointTensor& tensor : checkpoint.tensors) {
     const core::NDArray& array = tensor.array;
-    rows.push_back(
-        {tensor.name, tensor.role, std::string(name(array.dtype())), toString(array.shape()), grouped(array.bytes())});
+    rows.push_back({io::printable(tensor.name, 1024), keyText(tensor.role), std::string(name(array.dtype())),
+                    toString(array.shape()), grouped(array.bytes())});
     Sum& sum = sums[tensor.role];
     ++sum.tensors;
     sum.elements += array.numel();
@@ -72,7 +83,7 @@ void describeTensors(std::string& out, const io::Checkpoint& checkpoint) {
   }
   std::array<std::size_t, 5> widths{};
   for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], std::min(row[i].size(), widestColumn));
   }
   out += '\n';
   for (const Row& row : rows) {
@@ -81,7 +92,7 @@ void describeTensors(std::string& out, const io::Checkpoint& checkpoint) {
   }
   out += '\n';
   for (const auto& [role, sum] : sums) {
-    out += fmt::format("{}: {} tensors, {} elements, {} bytes\n", role, sum.tensors, grouped(sum.elements),
+    out += fmt::format("{}: {} tensors, {} elements, {} bytes\n", keyText(role), sum.tensors, grouped(sum.elements),
                        grouped(sum.bytes));
   }
 }
@@ -97,7 +108,8 @@ std::string grouped(i64 number) {
 
 std::string description(const std::string& file, const io::Checkpoint& checkpoint) {
   const Value& writer = checkpoint.writer;
-  std::string out = fmt::format("{}: an ember checkpoint of {} tensors\n", file, checkpoint.tensors.size());
+  std::string out =
+      fmt::format("{}: an ember checkpoint of {} tensors\n", io::printable(file, 1024), checkpoint.tensors.size());
   out += fmt::format("written by {} {} (commit {}), oneDNN {}, {}, threads {}\n", textOr(writer, "program", "?"),
                      textOr(writer, "version", "?"), textOr(writer, "git", "unknown"), textOr(writer, "onednn", "?"),
                      textOr(writer, "isa", "?"), textOr(writer, "threads", "?"));

@@ -8,10 +8,12 @@
 
 #include <ember/core/Error.h>
 #include <ember/core/io/Checkpoint.h>
+#include <ember/core/io/Text.h>
 #include <ember/nn/Pattern.h>
 
 #include "Difference.h"
 #include "Show.h"
+#include "Verify.h"
 
 using namespace ember;
 
@@ -56,7 +58,8 @@ int main(int argc, char** argv) {
     return added;
   };
   CLI::App* show = command("show", "what is in it: writer, net, position of the training, tensors");
-  CLI::App* verify = command("verify", "whether it is whole: exit code 0, or 1 with the reason");
+  CLI::App* verify =
+      command("verify", "whether a load takes it: exit code 0 and what was checked and what not, or 1 with the reason");
   CLI::App* diff = command("diff", "which fields and tensors differ: exit code 0 if none does, else 1");
   CLI::App* migrate = command("migrate", "write what an older one holds to a new file of the present version");
   for (CLI::App* one : {show, verify}) one->add_option("FILE", file, "a checkpoint")->required();
@@ -93,8 +96,11 @@ int main(int argc, char** argv) {
     }
     i64 bytes = 0;
     for (const io::CheckpointTensor& tensor : checkpoint.tensors) bytes += tensor.array.bytes();
-    fmt::print("{} is whole: {} tensors, {} bytes, every check sum as written\n", file, checkpoint.tensors.size(),
-               grouped(bytes));
+    const Verified result = verified(file, checkpoint);
+    fmt::print("{} is whole: {} tensors, {} bytes, every check sum as written\n", io::printable(file, 1024),
+               checkpoint.tensors.size(), grouped(bytes));
+    for (const std::string& text : result.checked) fmt::print("checked: {}\n", text);
+    for (const std::string& text : result.unchecked) fmt::print("not checked: {}\n", text);
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());

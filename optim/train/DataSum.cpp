@@ -52,12 +52,18 @@ u32 sumOnce(const data::Dataset& dataset) {
 
 }  // namespace
 
-std::optional<u32> dataSum(const data::Dataset& dataset) {
+DataSums dataSums(const data::Dataset& dataset) {
   const NoGrad guard;
   const ProgramCallsScope calls;
   const u32 once = sumOnce(dataset), again = sumOnce(dataset);
   if (once != again) return {};
-  return once;
+  DataSums sums{once, {}};
+  const Tensors contents = dataset.contents();
+  if (contents.empty()) return sums;
+  io::Crc32 sum;
+  for (const Tensor& tensor : contents) add(sum, tensor);
+  sums.contents = sum.value();
+  return sums;
 }
 
 }  // namespace ember::optim

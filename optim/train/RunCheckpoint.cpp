@@ -2,6 +2,7 @@
 
 #include <ember/core/Error.h>
 #include <ember/core/Random.h>
+#include <ember/core/Shortage.h>
 #include <ember/core/Warn.h>
 #include <ember/core/io/AtomicFile.h>
 #include <ember/core/io/Checkpoint.h>
@@ -48,10 +49,15 @@ Value Trainer::position() const {
                 {"batch", options_.batchSize},
                 {"shuffle", options_.shuffle},
                 {"drop_last", options_.dropLast}}}};
-  if (dataSum_) {
-    Value data = value.at("data");
-    value.set("data", data.set("crc32", io::crcText(*dataSum_)));
-  }
+  Value data = value.at("data");
+  if (dataSums_.samples) data.set("crc32", io::crcText(*dataSums_.samples));
+  if (dataSums_.contents) data.set("contents_crc32", io::crcText(*dataSums_.contents));
+  value.set("data", std::move(data));
+  i64 streamCalls = 0;
+  for (const auto& [path, calls] : net_.streams()) streamCalls += calls;
+  value.set("stream_calls", Value::counter(streamCalls));
+  value.set("steps_elsewhere",
+            Value::counter(optimizer_.steps() - stepsOf(epoch_, batch_, batches_, options_.accumulate)));
   if (options_.accumulate != 1) value.set("accumulate", options_.accumulate);
   if (plateau_) value.set("plateau", {{"options", plateau_->description()}, {"state", plateau_->state()}});
   if (best_) value.set("best", best_->state());
@@ -64,18 +70,15 @@ void Trainer::sumData() {
   // get() may be called from the loader's thread, but nobody promised that two threads may call it at once. The next
   // step opens the loader again where it was.
   closeLoader();
-  dataSum_ = dataSum(train_);
+  dataSums_ = dataSums(train_);
   summed_ = true;
 }
 
 void Trainer::save(const std::string& path) {
   try {
     sumData();
-  } catch (const OutOfMemory&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
   } catch (const std::exception& error) {
+    memory::passShortage();
     // A sample that cannot be read now is no reason to lose what was trained; it is tried again with the next save.
     warnOnce(path + " is saved without a check sum of its data: " + error.what());
   }
@@ -103,10 +106,10 @@ std::vector<std::string> Trainer::differences(const std::string& path, const io:
     differences.add("the saved schedule is another one: " + text,
                     "use the epochs, batch size and schedule of the saved run");
   if (!accept) {
-    optimizer_.checkState(saved.optimizer);
+    optimizer_.checkState(saved.optimizer, path);
   } else {
     const Value here = optimizer_.state(), merged = withRatesOf(here, saved.optimizer);
-    optimizer_.checkState(merged);
+    optimizer_.checkState(merged, path);
     if (const std::string text = firstDifference(merged, saved.optimizer); !text.empty())
       differences.add("the optimiser's " + text, {});
   }
@@ -121,10 +124,15 @@ std::vector<std::string> Trainer::differences(const std::string& path, const io:
       differences.add("\"" + std::string(key) + "\" of the saved run differs: " + text,
                       "use the data and options of the saved run");
   }
-  compareDataSums(path, saved.train.at("data").find("crc32"), dataSum_, differences);
+  compareDataSums(path, saved.train.at("data"), dataSums_, differences);
   if (saved.train.has("ema") != (ema_ != nullptr) ||
       (ema_ && saved.train.get<double>({"ema", "decay"}) != ema_->decay())) {
     refuseRun(path, "the saved run averages its weights otherwise", "use the emaDecay of the saved run");
+  }
+  if (const i64 ranks = saved.writer.isObject() ? saved.writer.get<i64>("ranks", 1) : 1; ranks != ranksHere) {
+    differences.add("the saved run shared its batches among " + std::to_string(ranks) + " ranks, here is " +
+                        std::to_string(ranksHere),
+                    "resume with as many ranks");
   }
   if (const i64 batches = saved.train.get<i64>("accumulate", 1); batches != options_.accumulate) {
     differences.add("the saved run takes " + std::to_string(batches) + " batches a step, this one " +
@@ -146,59 +154,49 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
     refuseRun(path, "the file holds a net but no run: it has no optimiser state",
               "load() takes the net's values from it; resume() needs a file of Trainer.save()");
   }
+  RunFile run = readRun(path, file);
   nn::PlannedLoad values(file, net_, {}, path);
   sumData();
   const Value& train = file.train;
   const std::vector<std::string> changes = differences(path, file, options.acceptChanges);
+  if (!options_.loss && run.lossSum < 0)
+    refuseRun(path,
+              "\"train.loss_sum_in_epoch\" is " + Value(run.lossSum).dump() + ", but cross-entropy is never below 0",
+              "give the loss of the saved run; if it was this one the file is damaged: use an older one");
   const Value state = options.acceptChanges ? withRatesOf(optimizer_.state(), file.optimizer) : file.optimizer;
-  const u64 saved = train.get<u64>("seed"), seed = options.acceptChanges ? *options_.seed : saved;
-  const i64 epoch = train.get<i64>("epoch");
-  i64 batch = train.get<i64>("batch"), seen = train.get<i64>("samples_in_epoch"),
-      correct = train.get<i64>("correct_in_epoch");
-  double lossSum = train.get<double>("loss_sum_in_epoch");
+  const u64 seed = options.acceptChanges ? *options_.seed : run.seed;
   const Value data = position().at("data");
-  const bool sameBatches = seed == saved && withoutSum(data) == withoutSum(train.at("data"));
-  if (epoch < 0 || batch < 0 || (sameBatches && batch > batches_)) {
-    throw IoError(
-        "resume",
-        "its position, epoch " + std::to_string(epoch) + ", batch " + std::to_string(batch) + ", is outside the data",
-        {{"file", path}, {"state", "nothing was changed"}}, "the file is damaged; use an older one");
-  }
-  checkRunNumbers(path, file);
+  const bool sameBatches =
+      seed == run.seed && run.ranks == ranksHere && withoutSum(data) == withoutSum(train.at("data"));
   if (!sameBatches) {  // so many batches of another cut or order are another part of the data
-    batch = seen = correct = 0;
-    lossSum = 0;
+    run.batch = run.samples = run.correct = 0;
+    run.lossSum = 0;
   }
   std::optional<ReduceOnPlateau> plateau = plateau_;
   const Value* rated = train.find("plateau");
-  if (plateau && rated && rated->at("options") == plateau->description()) plateau->restore(rated->at("state"));
+  if (plateau && rated && rated->at("options") == plateau->description())
+    ofRun(path, "train.plateau.state", [&] { plateau->restore(rated->at("state")); });
   std::optional<BestEpoch> best = best_;
   if (const Value* known = train.find("best")) {
     const bool other = best && options.acceptChanges && known->get<std::string>("metric") != best->options().name;
     if (best && !other)
-      best->restore(*known);
+      ofRun(path, "train.best", [&] { best->restore(*known); });
     else if (!best)
       warnOnce(path + " knows the best epoch of its run, this trainer does not look for it: it is forgotten");
   }
-  const i64 calls = train.get<i64>("program_calls"), averaged = ema_ ? train.get<i64>({"ema", "updates"}) : 0;
-  std::vector<std::pair<std::string, i64>> streams;
-  for (const auto& [name, value] : train.at("streams").members()) streams.emplace_back(name, value.as<i64>());
-  std::vector<std::string> frozen;
-  if (const Value* names = file.extra.find("frozen")) frozen = names->as<std::vector<std::string>>();
+  checkStreamNames(path, run, net_);
   const nn::Parameters here = slotsAndAverages();
   Tensors stored;
   for (core::NDArray& array : matchingTensors(path, here, file)) stored.emplace_back(std::move(array));
   nn::Parameters parameters = net_.namedParameters();
   std::vector<bool> trains;
-  for (const nn::Parameter& p : parameters)
-    trains.push_back(std::find(frozen.begin(), frozen.end(), p.name) == frozen.end());
+  for (const nn::Parameter& p : parameters) trains.push_back(!values.frozen().contains(p.name));
   warnOfOtherMachine(path, file.writer);
   for (const std::string& change : changes) warnOnce(path + ": " + change + "; what is here holds from now on");
-  std::string savedIn = changes.empty() && seed == saved ? path : std::string();
+  std::string savedIn = changes.empty() && seed == run.seed ? path : std::string();
 
-  // Phase two: nothing below can fail. setStreams checks its names and takes its memory first and is the first to
-  // write.
-  net_.setStreams(streams);
+  // Phase two: nothing below can fail. setStreams takes its memory first and is the first to write.
+  net_.setStreams(run.streams);
   values.commit();
   const NoGrad guard;
   for (std::size_t i = 0; i < here.size(); ++i) Tensor(here[i].tensor).copy_(stored[i], "resume");
@@ -207,18 +205,18 @@ void Trainer::resume(const std::string& path, const ResumeOptions& options) {
     parameters[i].tensor.zeroGrad();
   }
   optimizer_.restore(state);
-  if (ema_) ema_->setUpdates(averaged);
+  if (ema_) ema_->setUpdates(run.averaged);
   plateau_ = std::move(plateau);
   best_ = std::move(best);
   ember::seed(seed);
   options_.seed = seed;
-  random::setProgramCalls(calls);
+  random::setProgramCalls(run.programCalls);
   closeLoader();
-  epoch_ = epoch;
-  batch_ = batch;
-  seen_ = seen;
-  correct_ = correct;
-  lossSum_ = lossSum;
+  epoch_ = run.epoch;
+  batch_ = run.batch;
+  seen_ = run.samples;
+  correct_ = run.correct;
+  lossSum_ = run.lossSum;
   savedIn_ = std::move(savedIn);
 }
 

@@ -14,6 +14,7 @@
 #include <ember/optim/Plateau.h>
 #include <ember/optim/Schedule.h>
 #include <ember/optim/train/BestEpoch.h>
+#include <ember/optim/train/DataSum.h>
 #include <ember/optim/train/Metrics.h>
 
 namespace ember::io {
@@ -104,7 +105,7 @@ class Trainer {
   /// The whole run in one file: net, optimiser, schedule, position, streams, average. All or nothing.
   void save(const std::string& path);
   /// Continues a saved run. Throws, with nothing changed: StateError or ValueError if the file does not fit net,
-  /// optimiser, data (compared by size and by a sum over some samples) or options, IoError if it is damaged or
+  /// optimiser, data (compared by size and sums, DataSum.h) or options, IoError if it is damaged or
   /// contradicts itself. Warns of another number of threads, instruction set or version of oneDNN: then the run
   /// continues, but not bit for bit.
   void resume(const std::string& path, const ResumeOptions& options = {});
@@ -175,7 +176,7 @@ class Trainer {
   i64 batches_ = 0, epoch_ = 0, batch_ = 0;
   std::string savedIn_;
   bool summed_ = false;
-  std::optional<u32> dataSum_;  // none: get() draws at random
+  DataSums dataSums_;
   // Over the epoch so far; saved, so that a resumed run's figures continue.
   double lossSum_ = 0;
   i64 seen_ = 0, correct_ = 0;

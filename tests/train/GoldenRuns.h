@@ -36,9 +36,34 @@ inline data::TensorDataset goldenPictures() {
   return data::TensorDataset(Tensor(core::NDArray::from<float>(pixels, {20, 1, 4, 4})), Tensor::of<i64>(labels));
 }
 
-/// A run with "sgd" or "adam" of two epochs of five steps.
+/// A net with a parameter under two names, and a frozen one: a file of it has "aliases" and "frozen".
+struct GoldenTied : nn::Module {
+  GoldenTied() {
+    back = addParameter("back", in.weight);
+    in.bias.setRequiresGrad(false);
+  }
+  nn::Linear& in = add("in", nn::Linear(2, 3));
+  Tensor back;
+  Tensor forward(const Tensor& x) override { return matmul(in(x), back); }
+};
+
+/// Has seen an input, so that a save adds a self-test.
+inline std::unique_ptr<GoldenTied> goldenTied() {
+  nn::registerModule("GoldenTied", [](const nn::Args&) { return GoldenTied(); });
+  auto net = std::make_unique<GoldenTied>();
+  {
+    const NoGrad guard;
+    net->in.weight.copy_(Tensor::of({0.5, -0.25, 1, 0.125, -0.75, 2}).reshape({3, 2}));
+    net->in.bias.copy_(Tensor::of({0.1, 0.2, -0.3}));
+  }
+  (*net)(Tensor::ones({4, 2}));
+  return net;
+}
+
+/// A run with "sgd" or "adam" of two epochs of five steps. Complete: with all else that a run may carry; the file of a
+/// run has a self-test, for it has run its net.
 struct GoldenRun {
-  explicit GoldenRun(const std::string& kind) : net(goldenNet()), data(goldenPictures()) {
+  explicit GoldenRun(const std::string& kind, bool complete = false) : net(goldenNet()), data(goldenPictures()) {
     optim::TrainerOptions options{.epochs = 2, .batchSize = 4, .seed = 5, .prefetch = false};
     if (kind == "sgd") {
       optimizer = std::make_unique<optim::SGD>(net->namedParameters(),
@@ -48,8 +73,31 @@ struct GoldenRun {
       optimizer = std::make_unique<optim::Adam>(net->namedParameters(), optim::AdamOptions{.lr = 0.01});
       options.schedule = optim::schedule::cosine(10);
     }
+    if (complete) {
+      net->freeze("0.bias");
+      options.best = optim::BestOptions{};
+      options.plateau = optim::PlateauOptions{.factor = 0.5, .patience = 0, .threshold = 0.9};
+      options.transforms = {data::RandomCrop(1), data::RandomFlip()};
+      options.clipNorm = 1;
+    }
     trainer = std::make_unique<optim::Trainer>(*net, *optimizer, data, options);
   }
+
+  /// Runs to the end: {"losses": of each step, "tensors": {NAME: elements}} of net, slots and averages.
+  Value goOn() {
+    Value losses = Value::array(), tensors = Value::object();
+    trainer->afterStep([&](const optim::StepInfo& info) { losses.push(info.loss); });
+    trainer->run();
+    nn::Parameters all = net->namedParameters();
+    for (const nn::Parameters& more : {net->namedBuffers(), optimizer->namedSlots()})
+      all.insert(all.end(), more.begin(), more.end());
+    if (trainer->ema()) {
+      for (const nn::Parameter& p : trainer->ema()->averages()) all.push_back({"ema/" + p.name, p.tensor, {}});
+    }
+    for (const nn::Parameter& p : all) tensors.append(p.name, p.tensor.toVector<double>());
+    return {{"losses", losses}, {"tensors", tensors}};
+  }
+
   std::unique_ptr<nn::Sequential> net;
   data::TensorDataset data;
   std::unique_ptr<optim::Optimizer> optimizer;

@@ -63,6 +63,48 @@ TEST_CASE("other data of the same size are refused by their check sum") {
   }
 }
 
+TEST_CASE("of data in memory every sample counts, also those that the sum over some samples leaves out") {
+  const TempFolder folder;
+  const auto many = [](i64 other) {  // 1000 samples: less than a third of them are summed one by one
+    std::vector<i64> labels(1000, 1);
+    if (other >= 0) labels[static_cast<std::size_t>(other)] = 2;
+    return data::TensorDataset(Tensor::full({1000, 1, 4, 4}, 0.25), Tensor::of<i64>(labels));
+  };
+  const auto trainer = [](SmallRun& run, const data::Dataset& data) {
+    return optim::Trainer(run.net, *run.optimizer, data, {.batchSize = 100, .seed = 3});
+  };
+  // The data themselves, and a part of them.
+  const auto part = [](data::TensorDataset whole, i64 first) {
+    std::vector<i64> indices;
+    for (i64 i = first; i < first + 900; ++i) indices.push_back(i);
+    return data::Subset(std::make_shared<data::TensorDataset>(std::move(whole)), indices);
+  };
+  SmallRun saved({});
+  const data::TensorDataset all = many(-1);
+  const data::Subset some = part(all, 0);
+  trainer(saved, all).save(folder / "all.json");
+  trainer(saved, some).save(folder / "some.json");
+  int seen = 0, unseen = 0;
+  for (const i64 other : {-1, 499, 500, 501, 502, 503}) {
+    SmallRun run({});
+    const data::TensorDataset changed = many(other);
+    seen += optim::dataSums(changed).samples != optim::dataSums(all).samples;
+    unseen += optim::dataSums(changed).contents == optim::dataSums(all).contents;
+    const data::Subset changedPart = part(changed, 0);
+    for (const auto& [name, message] :
+         {std::pair("all", messageOf([&] { trainer(run, changed).resume(folder / "all.json"); })),
+          std::pair("some", messageOf([&] { trainer(run, changedPart).resume(folder / "some.json"); }))}) {
+      CHECK_MESSAGE(contains(message, "the training data are not those of the saved run") == (other >= 0),
+                    std::string(name) << ": " << message);
+    }
+  }
+  CHECK(seen < 3);  // else the sum over some samples is enough for this test
+  CHECK(unseen == 1);
+  SmallRun run({});
+  const data::Subset moved = part(all, 50);  // equal samples, but others
+  CHECK(contains(messageOf([&] { trainer(run, moved).resume(folder / "some.json"); }), "the training data are not"));
+}
+
 TEST_CASE("data that are drawn at random have no sum, and save and resume") {
   const TempFolder folder;
   SmallRun run(rich());

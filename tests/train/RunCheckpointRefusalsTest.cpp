@@ -1,7 +1,4 @@
 // Files that a run refuses to go on from, and what it says.
-#include <functional>
-#include <limits>
-
 #include <doctest/doctest.h>
 #include <ember/core/io/Checkpoint.h>
 #include <ember/ember.h>
@@ -123,66 +120,4 @@ TEST_CASE("a missing or damaged file is an IoError, and nothing is changed") {
     CHECK_THROWS_AS(run.trainer->resume(folder / "cut.json"), IoError);
   }
   CHECK(run.state() == before);
-}
-
-TEST_CASE("positions outside the data are refused") {
-  const TempFolder folder;
-  saveThreeSteps(folder / "run.json");
-  SmallRun run(elsewhere(rich()));
-  const std::string before = run.state();
-  const auto resume = [&](const char* key, i64 value) {
-    io::Checkpoint file = io::readCheckpoint(folder / "run.json");
-    file.train.set(key, value);
-    io::writeCheckpoint(folder / "bad.json", file);
-    return messageOf([&] { run.trainer->resume(folder / "bad.json"); });
-  };
-  CHECK(contains(resume("batch", 7), "epoch 0, batch 7, is outside the data"));
-  CHECK(contains(resume("batch", -1), "is outside the data"));
-  CHECK(contains(resume("epoch", -1), "is outside the data"));
-  CHECK(!resume("seed", -5).empty());
-  CHECK(run.state() == before);
-}
-
-TEST_CASE("numbers that no run writes are refused by name, and nothing is changed") {
-  const TempFolder folder;
-  saveThreeSteps(folder / "run.json");
-  SmallRun run(elsewhere(rich()));
-  const std::string before = run.state();
-  const auto refuses = [&](const std::string& field, const std::function<void(io::Checkpoint&)>& change) {
-    io::Checkpoint file = io::readCheckpoint(folder / "run.json");
-    change(file);
-    io::writeCheckpoint(folder / "bad.json", file);
-    CHECK_THROWS_AS(run.trainer->resume(folder / "bad.json"), IoError);
-    const std::string message = messageOf([&] { run.trainer->resume(folder / "bad.json"); });
-    CHECK_MESSAGE(contains(message, "\"" + field + "\" is "), message);
-    CHECK(run.state() == before);
-  };
-  const auto train = [&](const std::string& field, const Value& value) {
-    refuses("train." + field, [&](io::Checkpoint& file) { file.train.set(field, value); });
-  };
-  const auto optimizer = [&](const std::string& field, const Value& value) {
-    refuses("optimizer." + field, [&](io::Checkpoint& file) { file.optimizer.set(field, value); });
-  };
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  train("samples_in_epoch", "-1");
-  train("samples_in_epoch", "13");  // 3 batches of 4
-  train("correct_in_epoch", "-1");
-  train("correct_in_epoch", "13");
-  train("loss_sum_in_epoch", std::numeric_limits<double>::quiet_NaN());
-  train("loss_sum_in_epoch", infinity);
-  train("epoch", 3);
-  train("program_calls", "-1");
-  train("step", "-1");
-  optimizer("step", "-3");
-  for (const double factor : {-0.5, infinity, std::numeric_limits<double>::quiet_NaN()}) optimizer("lr_factor", factor);
-  refuses("train.ema.updates", [](io::Checkpoint& file) {
-    Value ema = file.train.at("ema");
-    file.train.set("ema", ema.set("updates", "-1"));
-  });
-  refuses("train.batch", [](io::Checkpoint& file) { file.train.set("epoch", 2); });
-  refuses("optimizer.parameters.0.weight.step", [](io::Checkpoint& file) {
-    Value list = Value::array();
-    for (Value p : file.optimizer.at("parameters").elements()) list.push(p.set("step", "-1"));
-    file.optimizer.set("parameters", list);
-  });
 }

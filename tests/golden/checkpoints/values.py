@@ -23,4 +23,5 @@ for path in sorted(folder.glob("*.json")):
     tensors = [{key: t[key] for key in ("name", "role", "dtype", "shape")} | {"bytes": content(t, file["data"][t["name"]]).hex()}
                for t in file["tensors"]]
     values[path.name] = {"header": {k: v for k, v in file.items() if k not in fixed}, "tensors": tensors}
-(folder / "values.json").write_text(json.dumps(values, indent=1) + "\n")
+with (folder / "values.json").open("x") as to:  # never over one that is there
+    to.write(json.dumps(values, indent=1) + "\n")

@@ -1,0 +1,29 @@
+// What resume() compares beyond the fields of a file.
+#include <string>
+
+#include <doctest/doctest.h>
+#include <ember/core/Error.h>
+#include <ember/core/io/Checkpoint.h>
+#include <ember/optim/train/ResumeChecks.h>
+
+#include "support/TempFolder.h"
+
+using namespace ember;
+using namespace ember::test;
+
+TEST_CASE("of half a million tensors that belong to no slot, the nearest names of 20 are looked for, not of all") {
+  io::Checkpoint file;
+  const core::NDArray one = core::NDArray::from<float>({1}, {1});
+  for (int i = 0; i < 500'000; ++i) file.tensors.push_back({"optim/momentum/" + std::to_string(i), "optim.m", one});
+  nn::Parameters here;  // with each name compared to each this is an hour's work
+  for (int i = 0; i < 3000; ++i) here.push_back({"optim/momentun/" + std::to_string(i), Tensor(one), {}});
+  const std::string message = messageOf<StateError>([&] { optim::matchingTensors("run.json", here, file); });
+  CHECK(contains(message, "503000 tensors of the run do not fit"));
+  CHECK(contains(message, "missing  optim/momentun/0"));
+  CHECK(contains(message, "502980 more"));
+  CHECK(message.size() < 3000);
+  file.tensors.resize(3);
+  here.resize(2);
+  const std::string few = messageOf<StateError>([&] { optim::matchingTensors("run.json", here, file); });
+  CHECK_MESSAGE(contains(few, "\"optim/momentum/0\"; did you mean \"optim/momentun/0\"?"), few);
+}
