@@ -55,8 +55,7 @@ also '\x1b]0;title\x07 \xc2\x9b31m'
 if LC_ALL=C grep -q $'[\x1b\x07\x9b]' out.txt; then echo "show prints what a terminal obeys"; failures=$((failures + 1)); fi
 expect 1 'train.x\x1b[2J: missing |' diff sgd.json escapes.json
 if LC_ALL=C grep -q $'[\x1b\x07\x9b]' out.txt; then echo "diff prints what a terminal obeys"; failures=$((failures + 1)); fi
-awk 'BEGIN { long = sprintf("%1000000s", ""); gsub(/ /, "k", long); printf "\"%s\": 1", long
-             for (i = 0; i < 20000; ++i) printf ", \"k%d\": 1", i }' >many.txt
+{ printf '"'; head -c 1000000 /dev/zero | tr '\0' k; printf '": 1'; seq -f ', "k%.0f": 1' 20000 | tr -d '\n'; } >many.txt
 awk 'NR == FNR { many = $0; next } { at = index($0, "\"train\": {"); if (at) $0 = substr($0, 1, at + 9) many ", " substr($0, at + 10); print }' \
   many.txt sgd.json >wide.json
 expect 0 "... and" show wide.json
@@ -84,7 +83,7 @@ spoilt 's/"aliases": {"in.weight": "back"/"aliases": {"in.weight": "kcab"/' "$re
 spoilt '/"train"/,/"optimizer"/s/"step": "7"/"step": "8"/' sgd.json '"optimizer.step" is "7", expected 8, the train.step'
 spoilt 's/"seed": "5"/"seed": "-5"/' sgd.json '"train.seed" is "-5"'
 spoilt 's/"lr_factor"/"rl_factor"/' adam.json '"optimizer.lr_factor" is missing'
-spoilt 's/"name": "0.weight", "lr"/"name": "0.wieght", "lr"/' adam.json ""
+spoilt 's|optim/exp_avg/0.weight|optim/exp_avg/0.wieght|' adam.json "2 tensors of the run do not fit"
 head -c 2000 sgd.json >cut.json
 expect 1 '"cut.json" is cut off' verify cut.json
 sed 's/"crc32": "./"crc32": "x/' net.json >crc.json
@@ -130,11 +129,11 @@ expect 1 "has the format version 2.0, this ember reads 1.x" migrate newer.json n
 also 'ember "0.1.0", which wrote it, or a newer one reads it'
 
 # ---- golden files of a release are never written again
-before=$(cat "$golden"/*.* "$golden"/0.1.0/* | cksum)
+before=$(find "$golden" -type f -exec cksum {} +)
 for args in "" 0.1.0 ../checkpoints .; do
   EMBER_BUILD_DIR=/nowhere "$golden/generate" $args >out.txt 2>&1 && { echo "generate $args: no error"; failures=$((failures + 1)); }
   [[ $args != 0.1.0 ]] || also "the files of a release are never written again"
 done
-[[ $(cat "$golden"/*.* "$golden"/0.1.0/* | cksum) == "$before" ]] || { echo "generate changed golden files"; failures=$((failures + 1)); }
+[[ $(find "$golden" -type f -exec cksum {} +) == "$before" ]] || { echo "generate changed golden files"; failures=$((failures + 1)); }
 
 exit $((failures > 0))

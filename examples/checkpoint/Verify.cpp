@@ -38,14 +38,17 @@ std::string foreignType(const Value& value, const std::vector<std::string>& know
   return foreign;
 }
 
-/// The parameters that the saved optimiser steps; nothing if some are not the net's.
-nn::Parameters steppedParameters(const nn::Module& net, const Value& optimizer) {
+/// The parameters that the saved optimiser steps; a name that is none of the net's is returned in `other`.
+nn::Parameters steppedParameters(const nn::Module& net, const Value& optimizer, std::string& other) {
   nn::Parameters list;
   const nn::Parameters all = net.namedParameters();
   for (const Value& entry : optimizer.at("parameters").elements()) {
     const std::string name = entry.get<std::string>("name");
     const auto found = std::find_if(all.begin(), all.end(), [&](const nn::Parameter& p) { return p.name == name; });
-    if (found == all.end()) return {};
+    if (found == all.end()) {
+      other = name;
+      return {};
+    }
     list.push_back(*found);
   }
   return list;
@@ -55,10 +58,16 @@ nn::Parameters steppedParameters(const nn::Module& net, const Value& optimizer) 
 void verifyRun(const std::string& file, const io::Checkpoint& checkpoint, const nn::Module& net, Verified& result) {
   optim::checkStreamNames(file, optim::readRun(file, checkpoint), net);
   const std::string type = checkpoint.optimizer.get<std::string>("type");
-  const nn::Parameters parameters = steppedParameters(net, checkpoint.optimizer);
-  if (!contains(optim::optimizerTypes(), type) || parameters.empty()) {
+  if (!contains(optim::optimizerTypes(), type)) {
     result.unchecked.push_back("slots and averages: the optimiser " + io::inQuotes(type) +
                                " is the saving program's own");
+    return;
+  }
+  std::string other;
+  const nn::Parameters parameters = steppedParameters(net, checkpoint.optimizer, other);
+  if (parameters.empty()) {
+    result.unchecked.push_back("slots and averages: the optimiser steps " + io::inQuotes(other) +
+                               ", which is no parameter of the net");
     return;
   }
   std::unique_ptr<optim::Optimizer> optimizer;

@@ -9,6 +9,7 @@
 #include <ember/core/io/Checkpoint.h>
 #include <ember/core/io/SavePath.h>
 #include <ember/core/io/TemporaryFile.h>
+#include <ember/optim/train/RunFile.h>
 
 namespace ember::optim {
 namespace {
@@ -38,7 +39,7 @@ Candidate look(const std::string& path) {
       found.problem = "it holds a net but no run";
       return found;
     }
-    found.step = file.train.get<i64>("step");
+    found.step = readRun(path, file).step;  // a run that resume() would refuse is none
     found.identity = {{"model", file.model},
                       {"seed", file.train.at("seed")},
                       {"data", file.train.at("data")},

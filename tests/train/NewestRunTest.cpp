@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <doctest/doctest.h>
+#include <ember/core/io/Checkpoint.h>
 #include <ember/ember.h>
 
 #include "support/Headline.h"
@@ -65,6 +66,15 @@ TEST_CASE("a generation that cannot be used is passed over, with the reason on o
   CHECK(!contains(said, "help"));  // what to do about a file that is passed over is not
   CHECK(!contains(said, "\n"));
   CHECK(!contains(said, "  "));
+  // Right check sums, but a step count that contradicts its position.
+  writeFile(path, now);
+  io::Checkpoint changed = io::readCheckpoint(path);
+  changed.train.set("step", "9");
+  io::writeCheckpoint(path, changed, {.keepPrevious = false});
+  said = why();
+  CHECK_MESSAGE(contains(said, path + " cannot be used: [resume] IoError: \"train.step\" is \"9\", expected 4"), said);
+  CHECK_MESSAGE(said.ends_with("); " + previous + ", step 3, taken"), said);
+
   SmallRun resumed(elsewhere(rich()));
   resumed.trainer->resume(optim::newestRun(path)->path);
   CHECK(resumed.trainer->run());
