@@ -33,7 +33,8 @@ if(NOT EMBER_SANITIZE STREQUAL "address" OR NOT CMAKE_CXX_COMPILER_ID MATCHES "C
   return()
 endif()
 set_source_files_properties(${fuzz_sources} ${fuzz_readers} PROPERTIES
-  COMPILE_OPTIONS "-fsanitize=fuzzer-no-link;-O2")
+  COMPILE_OPTIONS "-fsanitize=fuzzer-no-link;-O2"
+  SKIP_PRECOMPILE_HEADERS ON)  # which are not optimised
 add_library(fuzz_mutator OBJECT fuzz/JsonMutator.cpp)
 target_compile_options(fuzz_mutator PRIVATE -O2)
 target_link_libraries(fuzz_mutator PUBLIC fuzz_parts PRIVATE $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
