@@ -14,6 +14,7 @@
 #include <ember/core/Scope.h>
 
 #include "support/Headline.h"
+#include "support/Repeats.h"
 
 using namespace ember;
 using namespace ember::test;
@@ -31,7 +32,7 @@ TEST_CASE("a chain of a million nodes is built, differentiated and destroyed (T3
   const Tensor x = leaf({1, 2});
   {
     Tensor y = x;
-    for (int i = 0; i < 1'000'000; ++i) y = i % 2 == 0 ? neg(y) : y + x;
+    for (int i = 0, nodes = repeats(1'000'000); i < nodes; ++i) y = i % 2 == 0 ? neg(y) : y + x;
     sum(y).backward();
     // y goes x, -x, 0, 0, x, ...: four steps lead back to x.
     CHECK(valuesOf(y) == Values{1, 2});

@@ -5,6 +5,7 @@
 #include <ember/ember.h>
 
 #include "support/Headline.h"
+#include "support/Repeats.h"
 
 using namespace ember;
 using namespace ember::test;
@@ -61,7 +62,7 @@ TEST_CASE("gradients() asks an op only for what is wanted of it") {
 TEST_CASE("gradients() finds its way through a graph of a million nodes") {
   const Tensor x = leaf({1});
   Tensor y = x;
-  for (int i = 0; i < 1'000'000; ++i) y = neg(y);
+  for (int i = 0, nodes = repeats(1'000'000); i < nodes; ++i) y = neg(y);
   CHECK(gradients({y}, {x})[0].item() == 1);
 }
 
