@@ -292,6 +292,18 @@ TEST_CASE("a run of several ranks had other batches: it is refused, or its open 
   const std::string message = file.resumed(ranks);
   CHECK_MESSAGE(contains(message, "the saved run shared its batches among 4 ranks, here is 1"), message);
   CHECK(contains(message, "bad.json"));
+
+  const TempFolder folder;
+  saveThreeSteps(folder / "run.json");
+  io::Checkpoint saved = io::readCheckpoint(folder / "run.json");
+  ranks(saved);
+  io::writeCheckpoint(folder / "run.json", saved);
+  SmallRun run(rich());
+  const Warnings warnings;
+  run.trainer->resume(folder / "run.json", {.acceptChanges = true});
+  CHECK(contains(warnings.said, "among 4 ranks"));
+  CHECK(run.trainer->batch() == 0);
+  CHECK(run.optimizer->steps() == 3);
 }
 
 TEST_CASE(
