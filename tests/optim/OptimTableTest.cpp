@@ -137,7 +137,8 @@ TEST_CASE("every optimiser refuses a rate, a decay rate of averages and an epsil
     Value known = optim::makeOptimizer(type, bowl.parameters, Value::object())->options();
     known.set("lr", 0.1);
     known.set("weightDecay", 0.0);
-    for (const auto& [option, value] : known.members()) {
+    for (const auto& member : known.members()) {
+      const std::string& option = member.first;
       for (const double bad : badFor(option)) {
         CAPTURE(type);
         CAPTURE(option);
