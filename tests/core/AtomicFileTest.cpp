@@ -13,6 +13,7 @@
 #include <ember/core/io/AtomicFile.h>
 #include <ember/core/io/TemporaryFile.h>
 
+#include "support/Headline.h"
 #include "support/TempFolder.h"
 #include "support/Warnings.h"
 

@@ -5,6 +5,8 @@
 #include <ember/core/io/Text.h>
 
 #include "CheckpointText.h"
+#include "support/Headline.h"
+#include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::io;

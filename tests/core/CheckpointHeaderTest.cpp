@@ -4,6 +4,7 @@
 #include <ember/core/io/CheckpointLimits.h>
 
 #include "CheckpointText.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::io;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "CheckpointText.h"
+#include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::io;

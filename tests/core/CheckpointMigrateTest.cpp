@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include "CheckpointText.h"
+#include "support/Headline.h"
+#include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::io;

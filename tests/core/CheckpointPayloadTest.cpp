@@ -6,6 +6,7 @@
 #include <ember/core/io/Base64.h>
 
 #include "CheckpointText.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::io;

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "CheckpointText.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::io;

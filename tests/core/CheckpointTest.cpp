@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "CheckpointText.h"
+#include "support/Headline.h"
+#include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::io;

@@ -8,7 +8,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/io/Checkpoint.h>
 
-#include "support/TempFolder.h"
+#include "support/Headline.h"
 
 /// Checkpoints as text: written, spoilt and read again without a file.
 namespace ember::test {

@@ -9,6 +9,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/io/FolderLock.h>
 
+#include "support/Headline.h"
 #include "support/TempFolder.h"
 
 using namespace ember;

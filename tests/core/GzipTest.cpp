@@ -6,6 +6,7 @@
 #include <ember/core/io/Gzip.h>
 
 #include "support/Gzip.h"
+#include "support/Headline.h"
 #include "support/TempFolder.h"
 
 using namespace ember;

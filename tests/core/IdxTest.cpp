@@ -5,6 +5,7 @@
 #include <ember/core/io/Idx.h>
 
 #include "support/Gzip.h"
+#include "support/Headline.h"
 #include "support/TempFolder.h"
 
 using namespace ember;

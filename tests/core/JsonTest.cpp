@@ -4,7 +4,7 @@
 #include <ember/core/io/JsonReader.h>
 #include <ember/core/io/JsonWriter.h>
 
-#include "support/TempFolder.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::io;

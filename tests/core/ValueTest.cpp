@@ -7,7 +7,7 @@
 #include <ember/core/Error.h>
 #include <ember/core/io/Value.h>
 
-#include "support/TempFolder.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using test::contains;

@@ -10,7 +10,7 @@
 #include <ember/core/Random.h>
 #include <ember/nn/data/TensorDataset.h>
 
-#include "support/TempFolder.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using test::messageOf;

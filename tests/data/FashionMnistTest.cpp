@@ -10,6 +10,7 @@
 
 #include <ember/core/Error.h>
 
+#include "support/Headline.h"
 #include "support/TempFolder.h"
 
 using namespace ember;

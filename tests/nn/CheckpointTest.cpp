@@ -7,6 +7,7 @@
 #include <ember/nn/Registry.h>
 #include <ember/nn/layers/Layers.h>
 
+#include "support/Headline.h"
 #include "support/TempFolder.h"
 
 using namespace ember;

@@ -13,12 +13,6 @@
 using namespace ember;
 using namespace ember::test;
 
-namespace {
-
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
-
 TEST_CASE("a convolution that gets other channels names itself and its place (T4)") {
   nn::Sequential net(nn::Conv2D(3, 4, {.kernel = 3}), nn::ReLU(), nn::Conv2D(5, 4, {.kernel = 3}));
   const std::string message = messageOf([&] { net(Tensor::ones({1, 3, 8, 8})); });

@@ -3,7 +3,6 @@
 #include <ember/ember.h>
 
 #include "support/Headline.h"
-#include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::test;

@@ -9,6 +9,7 @@
 #include <ember/ember.h>
 
 #include "nn/LayerSamples.h"
+#include "support/Headline.h"
 #include "support/State.h"
 #include "support/TempFolder.h"
 

@@ -7,7 +7,6 @@
 #include "support/Draw.h"
 #include "support/Headline.h"
 #include "support/State.h"
-#include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::test;

@@ -4,7 +4,6 @@
 
 #include "support/Draw.h"
 #include "support/Headline.h"
-#include "support/TempFolder.h"
 
 using namespace ember;
 using namespace ember::test;

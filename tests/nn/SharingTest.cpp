@@ -5,6 +5,7 @@
 #include <ember/core/io/Checkpoint.h>
 #include <ember/ember.h>
 
+#include "support/Headline.h"
 #include "support/State.h"
 #include "support/Untouched.h"
 

@@ -6,7 +6,7 @@
 #include <ember/nn/layers/Layers.h>
 
 #include "oom/Run.h"
-#include "support/TempFolder.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::test;

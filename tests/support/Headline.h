@@ -1,6 +1,7 @@
 #pragma once
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include <ember/core/Error.h>
 
@@ -19,15 +20,19 @@ std::string headlineOf(Call&& call) {
   return "nothing was thrown";
 }
 
-/// The whole message of the error that `call` throws, empty if it throws none.
-template <class Call>
+/// The whole message of the E that `call` throws; "another error: ..." or "no error" otherwise.
+template <class E = Error, class Call>
 std::string messageOf(Call&& call) {
   try {
     call();
-  } catch (const std::exception& error) {
+  } catch (const E& error) {
     return error.what();
+  } catch (const std::exception& error) {
+    return std::string("another error: ") + error.what();
   }
-  return "";
+  return "no error";
 }
+
+inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 }  // namespace ember::test

@@ -52,18 +52,4 @@ inline std::string readFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The message of the E that `f` throws; "no error" or "another error: ..." otherwise.
-template <class E, class F>
-std::string messageOf(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    return std::string("another error: ") + error.what();
-  }
-  return "no error";
-}
-inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
-
 }  // namespace ember::test

@@ -3,6 +3,7 @@
 
 #include <ember/ember.h>
 
+#include "support/Headline.h"
 #include "support/TempFolder.h"
 
 /// Proof that a call changed nothing.

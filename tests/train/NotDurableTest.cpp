@@ -11,6 +11,7 @@
 #include <ember/core/io/Checkpoint.h>
 #include <ember/ember.h>
 
+#include "support/Headline.h"
 #include "support/TempFolder.h"
 #include "train/RichRun.h"
 

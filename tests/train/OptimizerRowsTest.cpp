@@ -3,6 +3,7 @@
 #include <ember/core/io/Checkpoint.h>
 #include <ember/ember.h>
 
+#include "support/Headline.h"
 #include "support/Untouched.h"
 #include "train/RichRun.h"
 

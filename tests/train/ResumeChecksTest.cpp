@@ -6,7 +6,7 @@
 #include <ember/core/io/Checkpoint.h>
 #include <ember/optim/train/ResumeChecks.h>
 
-#include "support/TempFolder.h"
+#include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::test;

@@ -7,7 +7,6 @@
 #include <ember/ember.h>
 
 #include "support/Headline.h"
-#include "support/TempFolder.h"
 #include "train/SmallRun.h"
 
 using namespace ember;
