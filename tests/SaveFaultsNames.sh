@@ -49,6 +49,12 @@ mv whole.json template/run.json
 must 0 "" "links refused" -e inject=linkat:error=EPERM
 [[ $state_before == "6 4: "* ]] || wrong "links refused: there is $state_before"
 
+# ---- all that a disk which keeps its word needs is asked of it, in this order (P19; no call helps against one that lies)
+traced
+order=$(sed -nE 's/^fsync\(.*/flush/p; s/^linkat\(.*/link/p; s/^renameat\(.*"run\.json"\).*/replace/p
+  s/^renameat\(.*"run\.json\.prev"\).*/keep/p' <<<"$calls" | xargs)
+[[ $order == "flush link replace keep flush" ]] || wrong "the order of a save is $order"
+
 # ---- one without locks saves, and leaves no lock file
 for error in ENOLCK EOPNOTSUPP; do must 0 "" "flock $error" -e inject=flock:error=$error; done
 must 0 "" "interrupted flock" -e inject=flock:error=EINTR:when=1..2
