@@ -265,7 +265,7 @@ TEST_CASE("wrong arguments are refused before the rank takes part") {
 
 TEST_CASE("a rank that throws wakes the others, and its exception comes out of runRanks") {
   std::array<std::string, 3> seen;
-  const std::string message = test::messageOf([&] {
+  const std::string message = test::messageOf<std::runtime_error>([&] {
     runRanks(3, [&](Comm c) {
       if (c->rank() == 1) throw std::runtime_error("sample 7 can't be read");
       seen[static_cast<std::size_t>(c->rank())] = test::headlineOf([&] { c->barrier(); });
