@@ -5,18 +5,21 @@
 #include <utility>
 
 #include <ember/core/Scope.h>
+#include <ember/core/io/Text.h>
 
 namespace ember {
 namespace {
 
 std::string compose(std::string_view kind, std::string_view op, std::string_view what, const Error::Details& details,
                     std::string_view module, std::string_view help) {
+  // Names and values from files may hold commands to a terminal, and megabytes.
+  const auto safe = [](std::string_view part) { return io::printableLines(part, 4096); };
   std::string text;
-  text.append("[").append(op).append("] ").append(kind).append(": ").append(what);
+  text.append("[").append(op).append("] ").append(kind).append(": ").append(safe(what));
   std::size_t width = 8;
   for (const auto& [label, value] : details) width = std::max(width, label.size() + 2);
   const auto line = [&](std::string_view label, std::string_view value) {
-    text.append("\n    ").append(label).append(width - std::min(width, label.size()), ' ').append(value);
+    text.append("\n    ").append(label).append(width - std::min(width, label.size()), ' ').append(safe(value));
   };
   for (const auto& [label, value] : details) line(label, value);
   if (!module.empty()) line("at", module);

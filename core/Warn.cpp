@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include <ember/core/io/Text.h>
+
 namespace ember {
 namespace {
 
@@ -25,7 +27,8 @@ WarningHandler setWarningHandler(WarningHandler next) {
   return std::exchange(handler(), std::move(next));
 }
 
-void warnOnce(std::string_view message) {
+void warnOnce(std::string_view text) {
+  const std::string message = io::printableLines(text, 4096);  // names from files may hold commands to a terminal
   static std::set<std::string, std::less<>> said;
   WarningHandler current;
   {

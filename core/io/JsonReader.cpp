@@ -29,6 +29,7 @@ struct JsonInput {
   void advance() {
     const char c = buffer[next++];
     if (!inString) {
+      nul = nul || c == '\0';
       if (c != '"') return;
       inString = true;
       takeString();
@@ -91,6 +92,7 @@ struct JsonInput {
   std::size_t next = 0, filled = 0;
   u64 before = 0, lastEvent = 0;
   bool finished = false, inString = false, escaped = false;
+  bool nul = false;  // which the lexer takes for the end of the text
   std::string_view taken;
 };
 
@@ -127,6 +129,12 @@ struct JsonEvents {
   using Json = nlohmann::json;
 
   JsonEvents(JsonReader& r, JsonInput& i, JsonHandler& h) : reader(r), input(i), handler(h) {}
+
+  [[noreturn]] void moreText() const {
+    throw IoError(reader.op_, inQuotes(reader.source_.name()) + " has more text behind its end",
+                  {{"place", "byte " + std::to_string(input.position())}},
+                  "a file holds one JSON value; was something appended to it?");
+  }
 
   bool null() { return scalar(Value()); }
   bool boolean(bool value) { return scalar(Value(value)); }
@@ -188,10 +196,7 @@ struct JsonEvents {
     reader.position_ = input.position();
     const std::string file = inQuotes(reader.source_.name());
     const std::string place = "byte " + std::to_string(reader.position_);
-    if (complete) {
-      throw IoError(reader.op_, file + " has more text behind its end", {{"place", place}},
-                    "a file holds one JSON value; was something appended to it?");
-    }
+    if (complete) moreText();
     if (error.id == 406) {
       throw IoError(reader.op_, file + " has a number beyond the range of double",
                     {{"place", place}, {"number", inQuotes(token)}});
@@ -255,6 +260,7 @@ void JsonReader::read(JsonHandler& handler) {
   const auto input = std::make_unique<JsonInput>(*this);
   JsonEvents events(*this, *input, handler);
   nlohmann::json::sax_parse(InputIterator{input.get()}, InputIterator{}, &events);
+  if (input->nul) events.moreText();
 }
 
 // ---- ValueBuilder ----

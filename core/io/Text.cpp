@@ -71,6 +71,17 @@ bool isUtf8(std::string_view bytes) noexcept {
 std::string inQuotes(std::string_view text) { return escaped(text, 200, true); }
 std::string printable(std::string_view text, std::size_t longest) { return escaped(text, longest, false); }
 
+std::string printableLines(std::string_view text, std::size_t longest) {
+  std::string lines;
+  for (std::size_t begin = 0;;) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines += printable(text.substr(begin, end - begin), longest);
+    if (end == text.size()) return lines;
+    lines += '\n';
+    begin = end + 1;
+  }
+}
+
 std::string errnoText(int error) {
   return std::generic_category().message(error) + " (errno " + std::to_string(error) + ")";
 }

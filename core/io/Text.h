@@ -13,6 +13,8 @@ bool isUtf8(std::string_view bytes) noexcept;
 std::string inQuotes(std::string_view text);
 /// The same without the quotes, cut after `longest` bytes; quotes and backslashes stay as they are.
 std::string printable(std::string_view text, std::size_t longest = 200);
+/// The same for each line of a text.
+std::string printableLines(std::string_view text, std::size_t longest);
 /// "No space left on device (ENOSPC)"-like text of an errno value.
 std::string errnoText(int error);
 /// "1,234,567 bytes".

@@ -122,7 +122,7 @@ Run::Run(const Options& options, const std::string& file) {
                                                            },
                                                        .maximize = true,
                                                        .patience = settings_.patience}});
-  if (!file.empty()) trainer_->resume(file, {.acceptChanges = options.run.override});
+  if (!file.empty()) resumeRun(*trainer_, file, options.run);
 }
 
 std::vector<float> Run::predict(i64 index) {

@@ -90,7 +90,7 @@ int classify(nn::Module& net, const data::TensorDataset& train, const data::Tens
                           .dropLast = true,
                           .schedule = optim::schedule::oneCycle({.steps = plan.epochs * (train.size() / batch)}),
                           .labelSmoothing = 0.05});
-  if (!plan.from.empty()) trainer.resume(plan.from, {.acceptChanges = flags.override});
+  if (!plan.from.empty()) resumeRun(trainer, plan.from, flags);
   if (nothingToDo(trainer, plan.from, plan.options.epochs)) return 0;
   SavedTraining training(trainer, flags);
   const Stopwatch watch;

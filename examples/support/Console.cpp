@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include <ember/core/io/Text.h>
+
 namespace console {
 namespace {
 
@@ -32,7 +34,8 @@ void write(std::string_view text) {
 }
 
 void complain(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  const std::string line = ember::io::printableLines(text, 4096);  // names from files may hold commands to a terminal
+  std::fwrite(line.data(), 1, line.size(), stderr);
   std::fputc('\n', stderr);
 }
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <exception>
 #include <filesystem>
 #include <fstream>
 
@@ -23,11 +24,26 @@ bool sameFile(const std::string& a, const std::string& b) {
   return a == b || fs::equivalent(a, b, missing);
 }
 
+/// A name that is too long names nothing.
+bool exists(const std::string& path) {
+  std::error_code unreadable;
+  return fs::exists(path, unreadable);
+}
+
 /// What a descriptor leads to was opened by whoever started the program.
 bool isStream(const std::string& path) {
   std::error_code missing;
   const fs::file_type type = fs::status(path, missing).type();
   return path.starts_with("/dev/") || type == fs::file_type::fifo || type == fs::file_type::character;
+}
+
+/// Whether the first bytes of a file have `mark` in them; an empty file is anyone's.
+bool startsWith(const std::string& path, std::string_view mark) {
+  std::string start(4096, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(start.data(), std::ssize(start));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  return start.empty() || start.find(mark) != start.npos;
 }
 
 /// What stands in a file that a new run would replace, and what to do about it.
@@ -39,6 +55,16 @@ std::string content(const std::string& path) {
                        file.train.get<std::string>("step"), path);
   } catch (const Error& error) {
     return fmt::format("exists and is no run ({}); save to another file, or --overwrite replaces it", error.headline());
+  }
+}
+
+/// Whether what stands at `path` is not the run of `from`: another one, a net, no file of ember's. A damaged one is.
+bool holdsOther(const std::string& path, const std::string& from) {
+  try {
+    const io::Checkpoint here = io::readCheckpoint(path), there = io::readCheckpoint(from);
+    return here.train.isNull() || !(here.model == there.model) || !(here.train.at("seed") == there.train.at("seed"));
+  } catch (const Error&) {
+    return !startsWith(path, "\"ember-checkpoint\"");
   }
 }
 
@@ -88,7 +114,7 @@ void addRunFlags(CLI::App& app, RunFlags& flags, const std::string& defaultSave)
 std::string chooseRun(RunFlags& flags, const std::string& program, const std::string& defaultSave, bool train) {
   const std::string from = flags.resume;
   const bool choose = from == "auto";
-  if (!choose && !from.empty() && !fs::exists(from)) {
+  if (!choose && !from.empty() && !exists(from)) {
     throw IoError(
         program, "there is no saved run " + from, {},
         fmt::format("train one first: examples/run {}{}", program, from == defaultSave ? "" : " --save " + from));
@@ -120,6 +146,25 @@ void Conflicts::refuse(const std::string& evenIfOverridden) const {
   if (list_.empty()) return;
   throw UsageError("the command line contradicts " + file_ + ":" + list_ + "\n" +
                    (override_ ? evenIfOverridden : "leave that out, or go on under it all the same with --override"));
+}
+
+void resumeRun(optim::Trainer& trainer, const std::string& file, const RunFlags& flags) {
+  const optim::ResumeOptions options{.acceptChanges = flags.override};
+  if (flags.resume != "auto") return trainer.resume(file, options);
+  try {
+    trainer.resume(file, options);
+  } catch (const Error& error) {
+    // What only the program's net can tell of a file: nothing has changed, and the other generation may be whole.
+    const std::string other = file.ends_with(previous) ? flags.save : file + std::string(previous);
+    if (!exists(other)) throw;
+    const std::exception_ptr first = std::current_exception();
+    try {
+      trainer.resume(other, options);
+    } catch (const Error&) {
+      std::rethrow_exception(first);
+    }
+    console::complain(fmt::format("{} cannot be used: {}; {} taken", file, error.headline(), other));
+  }
 }
 
 bool nothingToDo(const optim::Trainer& trainer, const std::string& file, const std::optional<i64>& epochs) {
@@ -166,20 +211,17 @@ bool goesOnIn(const std::string& path, const std::string& from) {
 }
 
 void checkMayReplaceRun(const std::string& path, const std::string& from, bool overwrite) {
-  if (overwrite || path.empty() || goesOnIn(path, from)) return;
+  if (overwrite || path.empty()) return;
+  if (goesOnIn(path, from) && (sameFile(path, from) || !exists(path) || !holdsOther(path, from))) return;
   const std::string before = path + std::string(previous);
-  if (fs::exists(path)) throw UsageError(fmt::format("{} {}", path, content(path)));
+  if (exists(path)) throw UsageError(fmt::format("{} {}", path, content(path)));
   // The second save would lose it.
-  if (fs::exists(before)) throw UsageError(fmt::format("{} {}", before, content(before)));
+  if (exists(before)) throw UsageError(fmt::format("{} {}", before, content(before)));
 }
 
 void checkMayReplaceReport(const std::string& path, std::string_view mark, const char* instead) {
-  if (isStream(path) || !fs::is_regular_file(path)) return;
-  std::string start(4096, '\0');
-  std::ifstream file(path, std::ios::binary);
-  file.read(start.data(), std::ssize(start));
-  start.resize(static_cast<std::size_t>(file.gcount()));
-  if (start.empty() || start.find(mark) != start.npos) return;
+  std::error_code unreadable;
+  if (isStream(path) || !fs::is_regular_file(path, unreadable) || startsWith(path, mark)) return;
   throw UsageError(fmt::format("{} exists and was not written by this program; {}", path, instead));
 }
 

@@ -50,6 +50,7 @@ struct AutoSave::Saver {
         saved = attempt(options.bestFile);
       } catch (...) {
         *best = before;
+        attempt(path);  // elsewhere perhaps, where there is room: the epoch need not be lost
         throw;
       }
       if (!saved) *best = before;

@@ -92,6 +92,10 @@ TEST_CASE("a repeated key is refused and named (J7)") {
 TEST_CASE("text behind the end is refused (J8)") {
   CHECK(contains(parseError("{} {}"), "has more text behind its end"));
   CHECK(contains(parseError("1 2"), "has more text behind its end"));
+  for (const char* more : {"", "x", "{}", " "}) {  // a NUL, too, which some readers take for the end
+    CHECK(contains(parseError(std::string("{}\0", 3) + more), "has more text behind its end"));
+    CHECK(contains(parseError(std::string("{} \n\0", 5) + more), "has more text behind its end"));
+  }
   CHECK(Value::parse(" {} \n").isObject());
 }
 
