@@ -104,6 +104,47 @@ head -c 1000 whole.json >damaged/run.json
 expect 0 "damaged/run.json.prev, step 8, taken" "${plain[@]}" --resume auto
 cmp damaged/run.json whole.json || fail "resumed beside a damaged file it is another run"
 
+# ---- so it does where only the net of the program tells that the newest cannot be used
+cp whole.json spoilt.json
+python3 - spoilt.json <<'END'
+import json, sys
+run = json.load(open(sys.argv[1]))
+run["self_test"]["outputs"][0] += 1
+json.dump(run, open(sys.argv[1], "w"))
+END
+expect 0 "test accuracy" "${small[@]}" --epochs 3 --save damaged/other.json
+mv damaged/other.json.prev damaged/run.json.prev
+cp spoilt.json damaged/run.json
+expect 0 "damaged/run.json cannot be used: " "${plain[@]}" --resume auto
+grep -q "damaged/run.json.prev taken" out.txt || fail "not told which generation it is: $(<out.txt)"
+cmp damaged/run.json whole.json || fail "resumed beside a refused file it is another run"
+cp spoilt.json damaged/run.json
+expect 1 "self-test" "${plain[@]}" --resume damaged/run.json
+
+# ---- a run that goes on from X.prev replaces no other run, net or file at X
+for other in seed2.json "$EMBER_SOURCE_DIR/README.md"; do
+  mkdir beside
+  cp run.json.prev beside/run.json.prev
+  cp "$other" beside/run.json
+  expect 2 "beside/run.json " --threads 1 --save beside/run.json --resume beside/run.json.prev
+  cmp "$other" beside/run.json || fail "a run resumed from its .prev replaced $other"
+  expect 0 "best: epoch " --threads 1 --save beside/run.json --resume beside/run.json.prev --overwrite
+  rm -r beside
+done
+
+# ---- what a file holds is no command to a terminal (J30); a name may be longer than the file system takes
+python3 - whole.json terminal.json <<'END'
+import json, sys
+run = json.load(open(sys.argv[1]))
+run["train"]["data"]["crc32"] = "\x1b[31mred\x9b31m" + "x" * 100000
+json.dump(run, open(sys.argv[2], "w"))
+END
+expect 1 "red" --threads 1 --resume terminal.json --save terminal.json
+! LC_ALL=C grep -qP '\x1b|\xc2\x9b' out.txt || fail "commands to a terminal: $(cat -v out.txt)"
+(($(wc -c <out.txt) < 20000)) || fail "an error of $(wc -c <out.txt) bytes"
+expect 1 "File name too long" "${small[@]}" --epochs 1 --save "$(printf 'n%.0s' {1..300})"
+! grep -q "filesystem error" out.txt || fail "$(<out.txt)"
+
 # ---- a run that is saved, but whose folder cannot be flushed to the disk, is saved (P6)
 if strace -o /dev/null -e inject=getppid:error=EPERM true 2>skipped.txt; then
   ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qq -o /dev/null -e trace=fsync \

@@ -216,6 +216,22 @@ TEST_CASE("a best epoch that could not be kept makes room for the next that is b
   CHECK(known.get<double>("kept") == 0.4);
 }
 
+TEST_CASE("a best epoch that cannot be saved ends a run that is to stop then, behind a save of the run itself") {
+  const TempFolder folder;
+  std::filesystem::create_directory(folder / "best");
+  const std::string path = folder / "run.json", best = folder / "best/best.json";
+  SmallOptions options = rich();
+  options.trainer.best = optim::BestOptions{};
+  SmallRun run(options);
+  const optim::AutoSave saves(*run.trainer, path, {.onError = optim::OnSaveError::Stop, .bestFile = best});
+  run.trainer->afterStep([&](const optim::StepInfo& info) {
+    if (info.step == 1) std::filesystem::rename(folder / "best", folder / "away");
+  });
+  CHECK(contains(messageOf([&] { run.trainer->run(); }), "not saved: \"" + best));
+  CHECK(stepIn(path) == batches);
+  CHECK(!io::readCheckpoint(path).train.at("best").has("kept"));
+}
+
 TEST_CASE("the folder may be locked before the run is read, and stays so (P15)") {
   const TempFolder folder;
   SmallRun run(rich());
