@@ -70,14 +70,15 @@ expect 0 "best: epoch " --threads 1 --resume run.json --save-best best3.json
 mkdir held
 : >held/run.json  # whoever reads it says that it is empty
 coproc holder { exec "$EMBER_BUILD_DIR/tests/ember_test_saver" run held/other.json 1; }
+holder_process=$holder_PID  # bash forgets that name as soon as the process is gone
 read -r answer <&"${holder[0]}"
 for resume in held/run.json auto; do
-  expect 1 "is in use by process $holder_PID on host $(uname -n)" "${small[@]}" --save held/run.json --resume $resume
+  expect 1 "is in use by process $holder_process on host $(uname -n)" "${small[@]}" --save held/run.json --resume $resume
   ! grep -q "is empty" out.txt || fail "--resume $resume reads before it locks: $(<out.txt)"
 done
 expect 1 "is empty" --evaluate --resume held/run.json  # who only looks needs no lock
-kill -s KILL "$holder_PID"
-wait "$holder_PID" 2>/dev/null
+kill -s KILL "$holder_process"
+wait "$holder_process" 2>/dev/null
 
 # ---- what a killed save left whole is told, and taken only by hand
 mkdir killed
@@ -119,7 +120,7 @@ expect 0 "damaged/run.json cannot be used: " "${plain[@]}" --resume auto
 grep -q "damaged/run.json.prev taken" out.txt || fail "not told which generation it is: $(<out.txt)"
 cmp damaged/run.json whole.json || fail "resumed beside a refused file it is another run"
 cp spoilt.json damaged/run.json
-expect 1 "self-test" "${plain[@]}" --resume damaged/run.json
+expect 1 "does not compute what it computed" "${plain[@]}" --resume damaged/run.json
 
 # ---- a run that goes on from X.prev replaces no other run, net or file at X
 for other in seed2.json "$EMBER_SOURCE_DIR/README.md"; do
@@ -128,7 +129,7 @@ for other in seed2.json "$EMBER_SOURCE_DIR/README.md"; do
   cp "$other" beside/run.json
   expect 2 "beside/run.json " --threads 1 --save beside/run.json --resume beside/run.json.prev
   cmp "$other" beside/run.json || fail "a run resumed from its .prev replaced $other"
-  expect 0 "best: epoch " --threads 1 --save beside/run.json --resume beside/run.json.prev --overwrite
+  expect 0 "test accuracy" --threads 1 --save beside/run.json --resume beside/run.json.prev --overwrite
   rm -r beside
 done
 
