@@ -40,6 +40,8 @@ expect 2 '"types.json" is one file too many' show net.json types.json
 
 # ---- show
 expect 0 "net.json: an ember checkpoint of 9 tensors" show net.json
+"$program" show net.json 2>out.txt >/dev/full && { echo "a full standard output: exit 0"; failures=$((failures + 1)); }
+grep -q "cannot write" out.txt || { echo "a full standard output is not told: $(<out.txt)"; failures=$((failures + 1)); }
 also "written by ember 0.1.0"
 also "BatchNorm2D"
 also "0.weight"

@@ -1,5 +1,6 @@
 // Shows, verifies, compares and migrates checkpoints, without building a net.
 // test: --help
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,8 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& error, int arg
                      near ? fmt::format("; did you mean \"{}\"?", *near) : "");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+/// The exit code, whatever becomes of what it prints.
+int run(int argc, char** argv) {
   std::string file, other;
   bool readable = false;
   CLI::App app("Looks into checkpoints of ember.", "checkpoint");
@@ -106,4 +106,13 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "{}\n", error.what());
     return 1;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int code = run(argc, argv);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  fmt::print(stderr, "checkpoint: cannot write all of that to standard output\n");
+  return 1;
 }
