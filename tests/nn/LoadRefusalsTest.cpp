@@ -57,6 +57,7 @@ TEST_CASE("missing and unexpected tensors are all listed, 20 and a count, with t
   nn::Sequential more = named("layer", 25);
   message = refused(folder, more);
   CHECK(contains(message, "20 missing in the file"));
+  CHECK(contains(message, "strict = false takes what both have"));
   CHECK_FALSE(contains(message, "more\n"));  // exactly 20 are listed in full
   CHECK(contains(message, "\"layer24.bias\""));
 }

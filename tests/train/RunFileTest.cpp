@@ -212,6 +212,7 @@ TEST_CASE("fields of a run that contradict each other are refused") {
     c.train.set("streams", {{"3", "1"}, {"5", "4611686018427387904"}});
     c.train.set("stream_calls", "4611686018427387904");
   }) == "no error");
+  CHECK(file.resumed(older("3")) == "no error");
 }
 
 TEST_CASE("a sum of losses over no samples is 0, and of cross-entropy never negative") {
@@ -257,6 +258,15 @@ TEST_CASE("what a run says of its best epoch must be of an epoch that is over, a
       file.resumed([](io::Checkpoint& c) { Spoiler::change(c, "train.best.metric", "accuracy"); });
   CHECK_MESSAGE(contains(message, "[resume] StateError: \"train.best\" does not fit: "), message);
   CHECK(contains(message, "bad.json"));
+  for (const bool maximize : {false, true}) {  // the epoch that is kept is the best one, as a rule
+    SmallOptions options = withBest();
+    options.trainer.best->maximize = maximize;
+    Spoiler kept(batches + 2, options);
+    CHECK(kept.resumed([](io::Checkpoint& c) {
+      Spoiler::change(c, "train.best.file", "best.json");
+      Spoiler::change(c, "train.best.kept", c.train.get<double>({"best", "value"}));
+    }) == "no error");
+  }
 }
 
 TEST_CASE("the state of a plateau that no plateau has is refused with file and field") {
