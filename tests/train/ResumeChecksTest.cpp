@@ -20,6 +20,8 @@ TEST_CASE("of half a million tensors that belong to no slot, the nearest names o
   const std::string message = messageOf<StateError>([&] { optim::matchingTensors("run.json", here, file); });
   CHECK(contains(message, "503000 tensors of the run do not fit"));
   CHECK(contains(message, "missing  optim/momentun/0"));
+  CHECK(contains(message, "missing  optim/momentun/19\n"));  // the 20th, and the last
+  CHECK_FALSE(contains(message, "optim/momentun/20\n"));
   CHECK(contains(message, "502980 more"));
   CHECK(message.size() < 3000);
   file.tensors.resize(3);
