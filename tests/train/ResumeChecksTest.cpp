@@ -29,3 +29,19 @@ TEST_CASE("of half a million tensors that belong to no slot, the nearest names o
   const std::string few = messageOf<StateError>([&] { optim::matchingTensors("run.json", here, file); });
   CHECK_MESSAGE(contains(few, "\"optim/momentum/0\"; did you mean \"optim/momentun/0\"?"), few);
 }
+
+TEST_CASE("a writer that says nothing of its machine is not warned of") {
+  CHECK_NOTHROW(optim::warnOfOtherMachine("run.json", Value::object()));
+}
+
+TEST_CASE("rates of one's own are taken parameter by parameter; those that only the file has keep theirs") {
+  const auto parameter = [](double lr) { return Value{{"lr", lr}, {"weight_decay", 0.5}}; };
+  const Value here{{"lr", 1.0}, {"options", Value::object()}, {"parameters", Value::array({parameter(0.1)})}};
+  const Value saved{
+      {"lr", 2.0}, {"options", Value::object()}, {"parameters", Value::array({parameter(0.2), parameter(0.3)})}};
+  const Value taken = optim::withRatesOf(here, saved);
+  CHECK(taken.at("lr") == Value(1.0));
+  REQUIRE(taken.at("parameters").size() == 2);
+  CHECK(taken.at("parameters").elements()[0] == parameter(0.1));
+  CHECK(taken.at("parameters").elements()[1] == parameter(0.3));
+}
