@@ -215,6 +215,13 @@ TEST_CASE("fields of a run that contradict each other are refused") {
   CHECK(file.resumed(older("3")) == "no error");
 }
 
+TEST_CASE("a run goes on from each of its positions, the last whole batch of an epoch included") {
+  for (i64 steps = 0; steps <= 2 * batches; ++steps) {
+    CAPTURE(steps);
+    CHECK(Spoiler(steps).resumed([](io::Checkpoint&) {}) == "no error");
+  }
+}
+
 TEST_CASE("a sum of losses over no samples is 0, and of cross-entropy never negative") {
   Spoiler file(batches);
   for (const double bad : {1.0, -1.0, infinity, nan}) file.refuses("train.loss_sum_in_epoch", bad);
