@@ -186,9 +186,12 @@ TEST_CASE("values that are no numbers are loaded, as they were saved, with a war
   change(folder / "net.json", [](io::Checkpoint& c) {
     fill(c, "5.bias", std::numeric_limits<double>::quiet_NaN());
     fill(c, "0.weight", std::numeric_limits<double>::infinity());
+    for (io::CheckpointTensor& tensor : c.tensors) {
+      if (tensor.name == "5.bias") tensor.array.data<float>()[2] = 1;
+    }
   });
   CHECK_NOTHROW(load(folder / "net.json", net));
-  CHECK_MESSAGE(contains(said, "net.json has 32 values that are not finite in 2 tensors, \"0.weight\" first"), said);
+  CHECK_MESSAGE(contains(said, "net.json has 31 values that are not finite in 2 tensors, \"0.weight\" first"), said);
   CHECK(std::isnan(net.namedParameters().back().tensor.toVector<float>()[0]));  // 5.bias
   // With a self-test the net must compute what it computed.
   said.clear();
