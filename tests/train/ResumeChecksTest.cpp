@@ -24,8 +24,11 @@ TEST_CASE("of half a million tensors that belong to no slot, the nearest names o
   CHECK_FALSE(contains(message, "optim/momentun/20\n"));
   CHECK(contains(message, "502980 more"));
   CHECK(message.size() < 3000);
-  file.tensors.resize(3);
   here.resize(2);
+  file.tensors.resize(18);
+  const std::string twenty = messageOf<StateError>([&] { optim::matchingTensors("run.json", here, file); });
+  CHECK_MESSAGE((contains(twenty, "20 tensors of the run") && !contains(twenty, " more")), twenty);
+  file.tensors.resize(3);
   const std::string few = messageOf<StateError>([&] { optim::matchingTensors("run.json", here, file); });
   CHECK_MESSAGE(contains(few, "\"optim/momentum/0\"; did you mean \"optim/momentun/0\"?"), few);
 }

@@ -199,6 +199,7 @@ TEST_CASE("fields of a run that contradict each other are refused") {
     };
   };
   file.refuses("train.step", older("2"), "3 or more");
+  for (const double decay : {0.0, 1.0}) file.refuses("train.ema.decay", decay, "a number between 0 and 1");
   // Random streams.
   file.refuses(
       "train.stream_calls", [](io::Checkpoint& c) { c.train.set("streams", Value::object()); }, "0, the sum");
