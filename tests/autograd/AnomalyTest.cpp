@@ -6,18 +6,11 @@
 #include <ember/core/Scope.h>
 #include <ember/ember.h>
 
+#include "autograd/Leaf.h"
 #include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::test;
-
-namespace {
-
-using Values = std::vector<double>;
-
-Tensor leaf(std::initializer_list<double> values) { return Tensor::of(values, DType::F64).setRequiresGrad(); }
-
-}  // namespace
 
 TEST_CASE("anomaly mode names the op whose result is the first with NaN or infinity") {
   const Tensor x = leaf({-1, 4});

@@ -13,20 +13,12 @@
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Scope.h>
 
+#include "autograd/Leaf.h"
 #include "support/Headline.h"
 #include "support/Repeats.h"
 
 using namespace ember;
 using namespace ember::test;
-
-namespace {
-
-using Values = std::vector<double>;
-
-Tensor leaf(std::initializer_list<double> values) { return Tensor::of(values, DType::F64).setRequiresGrad(); }
-Values valuesOf(const Tensor& t) { return t.toVector<double>(); }
-
-}  // namespace
 
 TEST_CASE("a chain of a million nodes is built, differentiated and destroyed (T33)") {
   const Tensor x = leaf({1, 2});

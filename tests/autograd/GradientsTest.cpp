@@ -4,17 +4,12 @@
 
 #include <ember/ember.h>
 
+#include "autograd/Leaf.h"
 #include "support/Headline.h"
 #include "support/Repeats.h"
 
 using namespace ember;
 using namespace ember::test;
-
-namespace {
-
-Tensor leaf(std::initializer_list<double> values) { return Tensor::of(values, DType::F64).setRequiresGrad(); }
-
-}  // namespace
 
 TEST_CASE("gradients() leaves grad() alone and gives undefined where there is no dependence") {
   const Tensor x = leaf({2}), other = leaf({5});

@@ -4,19 +4,11 @@
 
 #include <ember/ember.h>
 
+#include "autograd/Leaf.h"
 #include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::test;
-
-namespace {
-
-using Values = std::vector<double>;
-
-Tensor leaf(std::initializer_list<double> values) { return Tensor::of(values, DType::F64).setRequiresGrad(); }
-Values valuesOf(const Tensor& t) { return t.toVector<double>(); }
-
-}  // namespace
 
 TEST_CASE("hooks see complete gradients of leaves and of results, and may replace them") {
   const Tensor x = leaf({1, 2});

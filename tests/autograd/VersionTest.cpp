@@ -9,16 +9,11 @@
 #include <ember/autograd/ops/Shape.h>
 #include <ember/core/Scope.h>
 
+#include "autograd/Leaf.h"
 #include "support/Headline.h"
 
 using namespace ember;
 using namespace ember::test;
-
-namespace {
-
-Tensor leaf(std::initializer_list<double> values) { return Tensor::of(values, DType::F64).setRequiresGrad(); }
-
-}  // namespace
 
 TEST_CASE("a saved operand that was overwritten before backward is an error that names writer and reader") {
   Tensor x = Tensor::of({1, 2}, DType::F64);
