@@ -20,7 +20,11 @@ namespace {
 // Which thread makes the n-th allocation is no longer the same each time, and what the loader's thread could not get is
 // told with the batch that it concerns, perhaps a step later. Every step still changes nothing or all.
 void refuseSteps(const char* what, Refuse how, const RunOptions& options) {
-  Run run(options), reference(options);
+  // No thread of the reference may be at work while an allocation of the run's step is made to fail: it could be the one
+  // that gets the failure.
+  RunOptions alone = options;
+  alone.training.prefetch = false;
+  Run run(options), reference(alone);
   const i64 every = refuseEvery();
   i64 refused = 0, whole = 0;
   for (i64 n = 1; whole < 5; n += every) {
