@@ -13,11 +13,12 @@
 ///     "writer": {...}, "model": {...}, "train": {...}, "optimizer": {...}, "scheduler": {...},
 ///     "tensors": [ {"name": "conv1.weight", "role": "param", "dtype": "f32", "shape": [8, 1, 3, 3], "bytes": 288,
 ///     "crc32": "1a2b3c4d"} ], "self_test": {...}, "data": { "conv1.weight": ["base64 of at most 48 KiB", ...] },
-///     "end": {"tensors": 1, "bytes": "288"} }
+///     "end": {"tensors": 1, "bytes": "288", "header_crc32": "9b0c1d2e"} }
 ///
 /// Payload and CRC-32 are those of the little-endian bytes of the elements in row-major order, whatever the order in
-/// memory. A tensor with "encoding": "decimal" has its elements as numbers instead. Readers take the members in any
-/// order and ignore those they don't know; what changes the meaning of a file stands in required_features.
+/// memory. A tensor with "encoding": "decimal" has its elements as numbers instead. "header_crc32" is that of all the rest
+/// (CheckpointSum.h says how to compute it; a file may be without). Readers take the members in any order and ignore
+/// those they don't know; what changes the meaning of a file stands in required_features.
 namespace ember::io {
 
 struct CheckpointTensor {

@@ -9,6 +9,7 @@
 #include <ember/core/io/CheckpointHeader.h>
 #include <ember/core/io/CheckpointInput.h>
 #include <ember/core/io/CheckpointLimits.h>
+#include <ember/core/io/CheckpointSum.h>
 #include <ember/core/io/CheckpointTable.h>
 #include <ember/core/io/ForeignFormat.h>
 #include <ember/core/io/Text.h>
@@ -32,6 +33,7 @@ class CheckpointWalker final : public JsonHandler {
     }
     if (!dataSeen_) input_.refuseWhole(": no field \"data\"");
     table_.checkWhole(header_.end());
+    sum_.check(*header_.end(), input_);
     input_.source.checkUnchanged();
     Checkpoint checkpoint;
     header_.moveInto(checkpoint);
@@ -241,11 +243,15 @@ class CheckpointWalker final : public JsonHandler {
       input_.refuse(" has more than 1,000,000 values in its header");
     if (!builder_.complete()) return;
     if (inList) {
-      table_.add(builder_.take(), std::exchange(largeIntegers_, {}));
+      const Value row = builder_.take();
+      sum_.add(member_, row);
+      table_.add(row, std::exchange(largeIntegers_, {}));
       place_ = Place::Tensors;
     } else {
       headerValues_ += builder_.count();
-      header_.add(member_, builder_.take());
+      Value value = builder_.take();
+      if (member_ != "end") sum_.add(member_, value);
+      header_.add(member_, std::move(value));
       endMember();
     }
   }
@@ -254,6 +260,7 @@ class CheckpointWalker final : public JsonHandler {
   CheckpointHeader header_{input_};
   CheckpointTable table_{input_};
   CheckpointData data_{input_, table_};
+  CheckpointSum sum_;
   ValueBuilder builder_;
   Place place_ = Place::Outside;
   int skipDepth_ = 0;

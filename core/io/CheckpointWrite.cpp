@@ -6,6 +6,7 @@
 #include <ember/core/io/CheckpointEntry.h>
 #include <ember/core/io/CheckpointLimits.h>
 #include <ember/core/io/CheckpointPayload.h>
+#include <ember/core/io/CheckpointSum.h>
 #include <ember/core/io/JsonReader.h>
 #include <ember/core/io/Text.h>
 
@@ -142,15 +143,23 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
   checkHeader(checkpoint);
   CountingSink sink(target);
   JsonWriter writer(sink);
+  CheckpointSum sum;
+  const auto member = [&](std::string_view name, const Value& value) {
+    writer.member(name, value);
+    sum.add(name, value);
+  };
+  const auto memberIfAny = [&](std::string_view name, const Value& value) {
+    if (!value.isNull()) member(name, value);
+  };
   writer.beginObject();
-  writer.member("format", formatName);
-  writer.member("format_version", formatVersion);
-  writer.member("required_features", Value::array());
-  writer.member("writer", checkpoint.writer.isNull() ? writerInfo() : checkpoint.writer);
-  if (!checkpoint.model.isNull()) writer.member("model", checkpoint.model);
-  if (!checkpoint.train.isNull()) writer.member("train", checkpoint.train);
-  if (!checkpoint.optimizer.isNull()) writer.member("optimizer", checkpoint.optimizer);
-  if (!checkpoint.scheduler.isNull()) writer.member("scheduler", checkpoint.scheduler);
+  member("format", formatName);
+  member("format_version", formatVersion);
+  member("required_features", Value::array());
+  member("writer", checkpoint.writer.isNull() ? writerInfo() : checkpoint.writer);
+  memberIfAny("model", checkpoint.model);
+  memberIfAny("train", checkpoint.train);
+  memberIfAny("optimizer", checkpoint.optimizer);
+  memberIfAny("scheduler", checkpoint.scheduler);
 
   // First pass: the list with the check sums. A tensor that is not dense row-major is copied in each pass rather than
   // kept.
@@ -169,12 +178,13 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
       for (const auto& [key, value] : tensor.extra.members()) entry.append(key, value);
     }
     writer.value(entry, 100'000);  // one line each
+    sum.add("tensors", entry);
     bytes += static_cast<u64>(dense.bytes());
   }
   writer.endArray();
-  if (!checkpoint.selfTest.isNull()) writer.member("self_test", checkpoint.selfTest);
+  memberIfAny("self_test", checkpoint.selfTest);
   if (!checkpoint.extra.isNull()) {
-    for (const auto& [key, value] : checkpoint.extra.members()) writer.member(key, value);
+    for (const auto& [key, value] : checkpoint.extra.members()) member(key, value);
   }
   if (sink.count > maxHeaderBytes - 1024) {
     throw ValueError(op, "the header of the checkpoint has " + bytesText(sink.count) + ", at most " +
@@ -188,7 +198,9 @@ void writeCheckpoint(ByteSink& target, const Checkpoint& checkpoint, const Check
     writePayload(writer, checkpoint.tensors[i].array.contiguous(), encodings[i]);
   }
   writer.endObject();
-  writer.member("end", {{"tensors", checkpoint.tensors.size()}, {"bytes", Value::counter(bytes)}});
+  writer.member("end", {{"tensors", checkpoint.tensors.size()},
+                        {"bytes", Value::counter(bytes)},
+                        {CheckpointSum::field, crcText(sum.value())}});
   writer.endObject();
 }
 

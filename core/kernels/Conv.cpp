@@ -9,6 +9,7 @@
 #include <ember/core/Simd.h>
 #include <ember/core/Threads.h>
 #include <ember/core/kernels/BatchNorm.h>
+#include <ember/core/kernels/ConvPieces.h>
 #include <ember/core/kernels/ProductChecks.h>
 #include <ember/core/kernels/onednn/Convolution.h>
 #include <ember/core/kernels/reference/Conv.h>
@@ -225,6 +226,7 @@ NDArray fusedConv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, 
   checkProductTypes(op, x, "x", w, "w");
   checkBias(op, epilogue.bias, x, w);
   if (epilogue.residual.defined()) checkResidual(op, epilogue.residual, yShape, x);
+  if (const i64 piece = filtersAtOnce(w, g); piece < w.size(0)) return convInPieces(piece, x, w, epilogue, g, yShape);
   const ComputeScope scope(multiplyAdds(yShape, w.shape()));
   const NDArray filters = w.contiguous();
   const NDArray offsets = epilogue.bias.defined() ? epilogue.bias.contiguous() : epilogue.bias;
@@ -274,6 +276,8 @@ NDArray fusedConv(const NDArray& x, const NDArray& w, const Epilogue& epilogue, 
 NDArray convBackwardData(const NDArray& dy, const NDArray& w, const Shape& xShape, const ConvGeometry& g) {
   const Shape yShape = checkGradient(dy, xShape, w.shape(), g);
   checkProductTypes(opName(g), dy, "dy", w, "w");
+  if (const i64 piece = filtersAtOnce(w, g); piece < w.size(0))
+    return convBackwardDataInPieces(piece, dy, w, xShape, g);
   const ComputeScope scope(multiplyAdds(yShape, w.shape()));
   const NDArray gradient = dy.contiguous(MemoryOrder::ChannelsLast), filters = w.contiguous();
   if (onKernels(dy.dtype(), std::min(dy.numel(), numel(xShape)))) {

@@ -19,7 +19,7 @@ TEST_CASE("a checkpoint reads as it was written, header first and payload last")
   CHECK(text.find("\"tensors\"") < text.find("\"data\""));
   CHECK(text.find("\"data\"") < text.find("\"end\""));
   CHECK(contains(text, R"({"name": "count", "role": "buffer", "dtype": "i64", "shape": [], "bytes": 8, "crc32": ")"));
-  CHECK(contains(text, R"("end": {"tensors": 3, "bytes": "44"})"));
+  CHECK(contains(text, R"("end": {"tensors": 3, "bytes": "44", "header_crc32": ")"));
   const Checkpoint again = readText(text);
   CHECK(again.model == small().model);
   CHECK(again.train.get<i64>("step") == 2815);

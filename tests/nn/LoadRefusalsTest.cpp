@@ -124,11 +124,25 @@ TEST_CASE("a load takes the arrays that were read, and a forward that copies no 
   const TempFolder folder;
   seed(1);
   int layers = 0, width = 0;
+  nn::Sequential net;
+  Tensor sample;
   SUBCASE("many layers") { layers = 16, width = 500; }
   SUBCASE("one layer") { layers = 1, width = 5000; }
-  nn::Sequential net;
+  if (layers > 0) sample = Tensor::shapeOnly({1, width});
   for (int i = 0; i < layers; ++i) net.append(nn::Linear(width, width));
-  save(folder / "net.json", net, {.sample = {Tensor::shapeOnly({1, width})}});
+  SUBCASE("one convolution") {
+    net.append(nn::Conv2D(1000, 2000, {.kernel = 3, .padding = 1}));
+    sample = Tensor::shapeOnly({1, 1000, 8, 8});
+  }
+  SUBCASE("one convolution of volumes") {
+    net.append(nn::Conv3D(500, 1000, {.kernel = 3}));
+    sample = Tensor::shapeOnly({1, 500, 3, 4, 5});
+  }
+  SUBCASE("one transposed convolution") {
+    net.append(nn::ConvTranspose2D(2000, 1000, {.kernel = 3, .stride = 2}));
+    sample = Tensor::shapeOnly({1, 2000, 4, 4});
+  }
+  save(folder / "net.json", net, {.sample = {sample}});
   REQUIRE_FALSE(io::readCheckpoint(folder / "net.json").selfTest.isNull());
   i64 bytes = 0;
   for (const nn::Parameter& p : stateOf(net)) bytes += p.tensor.array().bytes();

@@ -1,0 +1,81 @@
+#include <ember/core/io/CheckpointSum.h>
+
+#include "core/CheckpointText.h"
+#include "support/Headline.h"
+
+using namespace ember;
+using namespace ember::io;
+using namespace ember::test;
+
+namespace {
+
+/// With every part that a run has.
+Checkpoint run() {
+  Checkpoint checkpoint = small();
+  checkpoint.writer = {{"program", "ember"}, {"threads", 2}};
+  checkpoint.optimizer = {{"type", "SGD"}, {"step", "2815"}, {"groups", Value::array()}};
+  checkpoint.optimizer.set("lr", 0.0125);
+  checkpoint.scheduler = {{"gamma", 0.5}};
+  checkpoint.selfTest = {{"outputs", std::vector<double>{0.25, -1.5}}};
+  checkpoint.extra = {{"note", "\xc3\xa9t\xc3\xa9"}, {"nothing", Value()}};
+  return checkpoint;
+}
+
+}  // namespace
+
+TEST_CASE("whatever bit of a checkpoint is flipped, it is refused, or read as the same") {
+  const std::string text = written(run());
+  const auto data = text.find("\"data\""), end = text.find("\"end\"");  // CheckpointPayloadTest has what is between
+  int refused = 0, bySum = 0;
+  for (std::size_t at = 0; at < text.size(); at = at + 1 == data ? end : at + 1) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string wrong = text;
+      wrong[at] = static_cast<char>(wrong[at] ^ (1 << bit));
+      std::string message = "no error";
+      try {
+        if (written(readText(wrong)) != text) message = "another checkpoint";
+      } catch (const IoError& error) {
+        message = error.what();
+      }
+      CAPTURE(at);
+      CAPTURE(bit);
+      REQUIRE(message != "another checkpoint");
+      refused += message != "no error";
+      bySum += contains(message, "the header is not the one that was written");
+    }
+  }
+  CHECK(refused > 5000);
+  CHECK(bySum > 1000);  // letters and digits that no other check could miss
+}
+
+TEST_CASE("the sum of a header is that of its members as JSON, whatever their order and the spaces between") {
+  const std::string text = written(run());
+  // By Python: sum(zlib.crc32(f"{name}: {json.dumps(value, ensure_ascii=False)}".encode()) ...) % 2**32, of every member
+  // but "data", "end" and, row by row, "tensors".
+  CHECK(contains(text, R"("header_crc32": "fdf0e6d0"})"));
+  CHECK(readText(dataFirst(text)).tensors.size() == 3);
+  std::string loose = text;
+  for (std::size_t at = 0; (at = loose.find("\": ", at)) != loose.npos; at += 6) loose.replace(at, 3, "\" :\n  ");
+  CHECK(written(readText(loose)) == text);
+  std::string moved = text;
+  const std::string scheduler = line(text, "\"scheduler\"") + "\n";
+  moved.erase(moved.find(scheduler), scheduler.size()).insert(2, scheduler);
+  CHECK(readText(moved).scheduler == run().scheduler);
+}
+
+TEST_CASE("what was changed in a header is refused with the sum that would fit; a file may have none") {
+  const std::string text = written(run());
+  std::string changed = text;
+  changed.replace(changed.find("0.0125"), 6, "0.0175");
+  const std::string message = readError(changed);
+  CHECK(contains(message, "\"net.json\": the header is not the one that was written"));
+  CHECK(contains(message, "write the sum that was found into \"end\""));
+  const auto found = message.find("found") + std::string_view("found             ").size();
+  const auto sum = changed.find("\"header_crc32\": ") + std::string_view("\"header_crc32\": \"").size();
+  CHECK(readText(changed.replace(sum, 8, message.substr(found, 8))).optimizer.get<double>("lr") == 0.0175);
+  CHECK(readText(unsummed(changed)).optimizer.get<double>("lr") == 0.0175);
+  for (const char* other : {"\"0123456\"", "19088743", "null", "[\"01234567\"]"}) {
+    std::string odd = text;
+    CHECK(contains(readError(odd.replace(sum - 1, 10, other)), "end.header_crc32  "));
+  }
+}

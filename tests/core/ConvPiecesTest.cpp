@@ -1,0 +1,81 @@
+#include <ember/core/kernels/ConvPieces.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <ember/core/Random.h>
+#include <ember/core/Scope.h>
+
+using namespace ember;
+using namespace ember::core;
+
+namespace {
+
+NDArray drawn(const Shape& shape, u64 stream) {
+  std::vector<float> values;
+  for (i64 i = 0; i < numel(shape); ++i)
+    values.push_back(static_cast<float>(random::uniform({7, stream, 0}, static_cast<u64>(i)) - 0.5));
+  return NDArray::from<float>(values, shape);
+}
+
+/// Share of the largest element of `expected` by which `found` is off at most.
+double off(const NDArray& found, const NDArray& expected) {
+  REQUIRE((found.shape() == expected.shape()));
+  const NDArray a = found.contiguous(), b = expected.contiguous();
+  double worst = 0, scale = 0;
+  for (i64 i = 0; i < a.numel(); ++i) {
+    const double x = a.data<float>()[i], y = b.data<float>()[i];
+    worst = std::max(worst, std::abs(x - y));
+    scale = std::max(scale, std::abs(y));
+  }
+  REQUIRE(scale > 0);
+  return worst / scale;
+}
+
+struct Case {
+  const char* name;
+  Shape x, w;
+  ConvGeometry geometry;
+};
+// All of w above 1 MB: 48 filters at a time, and 16; of the third 7, which no kernel likes; of the last 1.
+const Case cases[] = {
+    {"2-D, by Winograd", {2, 512, 8, 8}, {64, 512, 3, 3}, {.padBefore = {1, 1}, .padAfter = {1, 1}}},
+    {"3-D", {1, 128, 4, 5, 4}, {80, 128, 3, 3, 3}, {.spatial = 3, .stride = {2, 1, 1}}},
+    {"1-D, long filters", {3, 600, 70}, {20, 600, 61}, {.spatial = 1, .dilation = {1}}},
+    {"2-D, a filter of more than 1 MB", {1, 8192, 6, 6}, {3, 8192, 6, 6}, {}},
+};
+
+}  // namespace
+
+TEST_CASE("in a forward that keeps nothing, filters of more than 1 MB are packed in pieces, for the same result") {
+  // Winograd's relative error is 1e-6, sums over thousands of terms in another order add as much.
+  constexpr double allowed = 1e-5;
+  for (const Case& c : cases) {
+    CAPTURE(c.name);
+    const NDArray x = drawn(c.x, 1), w = drawn(c.w, 2), bias = drawn({c.w[0]}, 3);
+    CHECK(filtersAtOnce(w, c.geometry) == c.w[0]);
+    const NDArray plain = conv(x, w, {}, c.geometry), offset = conv(x, w, bias, c.geometry);
+    const NDArray residual = drawn(plain.shape(), 4);
+    const Epilogue all{.bias = bias, .act = {.kind = FusedAct::Kind::Relu}, .residual = residual};
+    const NDArray fused = fusedConv(x, w, all, c.geometry), back = convBackwardData(plain, w, c.x, c.geometry);
+
+    const Unwatched alone(7);
+    CHECK(filtersAtOnce(w, c.geometry) < c.w[0]);
+    CHECK(filtersAtOnce(w.slice(0, 0, 1), c.geometry) == 1);
+    CHECK(off(conv(x, w, {}, c.geometry), plain) < allowed);
+    CHECK(off(conv(x, w, bias, c.geometry), offset) < allowed);
+    CHECK(off(fusedConv(x, w, all, c.geometry), fused) < allowed);
+    CHECK(off(convBackwardData(plain, w, c.x, c.geometry), back) < allowed);
+  }
+}
+
+TEST_CASE("filters up to 1 MB, and those in groups, are packed at once everywhere") {
+  const Unwatched alone(7);
+  CHECK(filtersAtOnce(NDArray::zeros({64, 512, 2, 4}), {}) == 64);
+  CHECK(filtersAtOnce(NDArray::zeros({65, 512, 2, 4}), {}) == 64);
+  CHECK(filtersAtOnce(NDArray::zeros({65, 512, 2, 4}), {.groups = 5}) == 65);
+  CHECK(filtersAtOnce(NDArray::zeros({0, 512, 2, 4}), {}) == 0);
+}
