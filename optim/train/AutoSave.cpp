@@ -76,6 +76,7 @@ AutoSave::AutoSave(Trainer& trainer, std::string path, AutoSaveOptions options) 
     throw ValueError("AutoSave", "the best epoch and the run cannot be in one file or its .prev",
                      {{"run", path}, {"bestFile", options.bestFile}}, "give bestFile another name");
   }
+  trainer.checkSavable();
   std::vector<io::FolderLock> locks;
   for (const std::string* given : {&path, &options.bestFile}) {
     const std::string& file = *given;

@@ -37,7 +37,8 @@ struct AutoSaveOptions {
 ///   return saves.upToDate() ? 0 : 1;
 ///
 /// The generation before stays as run.json.prev. The folder is locked and tried out at once: the constructor throws
-/// IoError, before anything is trained, if nothing can be saved there or another run is at work in it. A file that is
+/// IoError, before anything is trained, if nothing can be saved there or another run is at work in it, and ValueError if
+/// the run is one that no file can hold (Trainer::checkSavable). A file that is
 /// saved but may not survive a loss of power (io::NotDurable) is saved, with a warning. Make it before hooks that take
 /// long, so that it saves before they run. Refers to the trainer, which may outlive it.
 class AutoSave {

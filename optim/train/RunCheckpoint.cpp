@@ -74,6 +74,25 @@ void Trainer::sumData() {
   summed_ = true;
 }
 
+io::Checkpoint Trainer::checkpoint(bool selfTest) const {
+  io::Checkpoint run = nn::checkpointOf(net_, {.selfTest = selfTest});
+  run.train = position();
+  run.optimizer = optimizer_.state();
+  run.scheduler = options_.schedule.description();
+  for (const nn::Parameter& p : slotsAndAverages()) {
+    const std::string role = p.name.starts_with("ema/") ? "ema" : "optim." + p.name.substr(6, p.name.find('/', 6) - 6);
+    run.tensors.push_back({p.name, role, p.tensor.array()});
+  }
+  return run;
+}
+
+void Trainer::checkSavable() const {
+  struct Nowhere final : io::ByteSink {
+    void write(std::string_view) override {}
+  } nowhere;
+  io::writeCheckpoint(nowhere, checkpoint(false));
+}
+
 void Trainer::save(const std::string& path) {
   try {
     sumData();
@@ -82,17 +101,10 @@ void Trainer::save(const std::string& path) {
     // A sample that cannot be read now is no reason to lose what was trained; it is tried again with the next save.
     warnOnce(path + " is saved without a check sum of its data: " + error.what());
   }
-  io::Checkpoint checkpoint = nn::checkpointOf(net_);
-  checkpoint.train = position();
-  checkpoint.optimizer = optimizer_.state();
-  checkpoint.scheduler = options_.schedule.description();
-  for (const nn::Parameter& p : slotsAndAverages()) {
-    const std::string role = p.name.starts_with("ema/") ? "ema" : "optim." + p.name.substr(6, p.name.find('/', 6) - 6);
-    checkpoint.tensors.push_back({p.name, role, p.tensor.array()});
-  }
+  const io::Checkpoint run = checkpoint(true);
   std::string savedIn = path;  // behind the save nothing may fail
   try {
-    io::writeCheckpoint(path, checkpoint);
+    io::writeCheckpoint(path, run);
   } catch (const io::NotDurable&) {
     savedIn_ = std::move(savedIn);
     throw;

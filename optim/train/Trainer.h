@@ -104,6 +104,9 @@ class Trainer {
 
   /// The whole run in one file: net, optimiser, schedule, position, streams, average. All or nothing.
   void save(const std::string& path);
+  /// Throws what save() would throw whatever the path: a net nested too deep for a file, a name that no reader takes.
+  /// Writes nothing; to be called before hours are spent.
+  void checkSavable() const;
   /// Continues a saved run. Throws, with nothing changed: StateError or ValueError if the file does not fit net,
   /// optimiser, data (compared by size and sums, DataSum.h) or options, IoError if it is damaged or
   /// contradicts itself. Warns of another number of threads, instruction set or version of oneDNN: then the run
@@ -157,6 +160,7 @@ class Trainer {
   void closeLoader();
   void sumData();
   Value position() const;
+  io::Checkpoint checkpoint(bool selfTest) const;
   nn::Parameters slotsAndAverages() const;
   /// What `saved` does not share with this run, as sentences; throws for the first unless changes are accepted, and for
   /// what can't be gone on from.

@@ -93,6 +93,21 @@ TEST_CASE("a folder that nothing can be saved in is told before the first epoch 
   CHECK(folder.list() == "file folder");
 }
 
+TEST_CASE("a net that no file can hold is told before the first epoch") {
+  const TempFolder folder;
+  const data::TensorDataset data = pictures();
+  std::unique_ptr<nn::Module> deep = std::make_unique<nn::Sequential>(nn::Flatten(), nn::Linear(16, 3));
+  for (int i = 0; i < 30; ++i) {
+    auto around = std::make_unique<nn::Sequential>();
+    around->addChild("0", std::move(deep));
+    deep = std::move(around);
+  }
+  optim::SGD sgd(deep->namedParameters(), {.lr = 0.1});
+  optim::Trainer trainer(*deep, sgd, data, {.epochs = 1});
+  CHECK(contains(messageOf<ValueError>([&] { optim::AutoSave saves(trainer, folder / "run.json"); }), "nested deeper"));
+  CHECK(folder.list() == "");
+}
+
 TEST_CASE("a save that fails stops nothing, and the next interval tries again (P2, P14)") {
   const TempFolder folder;
   std::filesystem::create_directory(folder / "runs");
