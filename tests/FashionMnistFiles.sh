@@ -111,6 +111,7 @@ python3 - spoilt.json <<'END'
 import json, sys
 run = json.load(open(sys.argv[1]))
 run["self_test"]["outputs"][0] += 1
+del run["end"]["header_crc32"]
 json.dump(run, open(sys.argv[1], "w"))
 END
 expect 0 "test accuracy" "${small[@]}" --epochs 3 --save damaged/other.json
@@ -137,6 +138,7 @@ done
 python3 - whole.json terminal.json <<'END'
 import json, sys
 run = json.load(open(sys.argv[1]))
+del run["end"]["header_crc32"]
 run["train"]["data"]["crc32"] = "\x1b[31mred\x9b31m" + "x" * 100000
 json.dump(run, open(sys.argv[2], "w"))
 END
