@@ -310,6 +310,8 @@ TEST_CASE("a run of several ranks had other batches: it is refused, or its open 
   const std::string message = file.resumed(ranks);
   CHECK_MESSAGE(contains(message, "the saved run shared its batches among 4 ranks, here is 1"), message);
   CHECK(contains(message, "bad.json"));
+  // A file that does not say how many there were is one rank's.
+  CHECK(file.resumed([](io::Checkpoint& c) { c.writer = without(c.writer, "ranks"); }) == "no error");
 
   const TempFolder folder;
   saveThreeSteps(folder / "run.json");
