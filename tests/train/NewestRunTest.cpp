@@ -84,6 +84,10 @@ TEST_CASE("a generation that cannot be used is passed over, with the reason on o
   std::filesystem::remove(path);
   save(path, net.net);
   CHECK(why() == path + " cannot be used: it holds a net but no run; " + previous + ", step 3, taken");
+  io::Checkpoint half = io::readCheckpoint(path);
+  half.train = {{"epoch", 1}};
+  io::writeCheckpoint(path, half, {.keepPrevious = false});
+  CHECK(why() == path + " cannot be used: it holds a net but no run; " + previous + ", step 3, taken");
 
   writeFile(path, now);
   writeFile(previous, before.substr(0, before.size() - 100));
