@@ -13,9 +13,11 @@
 #include <vector>
 
 #include <ember/core/Error.h>
+#include <ember/core/Scope.h>
 
 // Buffers come in size classes, eight to each power of two, so that a training step finds last step's buffers again
-// while at most an eighth is wasted. A free buffer waits in its class; only an empty class asks the system.
+// while at most an eighth is wasted. A free buffer waits in its class; only an empty class asks the system. A forward
+// that runs once (Unwatched) has its buffers from the system and gives them back: a load must not leave them behind.
 
 namespace ember::memory {
 namespace {
@@ -102,6 +104,12 @@ i64 takenByThread() noexcept { return taken; }
 Budget::Budget(i64 bytes) noexcept : before_(mostTaken) { mostTaken = std::min(mostTaken, taken + bytes); }
 Budget::~Budget() { mostTaken = before_; }
 
+Pieces::Pieces() noexcept : before_(taken) {}
+void Pieces::next() noexcept {
+  largest_ = std::max(largest_, taken - before_ - largest_);
+  taken = before_ + largest_;
+}
+
 void setRefusal(bool (*refuses)(std::size_t bytes) noexcept) noexcept {
   refusal.store(refuses, std::memory_order_relaxed);
 }
@@ -119,12 +127,13 @@ void* allocate(std::size_t bytes) {
   if (const auto refuses = refusal.load(std::memory_order_relaxed); refuses && refuses(bytes))
     refuse(bytes, p.stats.nowBytes);
   void* pointer = nullptr;
-  if (auto& list = p.free[index]; !list.empty()) {
+  const bool keeps = !core::Unwatched::current();
+  if (auto& list = p.free[index]; keeps && !list.empty()) {
     pointer = list.back();
     list.pop_back();
     p.stats.cachedBytes -= static_cast<i64>(size);
   } else {
-    p.free[index].reserve(p.free[index].capacity() + 1);  // so that release() cannot fail
+    if (keeps) list.reserve(list.capacity() + 1);  // so that release() has a place for it
     pointer = fromSystem(size);
     if (!pointer && p.stats.cachedBytes > 0) {
       releaseCachedLocked(p);
@@ -144,8 +153,10 @@ void release(void* pointer, std::size_t bytes) noexcept {
   const auto [index, size] = sizeClass(bytes);
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
-  p.free[index].push_back(pointer);
   p.stats.nowBytes -= static_cast<i64>(size);
+  auto& list = p.free[index];
+  if (core::Unwatched::current() || list.size() == list.capacity()) return std::free(pointer);
+  list.push_back(pointer);
   p.stats.cachedBytes += static_cast<i64>(size);
 }
 

@@ -33,6 +33,17 @@ class Budget {
   i64 before_;
 };
 
+/// Work in pieces one behind the other, of which each gives back what it took: for Budgets of this thread the largest
+/// alone counts.
+class Pieces {
+ public:
+  Pieces() noexcept;
+  void next() noexcept;  ///< to be called behind each piece
+
+ private:
+  i64 before_, largest_ = 0;
+};
+
 /// 64-byte aligned memory from the cache or the system; `bytes` may be 0. Throws OutOfMemory. Thread-safe.
 void* allocate(std::size_t bytes);
 /// For tests: while `refuses` is not null, allocate() asks it first, cached memory or not, and throws where it says

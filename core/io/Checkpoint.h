@@ -36,6 +36,7 @@ struct Checkpoint {
   /// Other members of the header, kept as they were read: an object or null.
   Value extra;
   std::vector<CheckpointTensor> tensors;
+  bool summed = false;  ///< of one that was read: whether its header had a check sum
 
   /// By name, or null. Linear: for a few look-ups.
   const CheckpointTensor* find(std::string_view name) const noexcept;

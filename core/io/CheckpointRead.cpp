@@ -33,9 +33,9 @@ class CheckpointWalker final : public JsonHandler {
     }
     if (!dataSeen_) input_.refuseWhole(": no field \"data\"");
     table_.checkWhole(header_.end());
-    sum_.check(*header_.end(), input_);
-    input_.source.checkUnchanged();
     Checkpoint checkpoint;
+    checkpoint.summed = sum_.check(*header_.end(), input_);
+    input_.source.checkUnchanged();
     header_.moveInto(checkpoint);
     table_.moveInto(checkpoint);
     return checkpoint;

@@ -96,6 +96,8 @@ Verified verified(const std::string& file, const io::Checkpoint& checkpoint) {
     optim::readRun(file, checkpoint);
     result.checked.push_back("the fields of the run are there and agree");
   }
+  if (!checkpoint.summed)
+    result.unchecked.push_back("whether the header is as it was written: the file has no check sum of it");
   if (checkpoint.model.isNull()) {
     result.unchecked.push_back("the net: the file does not describe it");
   } else if (const std::string foreign = foreignType(checkpoint.model, nn::registeredTypes()); !foreign.empty()) {

@@ -97,7 +97,7 @@ int run(int argc, char** argv) {
     i64 bytes = 0;
     for (const io::CheckpointTensor& tensor : checkpoint.tensors) bytes += tensor.array.bytes();
     const Verified result = verified(file, checkpoint);
-    fmt::print("{} is whole: {} tensors, {} bytes, every check sum as written\n", io::printable(file, 1024),
+    fmt::print("{} is whole: {} tensors, {} bytes, every check sum in it as written\n", io::printable(file, 1024),
                checkpoint.tensors.size(), grouped(bytes));
     for (const std::string& text : result.checked) fmt::print("checked: {}\n", text);
     for (const std::string& text : result.unchecked) fmt::print("not checked: {}\n", text);

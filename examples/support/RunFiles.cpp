@@ -30,6 +30,13 @@ bool exists(const std::string& path) {
   return fs::exists(path, unreadable);
 }
 
+/// Not there, as far as one may look: what else keeps a file from being read is told by who reads it.
+bool missing(const std::string& path) {
+  std::error_code error;
+  return fs::status(path, error).type() == fs::file_type::not_found &&
+         (!error || error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory);
+}
+
 /// What a descriptor leads to was opened by whoever started the program.
 bool isStream(const std::string& path) {
   std::error_code missing;
@@ -114,7 +121,7 @@ void addRunFlags(CLI::App& app, RunFlags& flags, const std::string& defaultSave)
 std::string chooseRun(RunFlags& flags, const std::string& program, const std::string& defaultSave, bool train) {
   const std::string from = flags.resume;
   const bool choose = from == "auto";
-  if (!choose && !from.empty() && !exists(from)) {
+  if (!choose && !from.empty() && missing(from)) {
     throw IoError(
         program, "there is no saved run " + from, {},
         fmt::format("train one first: examples/run {}{}", program, from == defaultSave ? "" : " --save " + from));
@@ -156,7 +163,7 @@ void resumeRun(optim::Trainer& trainer, const std::string& file, const RunFlags&
   } catch (const Error& error) {
     // What only the program's net can tell of a file: nothing has changed, and the other generation may be whole.
     const std::string other = file.ends_with(previous) ? flags.save : file + std::string(previous);
-    if (!exists(other)) throw;
+    if (!exists(other) || !optim::sameRun(file, other)) throw;
     const std::exception_ptr first = std::current_exception();
     try {
       trainer.resume(other, options);

@@ -45,7 +45,7 @@ std::string chooseRun(RunFlags& flags, const std::string& program, const std::st
 /// The run in a file. Throws IoError for one that holds a net alone; `help` then says what to do.
 ember::io::Checkpoint readRun(const std::string& file, const std::string& program, const std::string& help);
 
-/// trainer.resume(file); under --resume auto, of the other generation where this one is refused.
+/// trainer.resume(file); under --resume auto, of the other generation of the same run where this one is refused.
 void resumeRun(ember::optim::Trainer& trainer, const std::string& file, const RunFlags& flags);
 
 /// What a command line says against the run that it resumes. What it leaves out is as the run was begun.

@@ -7,6 +7,7 @@
 #include <ember/core/Warn.h>
 #include <ember/core/io/AtomicFile.h>
 #include <ember/core/io/FolderLock.h>
+#include <ember/core/io/Text.h>
 
 namespace ember::optim {
 
@@ -75,6 +76,10 @@ AutoSave::AutoSave(Trainer& trainer, std::string path, AutoSaveOptions options) 
   if (!options.bestFile.empty() && io::savesClash(path, options.bestFile, "AutoSave")) {
     throw ValueError("AutoSave", "the best epoch and the run cannot be in one file or its .prev",
                      {{"run", path}, {"bestFile", options.bestFile}}, "give bestFile another name");
+  }
+  if (!io::isUtf8(options.bestFile)) {
+    throw ValueError("AutoSave", "bestFile is " + io::inQuotes(options.bestFile) + ", expected UTF-8", {},
+                     "the run says in its file where its best epoch is: give it a name that JSON can hold");
   }
   trainer.checkSavable();
   std::vector<io::FolderLock> locks;

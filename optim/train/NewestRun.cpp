@@ -51,6 +51,8 @@ Candidate look(const std::string& path) {
   return found;
 }
 
+bool usable(const Candidate& file) { return file.there && file.problem.empty(); }
+
 /// An error's message on one line: its details in brackets, without what to do.
 std::string oneLine(const std::string& message) {
   std::string text = message.substr(0, message.find('\n')), details;
@@ -99,6 +101,11 @@ std::nullopt_t refuse(const std::string& path, const Candidate& now, const Candi
 
 }  // namespace
 
+bool sameRun(const std::string& a, const std::string& b) {
+  const Candidate first = look(a), second = look(b);
+  return usable(first) && usable(second) && first.identity == second.identity;
+}
+
 std::optional<FoundRun> newestRun(const std::string& path) {
   // Saves follow a link, so the previous generation lies beside the file that it names.
   std::string real = path;
@@ -107,7 +114,6 @@ std::optional<FoundRun> newestRun(const std::string& path) {
     real = target.folder + "/" + target.name;
   }
   const Candidate now = look(path), before = look(real + ".prev");
-  const auto usable = [](const Candidate& file) { return file.there && file.problem.empty(); };
   if (!usable(now) && !usable(before)) return refuse(path, now, before);
 
   const bool same = usable(now) && usable(before) && now.identity == before.identity;

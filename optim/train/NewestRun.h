@@ -22,4 +22,8 @@ struct FoundRun {
 /// they are never gone on from by themselves (who began anew may have removed the rest), and the next save removes them.
 std::optional<FoundRun> newestRun(const std::string& path);
 
+/// Whether both files hold whole runs that are one run at two times, as far as the files tell: net, seed, schedule,
+/// optimiser and data agree.
+bool sameRun(const std::string& a, const std::string& b);
+
 }  // namespace ember::optim

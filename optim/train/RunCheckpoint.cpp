@@ -90,7 +90,14 @@ void Trainer::checkSavable() const {
   struct Nowhere final : io::ByteSink {
     void write(std::string_view) override {}
   } nowhere;
-  io::writeCheckpoint(nowhere, checkpoint(false));
+  const io::Checkpoint run = checkpoint(false);
+  io::writeCheckpoint(nowhere, run);
+  try {
+    readRun("the file", run);
+  } catch (const IoError& error) {
+    throw ValueError("Trainer", "the run could be saved, but not gone on from: " + error.headline(), {},
+                     "take options within their ranges");
+  }
 }
 
 void Trainer::save(const std::string& path) {

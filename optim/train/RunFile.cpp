@@ -12,7 +12,6 @@ namespace ember::optim {
 namespace {
 
 /// No run gets near it, and no sum of two counters below it overflows.
-constexpr i64 mostCount = i64{1} << 62;
 
 /// One object of the file and how messages call it ("train.data").
 class Fields {

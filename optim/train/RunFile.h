@@ -11,6 +11,9 @@ struct Checkpoint;
 
 namespace ember::optim {
 
+/// The most epochs, batches or steps that a run may count: sums of two are 64-bit integers still.
+inline constexpr i64 mostCount = i64{1} << 62;
+
 /// Where a saved run stands: the plain numbers of its file.
 struct RunFile {
   i64 epoch = 0, batch = 0, step = 0, samples = 0, correct = 0, programCalls = 0, averaged = 0, ranks = 1;

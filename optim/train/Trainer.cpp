@@ -11,6 +11,7 @@
 #include <ember/nn/ForwardState.h>
 #include <ember/nn/layers/BatchNormND.h>
 #include <ember/optim/Clip.h>
+#include <ember/optim/train/RunFile.h>
 
 namespace ember::optim {
 
@@ -79,6 +80,15 @@ Trainer::Trainer(nn::Module& net, Optimizer& optimizer, const data::Dataset& tra
   if (options_.emaDecay != 0) ema_ = std::make_unique<Ema>(net, options_.emaDecay);
   const data::Loader loader(train, {.batchSize = options_.batchSize, .dropLast = options_.dropLast});
   batches_ = loader.size();
+  // No file could hold the run, nor a 64-bit integer its steps.
+  const auto atMost = [](const char* name, i64 count, i64 most) {
+    if (count <= most) return;
+    throw ValueError("Trainer", std::string(name) + " is " + std::to_string(count), {},
+                     "use at most " + std::to_string(most) + "; Trainer::stop() ends a run of any length");
+  };
+  atMost("epochs", options_.epochs, mostCount / 2 / std::max<i64>(batches_, 1));
+  atMost("accumulate", options_.accumulate, mostCount);
+  atMost("batchSize", options_.batchSize, mostCount);
   if (loader.lastBatchSize() == 1 && refusesSingleValues(net)) {
     warnOnce("the last batch of an epoch holds 1 sample (" + std::to_string(train.size()) + " mod " +
              std::to_string(options_.batchSize) +

@@ -104,8 +104,8 @@ class Trainer {
 
   /// The whole run in one file: net, optimiser, schedule, position, streams, average. All or nothing.
   void save(const std::string& path);
-  /// Throws what save() would throw whatever the path: a net nested too deep for a file, a name that no reader takes.
-  /// Writes nothing; to be called before hours are spent.
+  /// Throws what save() would throw whatever the path (a net nested too deep for a file, a name that no reader takes),
+  /// and ValueError where resume() would refuse the file. Writes nothing; to be called before hours are spent.
   void checkSavable() const;
   /// Continues a saved run. Throws, with nothing changed: StateError or ValueError if the file does not fit net,
   /// optimiser, data (compared by size and sums, DataSum.h) or options, IoError if it is damaged or

@@ -15,8 +15,8 @@ Checkpoint run() {
   checkpoint.writer = {{"program", "ember"}, {"threads", 2}};
   checkpoint.optimizer = {{"type", "SGD"}, {"step", "2815"}, {"groups", Value::array()}};
   checkpoint.optimizer.set("lr", 0.0125);
-  checkpoint.scheduler = {{"gamma", 0.5}};
-  checkpoint.selfTest = {{"outputs", std::vector<double>{0.25, -1.5}}};
+  checkpoint.scheduler = {{"gamma", 0.5}, {"factor", 2.0}};
+  checkpoint.selfTest = {{"outputs", std::vector<double>{0.25, -1.5, 0, -3}}};
   checkpoint.extra = {{"note", "\xc3\xa9t\xc3\xa9"}, {"nothing", Value()}};
   return checkpoint;
 }
@@ -48,11 +48,11 @@ TEST_CASE("whatever bit of a checkpoint is flipped, it is refused, or read as th
   CHECK(bySum > 1000);  // letters and digits that no other check could miss
 }
 
-TEST_CASE("the sum of a header is that of its members as JSON, whatever their order and the spaces between") {
+TEST_CASE("the sum of a header is that of its members as JSON, whatever their order, the spaces and how numbers are spelled") {
   const std::string text = written(run());
-  // By Python: sum(zlib.crc32(f"{name}: {json.dumps(value, ensure_ascii=False)}".encode()) ...) % 2**32, of every member
-  // but "data", "end" and, row by row, "tensors".
-  CHECK(contains(text, R"("header_crc32": "fdf0e6d0"})"));
+  // By Python: sum(zlib.crc32(f"{name}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}".encode()) ...) % 2**32,
+  // of every member but "data" and "end", of "tensors" row by row, with 2 for 2.0.
+  CHECK(contains(text, R"("header_crc32": "d3193c33"})"));
   CHECK(readText(dataFirst(text)).tensors.size() == 3);
   std::string loose = text;
   for (std::size_t at = 0; (at = loose.find("\": ", at)) != loose.npos; at += 6) loose.replace(at, 3, "\" :\n  ");
@@ -61,6 +61,17 @@ TEST_CASE("the sum of a header is that of its members as JSON, whatever their or
   const std::string scheduler = line(text, "\"scheduler\"") + "\n";
   moved.erase(moved.find(scheduler), scheduler.size()).insert(2, scheduler);
   CHECK(readText(moved).scheduler == run().scheduler);
+  // As jq and JavaScript write it, and with the members of an object in another order.
+  std::string other = text;
+  for (const auto& [from, to] : {std::pair{"\"factor\": 2.0", "\"factor\": 2"},
+                                 std::pair{"-1.5, 0.0, -3.0", "-15e-1, 0, -3"},
+                                 std::pair{"\"gamma\": 0.5", "\"gamma\": 0.50"},
+                                 std::pair{"{\"epoch\": 3, \"step\": \"2815\"}", "{\"step\": \"2815\", \"epoch\": 3}"}}) {
+    const auto at = other.find(from);
+    REQUIRE_MESSAGE(at != other.npos, from);
+    other.replace(at, std::string_view(from).size(), to);
+  }
+  CHECK(readText(other).summed);
 }
 
 TEST_CASE("what was changed in a header is refused with the sum that would fit; a file may have none") {
@@ -70,10 +81,16 @@ TEST_CASE("what was changed in a header is refused with the sum that would fit; 
   const std::string message = readError(changed);
   CHECK(contains(message, "\"net.json\": the header is not the one that was written"));
   CHECK(contains(message, "write the sum that was found into \"end\""));
-  const auto found = message.find("found") + std::string_view("found             ").size();
+  const auto found = message.find("found") + std::string_view("found             \"").size();
   const auto sum = changed.find("\"header_crc32\": ") + std::string_view("\"header_crc32\": \"").size();
   CHECK(readText(changed.replace(sum, 8, message.substr(found, 8))).optimizer.get<double>("lr") == 0.0175);
   CHECK(readText(unsummed(changed)).optimizer.get<double>("lr") == 0.0175);
+  CHECK_FALSE(readText(unsummed(changed)).summed);
+  CHECK(readText(text).summed);
+  // The name of the sum could be what was damaged.
+  std::string renamed = text;
+  renamed[sum - 10] = 'R';
+  CHECK(contains(readError(renamed), "\"end\" has a field \"header"));
   for (const char* other : {"\"0123456\"", "19088743", "null", "[\"01234567\"]"}) {
     std::string odd = text;
     CHECK(contains(readError(odd.replace(sum - 1, 10, other)), "end.header_crc32  "));
