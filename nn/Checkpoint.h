@@ -61,9 +61,9 @@ struct LoadReport {
 /// mis-shaped and mis-typed names (20 a kind) and the nearest name each, or a net that computes other outputs than the
 /// one that was saved. A tensor of another shape is an error also without strict: leave it out by `only`. With strict,
 /// a tensor that is one under several names in the file must be so in the net. Memory: the tensors of the file, and a
-/// forward of one sample, in which convolutions repack at most 1 MB of filters at a time. No other thread may use the net
-/// meanwhile. Values that are not finite are taken as they are, with a warning that counts them; infinities in buffers
-/// (masks) without.
+/// forward of one sample, in which convolutions repack at most 1 MB of filters at a time; layers that compute their
+/// weight (weightNorm) take it once more. No other thread may use the net meanwhile. Values that are not finite are
+/// taken as they are, with a warning that counts them; infinities in buffers (masks) without.
 LoadReport load(const std::string& path, nn::Module& module, const LoadOptions& options = {});
 
 namespace nn {

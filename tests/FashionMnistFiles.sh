@@ -123,6 +123,13 @@ cmp damaged/run.json whole.json || fail "resumed beside a refused file it is ano
 cp spoilt.json damaged/run.json
 expect 1 "does not compute what it computed" "${plain[@]}" --resume damaged/run.json
 
+# ---- another run's file is no other generation of this one
+"$program" "${small[@]}" --seed 2 --epochs 2 --save damaged/foreign.json >out.txt 2>&1 || fail "$(<out.txt)"
+cp damaged/foreign.json damaged/run.json.prev
+cp spoilt.json damaged/run.json
+expect 1 "does not compute what it computed" "${plain[@]}" --resume auto
+cmp spoilt.json damaged/run.json || fail "a run of another seed replaced it"
+
 # ---- a run that goes on from X.prev replaces no other run, net or file at X
 for other in seed2.json "$EMBER_SOURCE_DIR/README.md"; do
   mkdir beside

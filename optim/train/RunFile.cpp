@@ -11,7 +11,7 @@
 namespace ember::optim {
 namespace {
 
-/// No run gets near it, and no sum of two counters below it overflows.
+
 
 /// One object of the file and how messages call it ("train.data").
 class Fields {

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <ember/core/Error.h>
+#include <ember/core/Memory.h>
 #include <ember/core/Random.h>
 #include <ember/core/Scope.h>
 
@@ -85,4 +87,22 @@ TEST_CASE("filters up to 1 MB are packed at once everywhere, more of them by six
   CHECK(filtersAtOnce(NDArray::zeros({80, 512, 3, 4}), {.groups = 5}) == 32);
   CHECK(filtersAtOnce(NDArray::zeros({80, 8192, 2, 4}), {.groups = 5}) == 16);
   CHECK(filtersAtOnce(NDArray::zeros({0, 512, 2, 4}), {}) == 0);
+}
+
+TEST_CASE("of work in pieces a budget counts the largest, and all that comes before and behind") {
+  constexpr i64 kilobyte = 1024;
+  const auto take = [](i64 bytes) { NDArray::empty({bytes}, DType::U8); };
+  const memory::Budget limit(100 * kilobyte);
+  take(16 * kilobyte);
+  {
+    memory::Pieces pieces;
+    for (const i64 size : {8, 32, 16, 32, 32, 32, 1}) {
+      take(size * kilobyte);
+      pieces.next();
+    }
+  }
+  take(48 * kilobyte);  // 16 + 32 + 48 of 100
+  CHECK_THROWS_AS(take(8 * kilobyte), ValueError);
+  memory::Pieces pieces;
+  CHECK_THROWS_AS(take(8 * kilobyte), ValueError);
 }

@@ -1,5 +1,6 @@
 // A run that saves itself: when, what a save that fails does, the best epoch in a file of its own.
 #include <filesystem>
+#include <limits>
 
 #include <doctest/doctest.h>
 #include <ember/core/io/Checkpoint.h>
@@ -106,6 +107,29 @@ TEST_CASE("a net that no file can hold is told before the first epoch") {
   optim::Trainer trainer(*deep, sgd, data, {.epochs = 1});
   CHECK(contains(messageOf<ValueError>([&] { optim::AutoSave saves(trainer, folder / "run.json"); }), "nested deeper"));
   CHECK(folder.list() == "");
+}
+
+TEST_CASE("a run whose file would not be gone on from is told before the first epoch; the longest that is taken is not") {
+  const TempFolder folder;
+  SmallOptions options = rich();
+  options.trainer.best = optim::BestOptions{.patience = std::numeric_limits<i64>::max()};
+  SmallRun run(options);
+  const std::string message =
+      messageOf<ValueError>([&] { optim::AutoSave saves(*run.trainer, folder / "run.json"); });
+  CHECK_MESSAGE(contains(message, "[Trainer] ValueError: the run could be saved, but not gone on from: "), message);
+  CHECK_MESSAGE(contains(message, "patience"), message);
+  CHECK(folder.list() == "");
+
+  options.trainer.best = optim::BestOptions{.patience = i64{1} << 62};
+  options.trainer.epochs = (i64{1} << 61) / 6;  // of six batches
+  options.trainer.accumulate = i64{1} << 62;
+  SmallRun longest(options);
+  const optim::AutoSave saves(*longest.trainer, folder / "run.json", {.everySteps = 1});
+  longest.trainer->afterStep([&](const optim::StepInfo&) { longest.trainer->stop(); });
+  CHECK_FALSE(longest.trainer->run());
+  SmallRun again(options);
+  again.trainer->resume(folder / "run.json");
+  CHECK(again.state() == longest.state());
 }
 
 TEST_CASE("a save that fails stops nothing, and the next interval tries again (P2, P14)") {
@@ -280,6 +304,10 @@ TEST_CASE("options of AutoSave that make no sense are refused") {
     CHECK(headlineOf<ValueError>([&] { const optim::AutoSave saves(*best.trainer, file, {.bestFile = other}); }) ==
           "[AutoSave] ValueError: the best epoch and the run cannot be in one file or its .prev");
   }
+  CHECK(contains(headlineOf<ValueError>([&] {
+                   const optim::AutoSave saves(*best.trainer, folder / "run.json", {.bestFile = folder / "b\xff.json"});
+                 }),
+                 "expected UTF-8"));
   CHECK(folder.list() == "here");
   const optim::AutoSave saves(*run.trainer, folder / "run.json");
   CHECK(contains(messageOf([&] { const optim::AutoSave second(*run.trainer, folder / "run.json"); }),

@@ -376,6 +376,12 @@ TEST_CASE("options out of range are refused") {
   };
   CHECK(refused({.epochs = 0}) == "[Trainer] ValueError: epochs is 0");
   CHECK(refused({.batchSize = 0}) == "[Loader] ValueError: batchSize is 0");
+  // "Until I stop it": no file could hold the run, and the number of its steps overflows.
+  const i64 largest = std::numeric_limits<i64>::max();
+  CHECK(refused({.epochs = largest}) == "[Trainer] ValueError: epochs is 9223372036854775807");
+  CHECK(refused({.epochs = largest / 4, .batchSize = 4}) == "[Trainer] ValueError: epochs is 2305843009213693951");
+  CHECK(refused({.accumulate = largest}) == "[Trainer] ValueError: accumulate is 9223372036854775807");
+  CHECK(refused({.batchSize = largest}) == "[Trainer] ValueError: batchSize is 9223372036854775807");
   CHECK(contains(refused({.clipNorm = -1}), "clipNorm is -1"));
   CHECK(contains(refused({.clipNorm = noNumber}), "clipNorm is nan"));
   CHECK(contains(refused({.emaDecay = 1}), "decay is 1"));
