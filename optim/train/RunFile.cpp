@@ -11,8 +11,6 @@
 namespace ember::optim {
 namespace {
 
-
-
 /// One object of the file and how messages call it ("train.data").
 class Fields {
  public:
