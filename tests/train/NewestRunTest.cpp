@@ -125,7 +125,16 @@ TEST_CASE("what is left of another run is not taken, however far it came") {
     REQUIRE(found);
     CHECK(found->path == path);
     CHECK(found->why == path + ", step 2, taken; " + previous + " is of another run");
+    CHECK_FALSE(optim::sameRun(path, previous));
   }
+  saveAt(previous, 5);
+  CHECK(optim::sameRun(path, previous));
+  CHECK(optim::sameRun(previous, path));
+  CHECK_FALSE(optim::sameRun(path, folder / "missing.json"));
+  CHECK_FALSE(optim::sameRun(folder / "missing.json", folder / "missing.json"));
+  writeFile(previous, "");
+  CHECK_FALSE(optim::sameRun(path, previous));
+  CHECK_FALSE(optim::sameRun(previous, path));
 }
 
 TEST_CASE("where there is nothing there is no run, and where nothing can be used the reason of each is told") {
