@@ -96,3 +96,17 @@ TEST_CASE("what was changed in a header is refused with the sum that would fit; 
     CHECK(contains(readError(odd.replace(sum - 1, 10, other)), "end.header_crc32  "));
   }
 }
+
+TEST_CASE("whole numbers are spelled without a point below 2^53") {
+  const auto asInteger = [](double number) {
+    Checkpoint checkpoint = small();
+    checkpoint.extra = {{"n", number}};
+    std::string text = written(checkpoint), digits;
+    appendJsonNumber(digits, number);
+    text.replace(text.find("\"n\": " + digits), 5 + digits.size(), "\"n\": " + std::to_string(static_cast<i64>(number)));
+    return readError(text);
+  };
+  CHECK(asInteger(9007199254740991.0) == "no error");
+  CHECK(asInteger(-9007199254740991.0) == "no error");
+  CHECK(contains(asInteger(9007199254740992.0), "the header is not the one that was written"));
+}
